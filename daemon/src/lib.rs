@@ -1,0 +1,1 @@
+//! Manners that both daemons share: command line, log, pid file, signals.

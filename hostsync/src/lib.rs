@@ -1,0 +1,1 @@
+//! Keeps /etc/hosts in step with the names that a nameserver publishes.

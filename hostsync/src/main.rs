@@ -1,0 +1,3 @@
+//! The hostsync daemon.
+
+fn main() {}

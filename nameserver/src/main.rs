@@ -1,0 +1,3 @@
+//! The nameserver daemon.
+
+fn main() {}

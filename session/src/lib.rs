@@ -1,0 +1,1 @@
+//! The supervised ZooKeeper session, the one place that names the client.

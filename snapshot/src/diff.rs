@@ -1,0 +1,129 @@
+//! What changed between two mappings, for the log.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::{Hosts, Name};
+
+/// How many names of each kind the text form lists.
+const SHOWN: usize = 5;
+
+/// The names that one mapping has and another has not, or has with other addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Names that are new, in order.
+    pub added: Vec<Name>,
+    /// Names whose addresses, or their order, differ, in order.
+    pub changed: Vec<Name>,
+    /// Names that are gone, in order.
+    pub removed: Vec<Name>,
+}
+
+impl Diff {
+    /// What turns `old` into `new`, in one pass over both.
+    pub fn between(old: &Hosts, new: &Hosts) -> Self {
+        let mut diff = Self::default();
+        let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
+        loop {
+            let order = match (olds.peek(), news.peek()) {
+                (None, None) => return diff,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            let gone = olds.next_if(|_| order.is_le());
+            let here = news.next_if(|_| order.is_ge());
+            match (gone, here) {
+                (Some((name, old)), Some((_, new))) if old != new => {
+                    diff.changed.push(name.clone())
+                }
+                (Some((name, _)), None) => diff.removed.push(name.clone()),
+                (None, Some((name, _))) => diff.added.push(name.clone()),
+                _ => {}
+            }
+        }
+    }
+
+    /// True when nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl fmt::Display for Diff {
+    /// One line: `2 added (a, b), 1 changed (c), 0 removed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (&self.added, "added"),
+            (&self.changed, "changed"),
+            (&self.removed, "removed"),
+        ];
+        for (i, (names, what)) in parts.into_iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{} {what}", names.len())?;
+            if !names.is_empty() {
+                let shown: Vec<_> = names.iter().take(SHOWN).map(Name::as_str).collect();
+                let more = if names.len() > SHOWN { ", …" } else { "" };
+                write!(f, " ({}{more})", shown.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hosts(entries: &[(&str, &[&str])]) -> Hosts {
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        entries
+            .iter()
+            .map(|(name, addresses)| (name.parse().unwrap(), parse(addresses)))
+            .collect()
+    }
+
+    #[test]
+    fn one_line() {
+        let old = hosts(&[
+            ("a", &["10.0.0.1"]),
+            ("b", &["10.0.0.1"]),
+            ("c", &["10.0.0.1"]),
+        ]);
+        let new = hosts(&[
+            ("b", &["10.0.0.1"]),
+            ("c", &["10.0.0.2"]),
+            ("d", &["10.0.0.1"]),
+        ]);
+        let diff = Diff::between(&old, &new);
+        assert_eq!(
+            diff.to_string(),
+            "1 added (d), 1 changed (c), 1 removed (a)"
+        );
+        assert!(Diff::between(&old, &old).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_looking_each_name_up(
+            old in prop::collection::btree_map(0u8..20, 1u8..4, 0..20),
+            new in prop::collection::btree_map(0u8..20, 1u8..4, 0..20),
+        ) {
+            let build = |entries: &std::collections::BTreeMap<u8, u8>| -> Hosts {
+                entries
+                    .iter()
+                    .map(|(n, a)| (format!("n{n:03}").parse().unwrap(), vec![format!("10.0.0.{a}").parse().unwrap()]))
+                    .collect()
+            };
+            let (old, new) = (build(&old), build(&new));
+            let diff = Diff::between(&old, &new);
+            for name in old.keys().chain(new.keys()) {
+                prop_assert_eq!(diff.added.contains(name), !old.contains_key(name));
+                prop_assert_eq!(diff.removed.contains(name), !new.contains_key(name));
+                let both = old.contains_key(name) && new.contains_key(name);
+                prop_assert_eq!(diff.changed.contains(name), both && old[name] != new[name]);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Starts real ZooKeeper servers and the two daemons for tests.
