@@ -81,7 +81,8 @@ pub enum DecodeError {
 /// The JSON object; its fields are in alphabetical order, which is the order of the text.
 #[derive(Serialize, Deserialize)]
 struct Wire<H> {
-    domain: String,
+    #[serde(with = "empty_for_none")]
+    domain: Option<Name>,
     format: u64,
     generation: u64,
     hosts: H,
@@ -155,12 +156,8 @@ impl Snapshot {
         {
             return Err(DecodeError::Addresses(name.clone(), addresses.len()));
         }
-        let domain = match wire.domain {
-            domain if domain.is_empty() => None,
-            domain => Some(Name::try_from(domain).map_err(serde::de::Error::custom)?),
-        };
         Ok(Self {
-            domain,
+            domain: wire.domain,
             generation: wire.generation,
             hosts: wire.hosts,
             leader: wire.leader,
@@ -168,6 +165,25 @@ impl Snapshot {
             root: wire.root,
             zxid: wire.zxid,
         })
+    }
+}
+
+/// A name that may be missing, as text that may be empty.
+mod empty_for_none {
+    use super::Name;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(name: &Option<Name>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_ref().map_or("", Name::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Name>, D::Error> {
+        match String::deserialize(from)? {
+            text if text.is_empty() => Ok(None),
+            text => text.try_into().map(Some).map_err(D::Error::custom),
+        }
     }
 }
 
@@ -184,5 +200,113 @@ mod rfc3339 {
         let text = String::deserialize(from)?;
         humantime::parse_rfc3339(&text)
             .map_err(|_| D::Error::custom("'published' is no RFC 3339 time"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const EXAMPLE: &str = concat!(
+        r#"{"domain":"","format":1,"generation":7,"hosts":{"db":["10.0.0.5","10.0.0.6"],"#,
+        r#""primary.db":["10.0.0.5"]},"leader":"ns1","names":2,"#,
+        r#""published":"2026-11-20T10:00:00.123Z","root":"/services","zxid":4294967338}"#
+    );
+
+    fn refusal(text: &str) -> String {
+        Snapshot::decode(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_contract_s_example_byte_for_byte() {
+        let snapshot = Snapshot::decode(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(snapshot.generation, 7);
+        assert_eq!(snapshot.hosts["db"].len(), 2);
+        assert_eq!(snapshot.domain, None);
+        assert_eq!(String::from_utf8(snapshot.encode()).unwrap(), EXAMPLE);
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        for (from, to, said) in [
+            (
+                "\"format\":1",
+                "\"format\":2",
+                "format 2, and this version reads format 1",
+            ),
+            ("\"names\":2", "\"names\":3", "says 3 names and holds 2"),
+            ("\"generation\":7", "\"generation\":0", "generation 0"),
+            (
+                "\"generation\":7",
+                "\"generation\":-7",
+                "invalid value: integer `-7`",
+            ),
+            (
+                "10.0.0.6",
+                "1.2.3.4\\nevil",
+                "\"1.2.3.4\\nevil\" is not an IP address",
+            ),
+            ("10.0.0.6", "127.0.0.1", "loopback"),
+            ("primary.db", "localhost", "every machine has for itself"),
+            ("primary.db", "a b", "holds ' '"),
+            ("[\"10.0.0.5\"]", "[]", "name primary.db has 0 addresses"),
+            (
+                "\"hosts\":{\"db\":[\"10.0.0.5\",\"10.0.0.6\"],\"primary.db\":[\"10.0.0.5\"]}",
+                "\"pages\":[\"0\"]",
+                "pages",
+            ),
+            ("2026-11-20", "yesterday", "'published' is no RFC 3339 time"),
+            ("/services", "services", "does not begin with '/'"),
+        ] {
+            let text = EXAMPLE.replace(from, to);
+            assert_ne!(text, EXAMPLE);
+            let message = refusal(&text);
+            assert!(message.contains(said), "{message}");
+        }
+        assert!(refusal("").contains("EOF"));
+        assert!(refusal(&"[".repeat(100_000)).contains("recursion limit"));
+        assert!(refusal(&" ".repeat(MAX_ENCODED_BYTES + 1)).contains("more than the"));
+    }
+
+    #[test]
+    fn a_huge_list_is_refused() {
+        let list = vec!["\"10.0.0.5\""; MAX_ADDRESSES_PER_NAME + 1].join(",");
+        let message = refusal(&EXAMPLE.replace("\"10.0.0.5\",\"10.0.0.6\"", &list));
+        assert!(message.contains("name db has 16385 addresses"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(
+            entries in prop::collection::btree_map("[a-z0-9]{1,9}(\\.[a-z0-9_]{1,9}){0,3}", prop::collection::vec(1u32..0x7eff_ffff, 1..4), 0..20),
+            generation in 1u64..,
+            millis in 0u64..4_000_000_000_000,
+            zxid: i64,
+        ) {
+            let hosts: Hosts = entries
+                .into_iter()
+                .map(|(name, ips)| {
+                    let addresses = ips.into_iter().map(|ip| std::net::Ipv6Addr::from(u128::from(ip) << 96 | 7));
+                    (name.parse().unwrap(), addresses.map(|ip| Address::try_from(std::net::IpAddr::V6(ip)).unwrap()).collect())
+                })
+                .collect();
+            let snapshot = Snapshot {
+                domain: None,
+                generation,
+                hosts,
+                leader: "ns \"1\"\n".into(),
+                published: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
+                root: ZnodePath::root(),
+                zxid,
+            };
+            prop_assert_eq!(Snapshot::decode(&snapshot.encode()).unwrap(), snapshot);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Snapshot::decode(&bytes);
+        }
     }
 }
