@@ -49,7 +49,7 @@ pub enum LabelError {
     #[error("label {} begins or ends in '-'", Quoted(.0))]
     Hyphen(String),
     /// The label holds a character other than `a-z 0-9 _ -`.
-    #[error("label {} holds {1:?}; only a-z, 0-9, '_' and '-' are allowed", Quoted(.0))]
+    #[error("label {} holds {:?}; only a-z, 0-9, '_' and '-' are allowed", Quoted(.0), .1)]
     Character(String, char),
 }
 

@@ -105,11 +105,7 @@ impl Snapshot {
     /// The JSON text. Equal values give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
         let wire = Wire {
-            domain: self
-                .domain
-                .as_ref()
-                .map(Name::to_string)
-                .unwrap_or_default(),
+            domain: self.domain.clone(),
             format: FORMAT,
             generation: self.generation,
             hosts: &self.hosts,
