@@ -1,0 +1,66 @@
+//! Why a call to ZooKeeper failed.
+
+use std::time::Duration;
+
+use zookeeper_client as zk;
+
+/// Why a call to ZooKeeper failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The connection broke. Ask the session for a new one and start over.
+    #[error("the connection to ZooKeeper was lost")]
+    Lost,
+    /// No answer within the deadline.
+    #[error("ZooKeeper did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The znode's ACL does not let this identity do that.
+    #[error("not authorised: the znode's ACL does not allow it; see --auth")]
+    NotAuthorized,
+    /// The servers refuse the identity itself.
+    #[error("ZooKeeper refuses the identity; see --auth")]
+    AuthFailed,
+    /// The znode, or the parent of one to be created, is not there.
+    #[error("no such znode")]
+    NoNode,
+    /// The znode to be created is there already.
+    #[error("the znode exists already")]
+    NodeExists,
+    /// The znode was written by somebody else meanwhile.
+    #[error("the znode was changed by somebody else meanwhile")]
+    BadVersion,
+    /// The znode has children.
+    #[error("the znode has children")]
+    NotEmpty,
+    /// The lock that makes this process the leader is gone.
+    #[error("this process no longer leads")]
+    Deposed,
+    /// Anything else that the client or a server says.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// True when the connection, not the request, is to blame, so that starting over may help.
+    pub fn is_connection(&self) -> bool {
+        matches!(self, Self::Lost | Self::Timeout(_))
+    }
+}
+
+impl From<zk::Error> for Error {
+    fn from(error: zk::Error) -> Self {
+        match error {
+            zk::Error::ConnectionLoss
+            | zk::Error::SessionExpired
+            | zk::Error::SessionMoved
+            | zk::Error::ClientClosed => Self::Lost,
+            zk::Error::NoAuth => Self::NotAuthorized,
+            zk::Error::AuthFailed => Self::AuthFailed,
+            zk::Error::NoNode => Self::NoNode,
+            zk::Error::NodeExists => Self::NodeExists,
+            zk::Error::BadVersion => Self::BadVersion,
+            zk::Error::NotEmpty => Self::NotEmpty,
+            zk::Error::RuntimeInconsistent => Self::Deposed,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
