@@ -1,1 +1,43 @@
-//! Starts real ZooKeeper servers and the two daemons for tests.
+//! A laboratory for the two daemons: real ZooKeeper servers, the real binaries, and what a test
+//! needs to look at both from outside.
+//!
+//! ```no_run
+//! use lab::{HostsFile, hostsync, nameserver, tree};
+//!
+//! let tree = tree("first-names");
+//! tree.create("/db", "");
+//! tree.create("/db/primary", "10.0.0.5");
+//! let hosts = HostsFile::with("127.0.0.1 localhost\n");
+//! let _nameserver = nameserver(&tree).run();
+//! let _hostsync = hostsync(&tree, &hosts).run();
+//! hosts.soon_maps("primary.db", &["10.0.0.5"]);
+//! ```
+//!
+//! * A test owns what it starts: dropping a [`Running`], a [`ZooKeeper`] or a [`Scratch`] ends it.
+//!   When the test process itself is killed, a small reaper ends and removes the rest.
+//! * Nothing waits for a fixed time: a test waits for a condition ([`wait_for`]) with a deadline, and
+//!   a failure says what was seen last.
+//! * What goes wrong inside the lab panics with the reason: it is only ever used by tests.
+//! * Every server listens on loopback only.
+
+mod client;
+mod cluster;
+mod files;
+mod needs;
+mod ports;
+mod process;
+mod program;
+mod reaper;
+mod tree;
+mod wait;
+mod zookeeper;
+
+pub use client::Client;
+pub use cluster::Ensemble;
+pub use files::{HostsFile, Names, Scratch};
+pub use needs::{Need, needs};
+pub use process::{Process, alive, kill_pid};
+pub use program::{Outcome, Program, Running, hostsync, nameserver};
+pub use tree::{Snapshot, Tree, tree};
+pub use wait::{PATIENCE, wait_for, wait_until};
+pub use zookeeper::{Options, ZooKeeper};

@@ -1,1 +1,3 @@
-//! Scenarios over both daemons.
+//! Scenarios over both daemons: the real binaries against a real ZooKeeper.
+
+mod the_lab;

@@ -1,0 +1,212 @@
+//! A blocking client for tests.
+//!
+//! Only one room of the project may name the ZooKeeper client, and that is `session`. This is the
+//! one exception: a test that looked through `session` would not see what `session` gets wrong.
+
+use std::future::Future;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use tokio::runtime::{Builder, Runtime};
+use zookeeper_client::{Acls, Client as Inner, CreateMode, Error, Stat};
+
+/// How long a call is tried again while the server is away.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Requests that are under way at once.
+const PIPELINE: usize = 512;
+
+/// A session of its own. Dropped, the session is closed and its ephemeral znodes go.
+#[derive(Debug)]
+pub struct Client {
+    servers: String,
+    timeout: Duration,
+    inner: Mutex<Option<Inner>>,
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        runtime.expect("a runtime for the tests' own clients")
+    })
+}
+
+impl Client {
+    /// Connects to `HOST:PORT,…[/CHROOT]`, with a session timeout of ten seconds.
+    pub fn connect(servers: &str) -> Self {
+        Self::connect_for(servers, Duration::from_secs(10))
+    }
+
+    /// Connects with a session timeout of one's own.
+    pub fn connect_for(servers: &str, timeout: Duration) -> Self {
+        Self {
+            servers: servers.to_owned(),
+            timeout,
+            inner: Mutex::new(None),
+        }
+    }
+
+    /// Creates a persistent znode.
+    pub fn create(&self, path: &str, data: impl AsRef<[u8]>) {
+        self.create_as(CreateMode::Persistent, path, data.as_ref());
+    }
+
+    /// Creates a znode that goes with this client.
+    pub fn create_ephemeral(&self, path: &str, data: impl AsRef<[u8]>) {
+        self.create_as(CreateMode::Ephemeral, path, data.as_ref());
+    }
+
+    /// Creates a znode whose name is `prefix` and the next sequence number; returns its path.
+    pub fn create_sequential(&self, prefix: &str, data: impl AsRef<[u8]>) -> String {
+        let number = self.create_as(CreateMode::PersistentSequential, prefix, data.as_ref());
+        format!("{prefix}{number:010}")
+    }
+
+    /// Tries to create a znode; whether the server and the client take such a path.
+    pub fn try_create(&self, path: &str, data: impl AsRef<[u8]>) -> bool {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        self.call(|inner| {
+            let (data, options) = (data.as_ref(), options.clone());
+            async move { inner.create(path, data, &options).await.map(drop) }
+        })
+        .is_ok()
+    }
+
+    /// Creates persistent znodes, parents first, with many requests under way at once.
+    pub fn create_many<'a>(&self, znodes: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        let inner = self
+            .inner()
+            .unwrap_or_else(|error| panic!("create many: {error}"));
+        runtime().block_on(async {
+            let mut under_way = FuturesOrdered::new();
+            for (path, data) in znodes {
+                under_way.push_back(inner.create(path, data.as_bytes(), &options));
+                if under_way.len() >= PIPELINE {
+                    let created = under_way.next().await.expect("it is not empty");
+                    created.unwrap_or_else(|error| panic!("create many: {error}"));
+                }
+            }
+            while let Some(created) = under_way.next().await {
+                created.unwrap_or_else(|error| panic!("create many: {error}"));
+            }
+        });
+    }
+
+    /// Replaces the data of a znode.
+    pub fn set(&self, path: &str, data: impl AsRef<[u8]>) {
+        self.call(|inner| {
+            let data = data.as_ref();
+            async move { inner.set_data(path, data, None).await }
+        })
+        .unwrap_or_else(|error| panic!("set {path}: {error}"));
+    }
+
+    /// Creates a znode, or replaces its data.
+    pub fn put(&self, path: &str, data: impl AsRef<[u8]>) {
+        if !self.try_create(path, data.as_ref()) {
+            self.set(path, data);
+        }
+    }
+
+    /// Deletes a znode.
+    pub fn delete(&self, path: &str) {
+        self.call(|inner| async move { inner.delete(path, None).await })
+            .unwrap_or_else(|error| panic!("delete {path}: {error}"));
+    }
+
+    /// Deletes a znode and all below it.
+    pub fn delete_all(&self, path: &str) {
+        for child in self.children(path) {
+            self.delete_all(&format!("{path}/{child}"));
+        }
+        self.delete(path);
+    }
+
+    /// The data of a znode; `None` if there is no such znode.
+    pub fn get(&self, path: &str) -> Option<Vec<u8>> {
+        match self.call(|inner| async move { inner.get_data(path).await }) {
+            Ok((data, _)) => Some(data),
+            Err(Error::NoNode) => None,
+            Err(error) => panic!("get {path}: {error}"),
+        }
+    }
+
+    /// What the server knows of a znode; `None` if there is no such znode.
+    pub fn stat(&self, path: &str) -> Option<Stat> {
+        self.call(|inner| async move { inner.check_stat(path).await })
+            .unwrap_or_else(|error| panic!("stat {path}: {error}"))
+    }
+
+    /// The names of a znode's children, sorted; none if there is no such znode.
+    pub fn children(&self, path: &str) -> Vec<String> {
+        match self.call(|inner| async move { inner.list_children(path).await }) {
+            Ok(mut children) => {
+                children.sort_unstable();
+                children
+            }
+            Err(Error::NoNode) => Vec::new(),
+            Err(error) => panic!("children of {path}: {error}"),
+        }
+    }
+
+    /// Creates a znode; its sequence number, if it has one. A create whose answer was lost with the
+    /// connection may have happened.
+    fn create_as(&self, mode: CreateMode, path: &str, data: &[u8]) -> i64 {
+        let options = mode.with_acls(Acls::anyone_all());
+        let created = self.call(|inner| {
+            let options = options.clone();
+            async move { inner.create(path, data, &options).await }
+        });
+        let (_, number) = created.unwrap_or_else(|error| panic!("create {path}: {error}"));
+        number.into_i64()
+    }
+
+    /// Does one call, again after a lost connection and with a new session after an expired one.
+    fn call<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        operation: impl Fn(Inner) -> F,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        loop {
+            let inner = self.inner()?;
+            match runtime().block_on(operation(inner)) {
+                Err(Error::ConnectionLoss | Error::Timeout) if started.elapsed() < LIMIT => {}
+                Err(Error::SessionExpired | Error::ClientClosed) if started.elapsed() < LIMIT => {
+                    *self.lock() = None;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// The session, opened when there is none.
+    fn inner(&self) -> Result<Inner, Error> {
+        let mut slot = self.lock();
+        if let Some(inner) = &*slot {
+            return Ok(inner.clone());
+        }
+        let started = Instant::now();
+        loop {
+            let connector = Inner::connector().with_session_timeout(self.timeout);
+            let connecting = connector.connect(&self.servers);
+            let connected = runtime()
+                .block_on(async { tokio::time::timeout(Duration::from_secs(5), connecting).await });
+            match connected.unwrap_or(Err(Error::Timeout)) {
+                Ok(inner) => return Ok(slot.insert(inner).clone()),
+                Err(error) if started.elapsed() > LIMIT => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Inner>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,71 @@
+//! What a test needs of the machine.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Something that not every machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The rights of root, to which file permissions do not apply.
+    Root,
+    /// To be somebody else than root, or to be able to become it.
+    OtherUser,
+    /// A mount namespace of one's own.
+    MountNamespace,
+}
+
+impl Need {
+    fn name(self) -> &'static str {
+        match self {
+            Need::Root => "root",
+            Need::OtherUser => "root and setpriv, to become another user",
+            Need::MountNamespace => "root and mount namespaces",
+        }
+    }
+
+    fn met(self) -> bool {
+        static NAMESPACES: OnceLock<bool> = OnceLock::new();
+        match self {
+            Need::Root => nix::unistd::geteuid().is_root(),
+            Need::OtherUser => {
+                Need::Root.met()
+                    && succeeds("setpriv", &["--reuid=65534", "--clear-groups", "true"])
+            }
+            Need::MountNamespace => *NAMESPACES.get_or_init(|| {
+                let mount = "mount -t tmpfs -o size=64k lab /mnt";
+                succeeds(
+                    "unshare",
+                    &["--mount", "--propagation=private", "sh", "-c", mount],
+                )
+            }),
+        }
+    }
+}
+
+fn succeeds(program: &str, args: &[&str]) -> bool {
+    Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Whether the machine has what a test needs. If not, says so, past the test harness, which would
+/// swallow it; the test then returns.
+///
+/// # Panics
+/// With `CI=true`, where a skipped test is a failed one.
+pub fn needs(need: Need) -> bool {
+    if need.met() {
+        return true;
+    }
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let message = format!("skipped: needs {} ({test})", need.name());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
+    // The message is a courtesy; a closed standard error is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{message}");
+    false
+}

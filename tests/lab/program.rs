@@ -1,0 +1,293 @@
+//! The two programs under test, as anyone would start them.
+
+use std::ffi::{OsStr, OsString};
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::files::{HostsFile, Scratch};
+use crate::process::Process;
+use crate::tree::Tree;
+
+/// How a program is to be started: its flags, and what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Program {
+    name: &'static str,
+    flags: Vec<(String, OsString)>,
+    around: Vec<OsString>,
+}
+
+/// The nameserver on this tree, with its usual root `/`.
+pub fn nameserver(tree: &Tree) -> Program {
+    Program::new("nameserver").flag("zookeeper", tree.address())
+}
+
+/// A hostsync that follows this tree's snapshot and keeps this hosts file. Its own copy of the
+/// snapshot lies beside the hosts file.
+pub fn hostsync(tree: &Tree, hosts: &HostsFile) -> Program {
+    let mut cache = hosts.path().as_os_str().to_owned();
+    cache.push(".cache");
+    Program::new("hostsync")
+        .flag("zookeeper", tree.address())
+        .flag("hosts-file", hosts.path())
+        .flag("cache", cache)
+}
+
+impl Program {
+    /// One of our programs, without any flag.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            flags: Vec::new(),
+            around: Vec::new(),
+        }
+    }
+
+    /// Adds `--flag value`, in place of an earlier one.
+    #[must_use]
+    pub fn flag(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
+        self.flags.retain(|(given, _)| given != flag);
+        self.flags
+            .push((flag.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs it as an argument of this command, such as `setpriv …` or `unshare …`.
+    #[must_use]
+    pub fn inside(mut self, command: &[&str]) -> Self {
+        self.around = command.iter().map(OsString::from).collect();
+        self
+    }
+
+    /// Runs it in a mount namespace of its own, after these shell commands in there.
+    #[must_use]
+    pub fn after_mounting(self, commands: &str) -> Self {
+        let script = format!("set -e; {commands}; exec \"$@\"");
+        self.inside(&[
+            "unshare",
+            "--mount",
+            "--propagation=private",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ])
+    }
+
+    /// Starts its daemon, `run`, in the foreground.
+    pub fn run(&self) -> Running {
+        self.run_with(&[])
+    }
+
+    /// Starts its daemon with more arguments.
+    pub fn run_with(&self, args: &[&str]) -> Running {
+        let scratch = Scratch::new(self.name);
+        let mut command = self.command();
+        command.arg("run").args(args);
+        for (flag, value) in &self.flags {
+            command.arg(format!("--{flag}")).arg(value);
+        }
+        let log = scratch.join("log");
+        Running {
+            process: Process::spawn(self.name, command, &log),
+            program: self.clone(),
+            _log: scratch,
+        }
+    }
+
+    /// Runs one of its commands to the end. The flags go in as environment variables, so that a
+    /// command only reads the ones that it has.
+    ///
+    /// # Panics
+    /// If it takes longer than half a minute.
+    pub fn call(&self, args: &[&str]) -> Outcome {
+        let mut command = self.command();
+        command.args(args);
+        for (flag, value) in &self.flags {
+            let variable = format!("{}-{flag}", self.name)
+                .replace('-', "_")
+                .to_uppercase();
+            command.env(variable, value);
+        }
+        Outcome::of(command)
+    }
+
+    /// The program, in its surroundings and with a clean environment.
+    fn command(&self) -> Command {
+        let mut words: Vec<OsString> = self.around.clone();
+        words.push(binary(self.name).into_os_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("NAMESERVER_") || text.starts_with("HOSTSYNC_") {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+}
+
+/// A daemon that runs; dropped, it is killed.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    program: Program,
+    // Dropped last: the process writes into it.
+    _log: Scratch,
+}
+
+impl Running {
+    /// Ends it as a power cut does and starts it again the same way.
+    pub fn crash_and_run(&mut self) {
+        self.process.kill9();
+        *self = self.program.run();
+    }
+
+    /// Waits until its log holds `text`; returns the first such line.
+    pub fn soon_says(&self, text: &str) -> String {
+        let what = format!("a log line with {text:?}");
+        let log = crate::wait_for(
+            &what,
+            crate::PATIENCE,
+            || self.process.log(),
+            |log| log.contains(text),
+        );
+        log.lines()
+            .find(|line| line.contains(text))
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// How many lines it has logged.
+    pub fn lines(&self) -> usize {
+        self.process.log().lines().count()
+    }
+}
+
+impl Deref for Running {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    fn of(mut command: Command) -> Self {
+        let scratch = Scratch::new("call");
+        let file = |name: &str| std::fs::File::create(scratch.join(name)).expect("a scratch file");
+        command
+            .stdin(Stdio::null())
+            .stdout(file("out"))
+            .stderr(file("err"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut ended = None;
+        let what = format!("{command:?} to end");
+        crate::wait_until(&what, Duration::from_secs(30), || {
+            ended = child.try_wait().expect("a child can be waited for");
+            ended.is_some()
+        });
+        Self {
+            status: ended.expect("it has just ended"),
+            stdout: scratch.read("out"),
+            stderr: scratch.read("err"),
+        }
+    }
+
+    /// Its exit code; -1 after a signal.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// Checks the exit code; returns itself, so that a test can go on reading.
+    ///
+    /// # Panics
+    /// If it is another.
+    #[must_use]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code(), code, "{self:#?}");
+        self
+    }
+
+    /// Checks that both outputs together hold each of these texts.
+    ///
+    /// # Panics
+    /// If one is missing.
+    pub fn expect_words(&self, words: &[&str]) {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        for word in words {
+            assert!(all.contains(word), "{word:?} is not in {self:#?}");
+        }
+    }
+
+    /// Its standard output as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+}
+
+/// One of our programs as just built, in the profile of the tests.
+fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let directory = BUILT.get_or_init(|| {
+        // target/PROFILE/deps/scenarios-HASH
+        let test = std::env::current_exe().expect("the path of this test");
+        let directory = test
+            .ancestors()
+            .nth(2)
+            .expect("tests lie in target/PROFILE/deps")
+            .to_owned();
+        // `cargo test` alone does not build the programs. Without cargo, they must be there.
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            build(&cargo, &directory);
+        }
+        directory
+    });
+    let path = directory.join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace`",
+        path.display()
+    );
+    path
+}
+
+fn build(cargo: &OsStr, directory: &Path) {
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--workspace", "--quiet"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+        .arg("--target-dir")
+        .arg(directory.parent().expect("target/PROFILE lies in target"));
+    if directory.ends_with("release") {
+        command.arg("--release");
+    }
+    let status = command.status().expect("cargo runs");
+    assert!(status.success(), "the programs under test do not build");
+}

@@ -1,0 +1,53 @@
+//! Waiting for a condition, never for a time.
+
+use std::fmt::Debug;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a scenario waits for something that takes milliseconds on an idle machine. A deadline
+/// only costs time when a test fails, so it is generous.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks again and again until `done` likes what `look` returns; returns it.
+///
+/// # Panics
+/// After `limit`, with `what` and what was seen last.
+pub fn wait_for<T: Debug>(
+    what: &str,
+    limit: Duration,
+    mut look: impl FnMut() -> T,
+    mut done: impl FnMut(&T) -> bool,
+) -> T {
+    let started = Instant::now();
+    loop {
+        let seen = look();
+        if done(&seen) {
+            return seen;
+        }
+        assert!(
+            started.elapsed() < limit,
+            "waited {limit:?} for {what}; last seen:\n{}",
+            shortened(&format!("{seen:#?}"))
+        );
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until `condition` holds; returns how long that took.
+///
+/// # Panics
+/// After `limit`, with `what`.
+pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    wait_for(what, limit, &mut condition, |holds| *holds);
+    started.elapsed()
+}
+
+/// At most about two screens of a value that may have 10,000 lines.
+fn shortened(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().take(60).collect();
+    if lines.len() == 60 {
+        lines.push("…");
+    }
+    lines.join("\n")
+}

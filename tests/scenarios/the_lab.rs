@@ -1,0 +1,101 @@
+//! The lab itself: what the other scenarios stand on.
+
+use std::process::Command;
+use std::time::Duration;
+
+use lab::{Client, Ensemble, HostsFile, Process, Scratch, ZooKeeper, alive, tree, wait_until};
+
+#[test]
+fn trees_do_not_meet() {
+    let (one, two) = (tree("meet"), tree("meet"));
+    one.create("/db", "10.0.0.5");
+    assert_eq!(one.get("/db").as_deref(), Some(b"10.0.0.5".as_slice()));
+    assert_eq!(two.get("/db"), None);
+}
+
+#[test]
+fn a_server_keeps_its_data_over_its_end() {
+    let mut zookeeper = ZooKeeper::start();
+    let tree = zookeeper.tree("data");
+    tree.create("/db", "1");
+    zookeeper.kill();
+    zookeeper.restart();
+    tree.set("/db", "2");
+    zookeeper.stop();
+    zookeeper.restart();
+    assert_eq!(tree.get("/db").as_deref(), Some(b"2".as_slice()));
+    zookeeper.pause();
+    zookeeper.resume();
+    assert!(zookeeper.ask("ruok").contains("imok"));
+}
+
+#[test]
+fn a_dropped_client_takes_its_ephemeral_znodes_along() {
+    let tree = tree("ephemeral");
+    let client = Client::connect_for(tree.address(), Duration::from_secs(1));
+    client.create_ephemeral("/there", "");
+    assert!(tree.stat("/there").is_some());
+    drop(client);
+    wait_until("the znode to go", lab::PATIENCE, || {
+        tree.stat("/there").is_none()
+    });
+}
+
+#[test]
+fn many_znodes_are_created_in_a_moment() {
+    let tree = tree("many");
+    let paths: Vec<String> = (0..2_000).map(|number| format!("/n{number}")).collect();
+    tree.create_many(paths.iter().map(|path| (path.as_str(), "10.0.0.5")));
+    assert_eq!(tree.children("/").len(), 2_000);
+}
+
+#[test]
+fn an_ensemble_outlives_its_leader() {
+    let mut ensemble = Ensemble::start(3);
+    let tree = lab::Tree::new(&ensemble.addresses(), "ensemble");
+    let leader = ensemble.leader();
+    ensemble.members[leader].kill();
+    tree.create("/db", "");
+    assert!(tree.stat("/db").is_some());
+}
+
+#[test]
+fn a_hosts_file_is_read_as_a_resolver_does() {
+    let hosts = HostsFile::with(
+        "127.0.0.1 localhost # not.this\n# BEGIN hostsync\n10.0.0.5 db\n10.0.0.6\tdb\n# END hostsync\n",
+    );
+    assert_eq!(hosts.addresses("db"), ["10.0.0.5", "10.0.0.6"]);
+    assert_eq!(hosts.addresses("localhost"), ["127.0.0.1"]);
+    assert_eq!(hosts.names().keys().collect::<Vec<_>>(), ["db"]);
+    assert_eq!(hosts.foreign(), "127.0.0.1 localhost # not.this\n");
+}
+
+/// A test process that is killed cannot tidy up; the reaper does it.
+#[test]
+fn nothing_outlives_a_killed_test() {
+    if let Some(report) = std::env::var_os("HOSTSYNC_LAB_VICTIM") {
+        let zookeeper = ZooKeeper::start();
+        let scratch = Scratch::new("victim");
+        let what = format!("{} {}", zookeeper.pid(), scratch.path().display());
+        std::fs::write(report, what).expect("the report is written");
+        loop {
+            std::thread::park();
+        }
+    }
+    let scratch = Scratch::new("killer");
+    let mut victim = Command::new(std::env::current_exe().expect("this test"));
+    victim.args(["--exact", "the_lab::nothing_outlives_a_killed_test"]);
+    victim.env("HOSTSYNC_LAB_VICTIM", scratch.join("report"));
+    let mut victim = Process::spawn("victim", victim, &scratch.join("log"));
+    wait_until("the victim's report", Duration::from_secs(30), || {
+        scratch.read("report").contains(' ')
+    });
+    let report = scratch.read("report");
+    let (pid, directory) = report.split_once(' ').expect("two words");
+    let pid = pid.parse().expect("a process id");
+    assert!(alive(pid));
+    victim.kill9();
+    wait_until("the server's end", lab::PATIENCE, || !alive(pid));
+    let gone = || !std::path::Path::new(directory).exists();
+    wait_until("the directory to go", lab::PATIENCE, gone);
+}
