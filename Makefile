@@ -1,0 +1,22 @@
+# Hostsync's commands. Each is a script or a cargo call, so nothing here is worth reading twice.
+
+.PHONY: help demo test bench lint man
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+
+demo: ## a ZooKeeper, both daemons and a name that follows its znode (root or sudo)
+	@scripts/demo
+
+test: ## install what is missing, build, and run every test
+	@scripts/test
+
+bench: ## propagation and walk, as ratios to their floors
+	@scripts/setup
+	cargo bench --package lab
+
+lint: ## formatting, clippy and shellcheck
+	@scripts/lint
+
+man: ## generate the man pages and shell completions from the command lines
+	@scripts/man
