@@ -1,1 +1,26 @@
 //! Manners that both daemons share: command line, log, pid file, signals.
+//!
+//! The order in a `main` matters, because a process may only fork while it has one thread:
+//!
+//! 1. [`command_line::parse`] turns flags, variables and the settings file into the program's own type.
+//! 2. [`DaemonArgs::start`] locks the pid file, opens the log, forks, and hands back a [`Guard`].
+//! 3. [`runtime`] starts the threads; inside of it [`Signals`] says when to stop.
+//! 4. [`exit`] turns the outcome into one line and an exit code.
+
+pub mod command_line;
+pub mod logging;
+
+mod exit;
+mod generate;
+mod pid_file;
+mod runtime;
+mod signals;
+mod start;
+mod zookeeper;
+
+pub use exit::{Stdout, exit, stdout};
+pub use generate::GenerateArgs;
+pub use runtime::runtime;
+pub use signals::{Signal, Signals};
+pub use start::{DaemonArgs, Guard};
+pub use zookeeper::{Secret, ZooKeeperArgs};

@@ -1,0 +1,103 @@
+//! The settings file: TOML whose keys are the long flags.
+
+use std::path::Path;
+
+use clap::Command;
+use toml::Table;
+
+use super::flags::{self, Given};
+use super::layers::Setting;
+use super::values;
+
+/// How alike a key must be to be worth naming; clap asks as much of its own suggestions.
+const ALIKE: f64 = 0.7;
+
+/// The file's settings for this run. What is wrong with the rest of the file is reported too, so that a file which is
+/// right for one subcommand is right for all.
+pub(super) fn settings(
+    path: &Path,
+    command: &Command,
+    given: &Given,
+    problems: &mut Vec<String>,
+) -> Vec<Setting> {
+    let table = match read(path) {
+        Ok(table) => table,
+        Err(problem) => {
+            problems.push(problem);
+            return Vec::new();
+        }
+    };
+    let active = given.active(command);
+    let mut all = flags::all_flags(command);
+    all.retain(|argument| argument.get_id() != flags::CONFIG);
+
+    let mut settings = Vec::new();
+    for (key, value) in &table {
+        let origin = format!("{}: {key}", path.display());
+        let is_key = |argument: &&&clap::Arg| argument.get_long() == Some(key);
+        let here = active
+            .iter()
+            .find(is_key)
+            .filter(|argument| argument.get_id() != flags::CONFIG);
+        let Some(argument) = here.or_else(|| all.iter().find(is_key)) else {
+            let known = all.iter().filter_map(|argument| argument.get_long());
+            problems.push(format!(
+                "{}: unknown key '{key}'; {}",
+                path.display(),
+                nearest(key, known)
+            ));
+            continue;
+        };
+        match values::from_file(argument, value) {
+            Ok(values) if here.is_some() => settings.push(Setting {
+                id: argument.get_id().clone(),
+                origin,
+                values,
+            }),
+            Ok(_) => {}
+            Err(problem) => problems.push(format!("{origin}: {problem}")),
+        }
+    }
+    settings
+}
+
+fn read(path: &Path) -> Result<Table, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the settings file {}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        // The error's own text would show the line, and the line may hold a password.
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        format!(
+            "{}: line {line}: {}",
+            path.display(),
+            error.message().lines().collect::<Vec<_>>().join(", ")
+        )
+    })
+}
+
+fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    known.dedup();
+    let mut alike: Vec<(f64, &str)> = known
+        .iter()
+        .map(|each| (strsim::jaro(key, each), *each))
+        .collect();
+    alike.retain(|(likeness, _)| *likeness > ALIKE);
+    alike.sort_by(|one, other| other.0.total_cmp(&one.0));
+    match alike.as_slice() {
+        [] => format!("the keys are {}", known.join(", ")),
+        some => format!(
+            "nearest: {}",
+            some.iter()
+                .take(3)
+                .map(|(_, each)| *each)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}

@@ -1,0 +1,1 @@
+//! The four layers, over a command line like those of the daemons.

@@ -1,0 +1,128 @@
+//! The end: an outcome becomes one line and an exit code.
+
+use std::io::{self, Write};
+use std::process::{ExitCode, Termination};
+
+use crate::logging;
+
+/// Ends a program: the outcome's own exit code, or 1 with `PROGRAM: error: what: cause: cause` on
+/// stderr (and in the log file, if there is one). A reader of stdout that has gone away is no
+/// error, as in `hostsync lookup db | head -1`.
+pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
+    match outcome {
+        Ok(value) => value.report(),
+        Err(error) if error.chain().any(is_closed_stdout) => ExitCode::SUCCESS,
+        Err(error) => {
+            let text = chain(&error);
+            if logging::is_file() {
+                log::error!("{text}");
+            }
+            if !logging::holds_stderr() {
+                say(program, &text);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(program: &str, text: &str) {
+    let text = logging::one_line(text);
+    // What already begins with the program's name is a whole sentence: "hostsync: already running".
+    let prefix = if text.starts_with(&format!("{program}: ")) {
+        String::new()
+    } else {
+        format!("{program}: error: ")
+    };
+    // There is nobody to tell where stderr is closed; eprintln! would panic.
+    let _ = writeln!(io::stderr(), "{prefix}{text}");
+}
+
+/// The error and its causes. A cause that the text before it already ends with is not repeated.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Stdout for results. Unlike `println!`, it does not panic where nobody reads any more; [`exit`]
+/// knows the error that it returns then, and no other broken pipe, as one that does not matter.
+#[derive(Debug)]
+pub struct Stdout(io::Stdout);
+
+/// Stdout for results.
+pub fn stdout() -> Stdout {
+    Stdout(io::stdout())
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(mark)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(mark)
+    }
+}
+
+#[derive(Debug)]
+struct ClosedStdout;
+
+impl std::fmt::Display for ClosedStdout {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("nobody reads stdout any more")
+    }
+}
+
+impl std::error::Error for ClosedStdout {}
+
+fn mark(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(error.kind(), ClosedStdout),
+        _ => error,
+    }
+}
+
+fn is_closed_stdout(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| inner.is::<ClosedStdout>())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn causes_are_not_repeated() {
+        let error = anyhow!("no such host");
+        assert_eq!(chain(&error), "no such host");
+        let error = error
+            .context("cannot resolve db: no such host")
+            .context("cannot connect");
+        assert_eq!(
+            chain(&error),
+            "cannot connect: cannot resolve db: no such host"
+        );
+    }
+
+    #[test]
+    fn only_a_closed_stdout_is_no_error() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let closed: anyhow::Result<()> = Err(mark(pipe())).context("cannot print");
+        assert_eq!(exit("x", closed), ExitCode::SUCCESS);
+        let other: anyhow::Result<()> = Err(pipe()).context("cannot write to ZooKeeper");
+        assert_eq!(exit("x", other), ExitCode::FAILURE);
+        assert_eq!(exit("x", Ok(ExitCode::from(7))), ExitCode::from(7));
+        assert_eq!(exit("x", Ok(())), ExitCode::SUCCESS);
+    }
+}
