@@ -119,10 +119,13 @@ fn fork(log_file: Option<&LogFile>) -> anyhow::Result<PipeWriter> {
         .stderr(stderr);
     match daemonize.execute() {
         Outcome::Parent(result) => {
-            result.context("cannot go to the background")?;
             drop(writer);
-            // No destructor may run here: it would drop the child's lock.
-            std::process::exit(wait(reader))
+            if is_ready(reader) {
+                // Without destructors: dropping the pid file here would unlock it for the child.
+                std::process::exit(0);
+            }
+            result.context("cannot go to the background")?;
+            std::process::exit(1)
         }
         Outcome::Child(result) => {
             result.context("cannot go to the background")?;
@@ -131,13 +134,10 @@ fn fork(log_file: Option<&LogFile>) -> anyhow::Result<PipeWriter> {
     }
 }
 
-/// The exit code of the process at the terminal: the pipe ends without a byte where the child
-/// gave up, which it has explained in the log or at the terminal.
-fn wait(mut reader: PipeReader) -> i32 {
-    match reader.read(&mut [0]) {
-        Ok(1) => 0,
-        _ => 1,
-    }
+/// Waits in the process at the terminal. The pipe ends without a byte where the child gave up,
+/// which it has explained in the log or at the terminal.
+fn is_ready(mut reader: PipeReader) -> bool {
+    reader.read_exact(&mut [0]).is_ok()
 }
 
 fn threads() -> usize {

@@ -134,8 +134,15 @@ fn checked(argument: &Arg, values: Vec<OsString>) -> Result<Vec<OsString>, Strin
 }
 
 fn reason(error: &clap::Error, value: &OsStr) -> String {
-    if let Some(source) = error.source() {
-        return format!("{}: {source}", quoted(value));
+    if let Some(source) = error.source().map(ToString::to_string) {
+        let says_it = value
+            .to_str()
+            .is_some_and(|text| !text.is_empty() && source.contains(text));
+        return if says_it {
+            source
+        } else {
+            format!("{}: {source}", quoted(value))
+        };
     }
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(known)) if !known.is_empty() => {
