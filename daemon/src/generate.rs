@@ -91,3 +91,61 @@ fn man_page(command: &Command, folder: &Path) -> anyhow::Result<()> {
         .into_iter()
         .try_for_each(|each| man_page(each, folder))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::{Args, FromArgMatches};
+
+    use super::*;
+    use crate::{DaemonArgs, ZooKeeperArgs};
+
+    fn definition() -> Command {
+        let run = ZooKeeperArgs::augment_args(DaemonArgs::augment_args(Command::new("run")));
+        Command::new("agent")
+            .version("1.2.3")
+            .about("Does it")
+            .subcommand(run.about("Follow"))
+    }
+
+    fn pages() -> BTreeMap<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        man_pages(definition(), &folder.path().join("man")).unwrap();
+        let entries = fs::read_dir(folder.path().join("man")).unwrap();
+        let page = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read_to_string(entry.path()).unwrap())
+        };
+        entries.map(|entry| page(entry.unwrap())).collect()
+    }
+
+    #[test]
+    fn a_page_for_each_command() {
+        let pages = pages();
+        let names: Vec<&str> = pages.keys().map(String::as_str).collect();
+        assert_eq!(names, ["agent-run.8", "agent.8"]);
+        assert!(pages["agent.8"].contains(".TH agent 8  \"agent 1.2.3\" Hostsync\n"));
+        assert!(
+            pages["agent-run.8"].contains("session\\-timeout"),
+            "{}",
+            pages["agent-run.8"]
+        );
+        assert_eq!(pages, self::pages(), "equal definitions give equal pages");
+    }
+
+    #[test]
+    fn three_shells() {
+        let command = GenerateArgs::augment_args(Command::new("generate"));
+        for shell in ["bash", "zsh", "fish"] {
+            let line = ["generate", "completions", shell];
+            let matches = command.clone().try_get_matches_from(line).unwrap();
+            GenerateArgs::from_arg_matches(&matches).unwrap();
+        }
+        assert!(
+            command
+                .try_get_matches_from(["generate", "completions", "tcsh"])
+                .is_err()
+        );
+    }
+}
