@@ -1,5 +1,19 @@
 //! Turns a live ZooKeeper tree into names and publishes them as one snapshot.
+//!
+//! The data flows one way: [`walk`] and the session's watch read znodes, [`records`] turns their
+//! bytes into instances, [`zone`] keeps the copy of the tree and the names, [`draft`] knows what is
+//! to be published, and [`publisher`] writes it while this replica leads. [`run`] holds them
+//! together; everything between reading and writing is pure.
 
+pub mod changes;
+pub mod check;
+pub mod cli;
+pub mod commands;
+pub mod draft;
+pub mod problems;
+pub mod publisher;
 pub mod records;
+pub mod run;
 pub mod scope;
+pub mod walk;
 pub mod zone;

@@ -1,3 +1,10 @@
 //! The nameserver daemon.
 
-fn main() {}
+use std::process::ExitCode;
+
+use nameserver::cli::PROGRAM;
+
+fn main() -> ExitCode {
+    let cli = daemon::command_line::parse(PROGRAM);
+    daemon::exit(PROGRAM, nameserver::commands::execute(cli))
+}

@@ -13,6 +13,8 @@ use crate::{Error, Watch};
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub(crate) client: zk::Client,
+    /// Tells the clients of one process apart; a session that is resumed may get another client.
+    pub(crate) client_number: u64,
     pub(crate) deadline: Duration,
     /// Whether what this process creates is writable by its own identity only.
     pub(crate) guarded: bool,
@@ -74,6 +76,11 @@ pub enum Create {
 }
 
 impl Connection {
+    /// True when both go through the same client: what one began, the other can end.
+    pub fn shares_client_with(&self, other: &Self) -> bool {
+        self.client_number == other.client_number
+    }
+
     /// ZooKeeper's number of the session.
     pub fn session_id(&self) -> i64 {
         self.client.session_id().0
@@ -89,6 +96,15 @@ impl Connection {
             data,
             stat: stat.into(),
         }))
+    }
+
+    /// What ZooKeeper knows about a znode; none when there is no such znode.
+    ///
+    /// # Errors
+    /// As [`Connection::read`].
+    pub async fn stat(&self, path: &ZnodePath) -> Result<Option<Stat>, Error> {
+        let stat = self.call(self.client.check_stat(path.as_str())).await?;
+        Ok(stat.map(Stat::from))
     }
 
     /// The names of a znode's children, in no order; none when there is no such znode.

@@ -56,6 +56,12 @@ impl Connection {
 }
 
 impl Leadership {
+    /// True when this leadership was won over the same client as `connection`, so that its writes
+    /// can arrive.
+    pub fn is_of(&self, connection: &Connection) -> bool {
+        self.connection.shares_client_with(connection)
+    }
+
     /// Sets a znode's data in one transaction with the check that this process still leads.
     ///
     /// # Errors

@@ -30,6 +30,8 @@ struct Supervisor {
     state: watch::Sender<State>,
     connection: watch::Sender<Option<Connection>>,
     close: mpsc::Receiver<()>,
+    /// How many clients there have been.
+    clients: u64,
 }
 
 /// Why [`Supervisor::serve`] ended.
@@ -54,6 +56,7 @@ impl Session {
             state: state_sender,
             connection: connection_sender,
             close: closed,
+            clients: 0,
         };
         tokio::spawn(supervisor.run());
         Self {
@@ -100,6 +103,7 @@ impl Supervisor {
             match connected {
                 Ok(client) => {
                     backoff.reset();
+                    self.clients += 1;
                     match self.serve(client).await {
                         End::Terminated(session) => resume = Some(session),
                         End::Closed => return,
@@ -152,6 +156,7 @@ impl Supervisor {
                     .send_replace(State::Connected { since, session_id });
                 self.connection.send_replace(Some(Connection {
                     client: client.clone(),
+                    client_number: self.clients,
                     deadline: client.session_timeout(),
                     guarded: self.options.auth.is_some(),
                 }));
