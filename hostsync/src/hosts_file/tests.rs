@@ -1,0 +1,237 @@
+//! The file system's side: what is kept, what fails and how.
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+const BLOCK: &str = "# BEGIN hostsync\n10.0.0.5 db\n# END hostsync\n";
+
+fn wanted() -> Hosts {
+    let addresses = vec!["10.0.0.5".parse().unwrap()];
+    [("db".parse().unwrap(), addresses)].into()
+}
+
+fn pass(path: &Path) -> Result<Pass, Error> {
+    match HostsFile::new(path).reconcile(&wanted(), &Hosts::new())? {
+        Outcome::Done(pass) => Ok(pass),
+        Outcome::Unsettled(wait) => panic!("nothing to wait for, and yet {wait:?}"),
+    }
+}
+
+/// A directory with a hosts file in it.
+fn with_hosts(text: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hosts");
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// What stands in the directory, to see that no temporary file stays behind.
+fn names_in(directory: &Path) -> Vec<OsString> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_missing_file_is_created_for_all_to_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hosts");
+    assert!(pass(&path).unwrap().wrote);
+    assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+    assert!(!pass(&path).unwrap().wrote);
+    assert_eq!(names_in(directory.path()), ["hosts"]);
+}
+
+#[test]
+fn owner_mode_and_attributes_are_kept() {
+    let (_directory, path) = with_hosts("a\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let root = nix::unistd::geteuid().is_root();
+    if root {
+        std::os::unix::fs::chown(&path, Some(12), Some(34)).unwrap();
+    }
+    xattr::set(&path, "user.note", b"kept").unwrap();
+    let before = fs::metadata(&path).unwrap();
+    let pass = pass(&path).unwrap();
+    assert!(pass.wrote && pass.lost_attributes.is_empty());
+    let after = fs::metadata(&path).unwrap();
+    assert_ne!(before.ino(), after.ino());
+    assert_eq!(after.mode() & 0o7777, 0o640);
+    assert_eq!((before.uid(), before.gid()), (after.uid(), after.gid()));
+    let note = xattr::get(&path, "user.note").unwrap();
+    assert_eq!(note.as_deref(), Some(&b"kept"[..]));
+    assert_eq!(after.uid() == 12, root);
+}
+
+#[test]
+fn links_are_followed_also_to_a_file_that_is_not_there_yet() {
+    let (directory, target) = with_hosts("a\n");
+    let at = |name: &str| directory.path().join(name);
+    symlink("hosts", at("second")).unwrap();
+    symlink(at("second"), at("first")).unwrap();
+    symlink("new", at("dangling")).unwrap();
+    assert_eq!(
+        pass(&at("first")).unwrap().target,
+        target.canonicalize().unwrap()
+    );
+    assert_eq!(fs::read_to_string(&target).unwrap(), format!("a\n{BLOCK}"));
+    pass(&at("dangling")).unwrap();
+    assert_eq!(fs::read_to_string(at("new")).unwrap(), BLOCK);
+    for link in ["first", "second", "dangling"] {
+        assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
+    }
+    symlink("circle", at("circle")).unwrap();
+    assert!(matches!(pass(&at("circle")), Err(Error::Circle(_))));
+}
+
+#[test]
+fn what_is_no_file_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let refusal = |path: &Path| pass(path).unwrap_err().to_string();
+    let message = refusal(directory.path());
+    assert!(
+        message.contains("is a directory") && message.contains("--hosts-file"),
+        "{message}"
+    );
+    let message = refusal(&directory.path().join("no/hosts"));
+    assert!(message.contains("/no does not exist"), "{message}");
+    assert!(refusal(Path::new("/dev/null")).contains("not a regular file"));
+    let large = directory.path().join("large");
+    fs::File::create(&large)
+        .unwrap()
+        .set_len(MAX_BYTES + 1)
+        .unwrap();
+    assert!(refusal(&large).contains("67108865 bytes long"));
+}
+
+#[test]
+fn leftovers_of_a_killed_predecessor_are_removed() {
+    let (directory, path) = with_hosts("");
+    for name in [
+        ".hosts.hostsync-abcDEF012345",
+        ".hosts.hostsync-notes",
+        ".other.hostsync-abcDEF012345",
+    ] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    HostsFile::new(&path);
+    let left = [
+        ".hosts.hostsync-notes",
+        ".other.hostsync-abcDEF012345",
+        "hosts",
+    ];
+    assert_eq!(names_in(directory.path()), left);
+}
+
+#[test]
+fn a_change_between_reading_and_renaming_is_not_overwritten() {
+    let (_directory, path) = with_hosts("a\n");
+    let found = read::read(&path).unwrap();
+    // Of the same length, and perhaps within the same tick of the kernel's clock.
+    fs::write(&path, "b\n").unwrap();
+    let replaced = replace::replace(&path, found.as_ref(), b"new").unwrap();
+    assert!(matches!(replaced, Replaced::Stale), "{replaced:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
+    let replaced = replace::replace(&path, None, b"new").unwrap();
+    assert!(matches!(replaced, Replaced::Stale), "{replaced:?}");
+    assert!(!in_place::overwrite(&path, &found.unwrap(), b"new").unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
+}
+
+#[test]
+fn bytes_do_not_change_unseen_within_one_tick() {
+    let (_directory, path) = with_hosts("a\n");
+    let mut found = read::read(&path).unwrap().unwrap();
+    assert!(read::is_unchanged(&path, Some(&found)).unwrap());
+    for text in ["b\n", "a\nb", ""] {
+        found.text = text.into();
+        assert!(
+            !read::is_unchanged(&path, Some(&found)).unwrap(),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_written_to_the_old_file_meanwhile_is_rescued() {
+    let (_directory, path) = with_hosts("a\n");
+    let mut late = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let found = read::read(&path).unwrap().unwrap();
+    replace::replace(&path, Some(&found), b"new\n").unwrap();
+    late.write_all(b"10.1.1.1 late\n").unwrap();
+    let rescued = replace::overtaken(&path, &found).unwrap();
+    assert_eq!(rescued.as_deref(), Some(&b"a\n10.1.1.1 late\n"[..]));
+}
+
+#[test]
+fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
+    let (_directory, path) = with_hosts("10.1.1.1 other\n");
+    let mut file = HostsFile::new(&path);
+    assert!(matches!(
+        file.reconcile(&wanted(), &Hosts::new()),
+        Ok(Outcome::Done(_))
+    ));
+    let mut writer = fs::File::create(&path).unwrap();
+    let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
+    assert!(matches!(outcome, Outcome::Unsettled(wait) if wait <= SETTLE));
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    writer.write_all(b"10.1.1.1 other\n").unwrap();
+    let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
+    assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
+    // Emptied for good: repaired once it has been quiet for a moment.
+    let emptied = fs::File::create(&path).unwrap();
+    emptied.set_modified(SystemTime::now() - SETTLE).unwrap();
+    let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
+    assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
+}
+
+#[test]
+fn clean_leaves_the_rest() {
+    let (directory, path) = with_hosts("a\r\nb");
+    pass(&path).unwrap();
+    let mut file = HostsFile::new(&path);
+    assert!(file.holds_block());
+    let cleaned = file.clean(&Hosts::new()).unwrap();
+    assert!(cleaned.wrote);
+    assert_eq!(cleaned.lines, 1);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a\r\nb");
+    assert!(!file.holds_block());
+    assert!(!file.clean(&Hosts::new()).unwrap().wrote);
+    fs::remove_file(&path).unwrap();
+    assert!(!file.clean(&Hosts::new()).unwrap().wrote);
+    assert_eq!(names_in(directory.path()), Vec::<OsString>::new());
+}
+
+#[test]
+fn in_place_never_shortens_and_clean_restores() {
+    let (_directory, path) = with_hosts("a\nb");
+    let mut many = wanted();
+    many.insert("web".parse().unwrap(), vec!["fd00::1".parse().unwrap()]);
+    let way = Way::InPlace(Reason::MountPoint);
+    let inode = fs::metadata(&path).unwrap().ino();
+    let mut lengths = Vec::new();
+    for entries in [&many, &wanted()] {
+        let found = read::read(&path).unwrap().unwrap();
+        let mut plan = block::plan(&found.text, entries, &Hosts::new());
+        let written = write(&path, &mut way.clone(), Some(&found), &mut plan.text).unwrap();
+        assert!(matches!(written, Replaced::Done(_)));
+        lengths.push(fs::metadata(&path).unwrap().len());
+    }
+    assert_eq!(lengths[0], lengths[1]);
+    let found = read::read(&path).unwrap().unwrap();
+    assert_eq!(addresses_of(&found.text, "db").len(), 1);
+    assert_eq!(addresses_of(&found.text, "web").len(), 0);
+    let rest = block::without(&found.text, &Hosts::new()).text;
+    assert!(cut(&path, way, &found, &rest).unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb");
+    assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+}
