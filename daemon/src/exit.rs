@@ -18,20 +18,21 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
                 log::error!("{text}");
             }
             if !logging::holds_stderr() {
-                say(program, &text);
+                say(program, "error", &text);
             }
             ExitCode::FAILURE
         }
     }
 }
 
-fn say(program: &str, text: &str) {
+/// One line on stderr; `what` is `error` or `warning`.
+pub(crate) fn say(program: &str, what: &str, text: &str) {
     let text = logging::one_line(text);
     // What already begins with the program's name is a whole sentence: "hostsync: already running".
     let prefix = if text.starts_with(&format!("{program}: ")) {
         String::new()
     } else {
-        format!("{program}: error: ")
+        format!("{program}: {what}: ")
     };
     // There is nobody to tell where stderr is closed; eprintln! would panic.
     let _ = writeln!(io::stderr(), "{prefix}{text}");

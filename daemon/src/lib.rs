@@ -2,7 +2,8 @@
 //!
 //! The order in a `main` matters, because a process may only fork while it has one thread:
 //!
-//! 1. [`command_line::parse`] turns flags, variables and the settings file into the program's own type.
+//! 1. [`command_line::parse`] turns flags, variables and the settings file into the program's own
+//!    type.
 //! 2. [`DaemonArgs::start`] locks the pid file, opens the log, forks, and hands back a [`Guard`].
 //! 3. [`runtime`] starts the threads; inside of it [`Signals`] says when to stop.
 //! 4. [`exit`] turns the outcome into one line and an exit code.
@@ -14,6 +15,7 @@ mod exit;
 mod generate;
 mod pid_file;
 mod runtime;
+mod secret;
 mod signals;
 mod start;
 mod zookeeper;
@@ -21,6 +23,7 @@ mod zookeeper;
 pub use exit::{Stdout, exit, stdout};
 pub use generate::GenerateArgs;
 pub use runtime::runtime;
+pub use secret::Secret;
 pub use signals::{Signal, Signals};
 pub use start::{DaemonArgs, Guard};
-pub use zookeeper::{Secret, ZooKeeperArgs};
+pub use zookeeper::ZooKeeperArgs;

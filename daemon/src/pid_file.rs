@@ -23,7 +23,7 @@ impl PidFile {
         loop {
             let file = open(path).with_context(|| {
                 let path = path.display();
-                format!("cannot open the pid file {path}; choose one with --pid-file")
+                format!("cannot open the pid file {path} (--pid-file names another)")
             })?;
             let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,

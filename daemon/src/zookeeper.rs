@@ -1,14 +1,14 @@
 //! How to reach ZooKeeper, and as whom: the flags.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use session::{Auth, Options, Servers};
+
+use crate::secret::{self, Secret};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 const LONGEST_SESSION: Duration = Duration::from_secs(300);
@@ -17,8 +17,13 @@ const LONGEST_SESSION: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "ZooKeeper")]
 pub struct ZooKeeperArgs {
-    /// The servers, and a chroot if any: HOST:PORT[,HOST:PORT…][/CHROOT]
-    #[arg(short, long, value_name = "SERVERS", default_value = "127.0.0.1:2181")]
+    /// The servers, and a chroot if any
+    #[arg(
+        short,
+        long,
+        value_name = "HOST:PORT[,HOST:PORT…][/CHROOT]",
+        default_value = "127.0.0.1:2181"
+    )]
     pub zookeeper: Servers,
 
     /// Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on
@@ -51,7 +56,9 @@ impl ZooKeeperArgs {
 
     fn identity(&self) -> anyhow::Result<Option<Auth>> {
         if let Some(secret) = &self.auth {
-            return Ok(Some(Auth::digest(&secret.0).context("cannot use --auth")?));
+            return Ok(Some(
+                Auth::digest(secret.reveal()).context("cannot use --auth")?,
+            ));
         }
         let Some(path) = &self.auth_file else {
             return Ok(None);
@@ -70,7 +77,9 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
     if file.metadata()?.is_dir() {
         bail!("it is a directory; name a file whose first line is USER:PASSWORD");
     }
-    warn_when_readable_by_others(path, file.metadata()?.mode());
+    if let Some(problem) = secret::readable_by_others(path) {
+        log::warn!("{problem}");
+    }
     let mut line = String::new();
     BufReader::new(file).read_line(&mut line)?;
     let line = line.trim_end_matches(['\r', '\n']);
@@ -80,37 +89,12 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
     Ok(line.to_owned())
 }
 
-fn warn_when_readable_by_others(path: &Path, mode: u32) {
-    if mode & 0o004 != 0 {
-        let path = path.display();
-        log::warn!("{path} holds a password and everyone can read it; run: chmod o-rwx {path}");
-    }
-}
-
 fn session_timeout(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
         Ok(duration)
     } else {
         Err("choose a time from 1s to 5m".to_owned())
-    }
-}
-
-/// A text from the command line that is never shown.
-///
-/// It takes every text, because clap's message about a text that it refuses would show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Secret(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(…)")
     }
 }
 
@@ -124,7 +108,7 @@ mod tests {
     fn args(auth: Option<&str>, auth_file: Option<&Path>) -> ZooKeeperArgs {
         ZooKeeperArgs {
             zookeeper: "one:2181,two:2181/chroot".parse().unwrap(),
-            auth: auth.map(|text| Secret(text.to_owned())),
+            auth: auth.map(|text| Secret::from(text.to_owned())),
             auth_file: auth_file.map(Path::to_owned),
             session_timeout: Duration::from_secs(6),
         }

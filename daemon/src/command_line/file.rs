@@ -1,19 +1,21 @@
 //! The settings file: TOML whose keys are the long flags.
 
+use std::any::TypeId;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Arg, Command};
 use toml::Table;
 
 use super::flags::{self, Given};
 use super::layers::Setting;
 use super::values;
+use crate::secret::{self, Secret};
 
 /// How alike a key must be to be worth naming; clap asks as much of its own suggestions.
 const ALIKE: f64 = 0.7;
 
-/// The file's settings for this run. What is wrong with the rest of the file is reported too, so that a file which is
-/// right for one subcommand is right for all.
+/// The file's settings for this run. What is wrong with the rest of the file is reported too, so
+/// that a file which is right for one subcommand is right for all.
 pub(super) fn settings(
     path: &Path,
     command: &Command,
@@ -34,7 +36,7 @@ pub(super) fn settings(
     let mut settings = Vec::new();
     for (key, value) in &table {
         let origin = format!("{}: {key}", path.display());
-        let is_key = |argument: &&&clap::Arg| argument.get_long() == Some(key);
+        let is_key = |argument: &&&Arg| argument.get_long() == Some(key);
         let here = active
             .iter()
             .find(is_key)
@@ -49,16 +51,25 @@ pub(super) fn settings(
             continue;
         };
         match values::from_file(argument, value) {
-            Ok(values) if here.is_some() => settings.push(Setting {
-                id: argument.get_id().clone(),
-                origin,
-                values,
-            }),
+            Ok(values) if here.is_some() => {
+                warn_of_readable_secret(path, argument, command.get_name());
+                let id = argument.get_id().clone();
+                settings.push(Setting { id, origin, values });
+            }
             Ok(_) => {}
             Err(problem) => problems.push(format!("{origin}: {problem}")),
         }
     }
     settings
+}
+
+/// To the terminal: there is no log yet.
+fn warn_of_readable_secret(path: &Path, argument: &Arg, program: &str) {
+    let is_secret = argument.get_value_parser().type_id() == TypeId::of::<Secret>();
+    let problem = secret::readable_by_others(path).filter(|_| is_secret);
+    if let Some(problem) = problem {
+        crate::exit::say(program, "warning", &problem);
+    }
 }
 
 fn read(path: &Path) -> Result<Table, String> {

@@ -1,4 +1,5 @@
-//! Walks over the definition of a command line: its long flags, their variables, and which of them were given.
+//! Walks over the definition of a command line: its long flags, their variables, and which of them
+//! were given.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -38,11 +39,20 @@ pub(super) fn with_config(command: Command, program: &str) -> Command {
     )
 }
 
-/// Names each flag's variable in the help, never its value: it may be a password.
+/// Names each flag's variable in the help, never its value: it may be a password. Flags that both
+/// daemons share say `PROGRAM` where their help depends on it.
 pub(super) fn with_variables(command: Command, program: &str) -> Command {
     every_flag(command, &|argument| {
         let name = variable_name(program, argument.get_long().unwrap_or_default());
-        argument.env(name).hide_env_values(true)
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let argument = argument.env(name).hide_env_values(true);
+        match help.contains("PROGRAM") {
+            true => argument.help(help.replace("PROGRAM", program)),
+            false => argument,
+        }
     })
 }
 
@@ -63,7 +73,8 @@ fn every_flag(command: Command, change: &impl Fn(Arg) -> Arg) -> Command {
     })
 }
 
-/// The long flags of a command and of everything below it. A flag of several subcommands comes several times.
+/// The long flags of a command and of everything below it. A flag of several subcommands comes
+/// several times.
 pub(super) fn all_flags(command: &Command) -> Vec<&Arg> {
     let below = command
         .get_subcommands()
@@ -88,7 +99,8 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Reads the command line alone. A flag that is missing may still come from another layer, so nothing is required.
+    /// Reads the command line alone. A flag that is missing may still come from another layer, so
+    /// nothing is required.
     pub(super) fn of(
         plain: &Command,
         program: &'static str,

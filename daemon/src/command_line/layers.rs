@@ -11,7 +11,8 @@ use super::flags::{self, Given};
 use super::refusal::Refusal;
 use super::values;
 
-/// A flag's values from a variable or from the file, already checked against the flag's value parser.
+/// A flag's values from a variable or from the file, already checked against the flag's value
+/// parser.
 pub(super) struct Setting {
     pub(super) id: Id,
     /// How messages call it: the variable, or the file and the key.
@@ -144,7 +145,8 @@ fn conflicts(command: &Command, given: &Given) -> Vec<(Id, Id)> {
         .collect()
 }
 
-/// The command with the settings as its defaults, so that clap applies, converts and combines them like any default.
+/// The command with the settings as its defaults, so that clap applies, converts and combines them
+/// like any default.
 pub(super) fn as_defaults(command: Command, given: &Given, settings: &[Setting]) -> Command {
     given.change(command, &|argument| match settings
         .iter()

@@ -1,14 +1,17 @@
-//! One command line out of four layers: flag, then environment variable, then settings file, then default.
+//! One command line out of four layers: flag, then environment variable, then settings file, then
+//! default.
 //!
-//! - Every long flag of every subcommand also reads a variable: `--log-level` of `hostsync` reads `HOSTSYNC_LOG_LEVEL`.
-//!   An empty variable counts as not set.
-//! - The same keys, spelled like the flags (`log-level = "debug"`), stand in the TOML file that `--config` or
-//!   `PROGRAM_CONFIG` names. A key of another subcommand is fine and ignored; a key that no subcommand knows is an error.
+//! - Every long flag of every subcommand also reads a variable: `--log-level` of `hostsync` reads
+//!   `HOSTSYNC_LOG_LEVEL`. An empty variable counts as not set.
+//! - The same keys, spelled like the flags (`log-level = "debug"`), stand in the TOML file that
+//!   `--config` or `PROGRAM_CONFIG` names. A key of another subcommand is fine and ignored; a key
+//!   that no subcommand knows is an error.
 //! - Switches are `true` or `false` in the file; a variable may also say `1`, `0`, `yes`, `no`.
-//! - Repeatable flags are arrays in the file. A variable separates values with commas, except inside of `{…}` and `[…]`,
-//!   so that the glob `db-{a,b}` stays whole. The layers do not add up: the highest that says anything wins.
-//! - Where two flags conflict, the higher layer silences the other flag in the lower ones: `--auth-file` on the command
-//!   line wins over `HOSTSYNC_AUTH`.
+//! - Repeatable flags are arrays in the file. A variable separates values with commas, except
+//!   inside of `{…}` and `[…]`, so that the glob `db-{a,b}` stays whole. The layers do not add up:
+//!   the highest that says anything wins.
+//! - Where two flags conflict, the higher layer silences the other flag in the lower ones:
+//!   `--auth-file` on the command line wins over `HOSTSYNC_AUTH`.
 //! - Every problem of the variables and of the file is reported, not only the first.
 //!
 //! Only clap's `requires` looks at the command line alone; the daemons do not use it.
@@ -30,13 +33,15 @@ use clap::{Command, CommandFactory, FromArgMatches};
 
 pub use refusal::Refusal;
 
-/// Parses this process's command line; prints help, the version or what is wrong and exits where there is nothing to run.
+/// Parses this process's command line; prints help, the version or what is wrong and exits where
+/// there is nothing to run.
 pub fn parse<C: CommandFactory + FromArgMatches>(program: &'static str) -> C {
     let variable = |name: &str| std::env::var_os(name);
     resolve(program, std::env::args_os(), variable).unwrap_or_else(|refusal| refusal.exit(program))
 }
 
-/// Parses `arguments` (the first is the program) over the variables that `variable` knows and the settings file.
+/// Parses `arguments` (the first is the program) over the variables that `variable` knows and the
+/// settings file.
 pub fn resolve<C: CommandFactory + FromArgMatches>(
     program: &'static str,
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
@@ -51,7 +56,8 @@ pub fn resolve<C: CommandFactory + FromArgMatches>(
     C::from_arg_matches(&matches).map_err(|error| Refusal::from(error.format(&mut command)))
 }
 
-/// The command as help, man pages and completions show it: with `--config` and the variable of each flag.
+/// The command as help, man pages and completions show it: with `--config` and the variable of each
+/// flag.
 pub fn command<C: CommandFactory>(program: &'static str) -> Command {
     flags::with_variables(
         flags::with_config(C::command().name(program), program),

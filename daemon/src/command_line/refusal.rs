@@ -26,7 +26,7 @@ impl Refusal {
             Refusal::Clap(error) => error.exit(),
             Refusal::Settings(problems) => {
                 for problem in problems {
-                    eprintln!("{program}: error: {}", crate::logging::one_line(problem));
+                    crate::exit::say(program, "error", problem);
                 }
             }
         }

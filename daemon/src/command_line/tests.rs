@@ -323,6 +323,7 @@ fn help_names_the_variables() {
             "{name} is not in {help}"
         );
     }
+    assert!(help.contains("/run/agent.pid"), "{help}");
     assert!(help.contains("[default: 127.0.0.1:2181]"), "{help}");
 }
 

@@ -1,4 +1,5 @@
-//! Values of variables and of the settings file, converted to what a flag would say and checked by the flag's parser.
+//! Values of variables and of the settings file, converted to what a flag would say and checked by
+//! the flag's parser.
 
 use std::any::TypeId;
 use std::error::Error;
@@ -116,7 +117,8 @@ fn described(value: &Value) -> &'static str {
     }
 }
 
-/// Runs the flag's own parser over the values, apart from the other flags, so that each problem can name its origin.
+/// Runs the flag's own parser over the values, apart from the other flags, so that each problem can
+/// name its origin.
 fn checked(argument: &Arg, values: Vec<OsString>) -> Result<Vec<OsString>, String> {
     let alone = Arg::new("value")
         .long("value")

@@ -144,7 +144,7 @@ fn errors_before_the_fork_are_seen() {
     let failed = probe.start(&["--daemon"]);
     assert_eq!(failed.code, 1);
     let log = fs::canonicalize(probe.log()).unwrap();
-    let expected = format!("probe: error: cannot open the log file {}; ", log.display());
+    let expected = format!("probe: error: cannot open the log file {} ", log.display());
     assert!(failed.stderr.starts_with(&expected), "{}", failed.stderr);
     assert_eq!(failed.stderr.lines().count(), 1);
     assert!(!probe.pid_file().exists());

@@ -3,20 +3,20 @@
 //! Messages of other crates show only from `debug` on: while ZooKeeper is away they would be a
 //! flood, and what matters of them is said by the session.
 
+mod file;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, LineWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
-use anyhow::Context;
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{
     ColorChoice, Config, ConfigBuilder, FormatItem, TermLogger, TerminalMode, WriteLogger,
     format_description,
 };
+
+pub(crate) use file::LogFile;
 
 const TIME: &[FormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -54,7 +54,7 @@ pub(crate) fn is_file() -> bool {
 
 /// Whether stderr ends in the log file.
 pub(crate) fn holds_stderr() -> bool {
-    FILE.get().is_some_and(|file| file.holds_stderr)
+    FILE.get().is_some_and(LogFile::holds_stderr)
 }
 
 /// Opens the log file again by its name, after it was renamed or removed. [`crate::Signals`] does
@@ -126,68 +126,6 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(clean)
-}
-
-/// The log file. Whole lines are written at once, so that several writers do not mix theirs.
-#[derive(Debug)]
-pub(crate) struct LogFile {
-    path: PathBuf,
-    writer: Mutex<LineWriter<File>>,
-    holds_stderr: bool,
-}
-
-impl LogFile {
-    /// Opens the file at an absolute path. With `holds_stderr`, stderr follows when it is reopened.
-    pub(crate) fn open(path: PathBuf, holds_stderr: bool) -> anyhow::Result<Self> {
-        let file = append(&path).with_context(|| {
-            format!(
-                "cannot open the log file {}; choose one with --log-file",
-                path.display()
-            )
-        })?;
-        Ok(LogFile {
-            path,
-            writer: Mutex::new(LineWriter::new(file)),
-            holds_stderr,
-        })
-    }
-
-    /// Another handle of the same open file.
-    pub(crate) fn handle(&self) -> io::Result<File> {
-        self.writer().get_ref().try_clone()
-    }
-
-    fn writer(&self) -> MutexGuard<'_, LineWriter<File>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reopen(&self) -> anyhow::Result<()> {
-        let context = || format!("cannot reopen the log file {}", self.path.display());
-        let file = append(&self.path).with_context(context)?;
-        if self.holds_stderr {
-            nix::unistd::dup2_stderr(&file).with_context(context)?;
-        }
-        *self.writer() = LineWriter::new(file);
-        Ok(())
-    }
-}
-
-impl Write for &LogFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer().flush()
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
 }
 
 #[cfg(test)]
