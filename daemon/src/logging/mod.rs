@@ -41,7 +41,7 @@ pub fn to_stderr(level: LevelFilter) {
     );
 }
 
-/// Logs to a file; with `and_stderr`, whatever else goes to stderr (a panic) goes there too.
+/// Logs to a file.
 pub(crate) fn to_file(file: LogFile, level: LevelFilter) {
     let file = FILE.get_or_init(|| file);
     install(WriteLogger::new(level, config(level), file), level);
