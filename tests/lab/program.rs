@@ -56,8 +56,11 @@ impl Program {
 
     /// Runs it as an argument of this command, such as `setpriv …` or `unshare …`.
     #[must_use]
-    pub fn inside(mut self, command: &[&str]) -> Self {
-        self.around = command.iter().map(OsString::from).collect();
+    pub fn inside(mut self, command: &[impl AsRef<OsStr>]) -> Self {
+        self.around = command
+            .iter()
+            .map(|word| word.as_ref().to_owned())
+            .collect();
         self
     }
 

@@ -1,3 +1,9 @@
 //! Scenarios over both daemons: the real binaries against a real ZooKeeper.
 
+mod bad_input;
+mod bad_snapshots;
+mod daemon_manners;
+mod hosts_files;
+mod main_job;
+mod restarts;
 mod the_lab;

@@ -1,0 +1,289 @@
+//! Whatever ends and starts again, the state is right soon after, and the names stay meanwhile.
+
+use std::time::{Duration, Instant};
+
+use lab::{Ensemble, HostsFile, Tree, ZooKeeper, hostsync, nameserver, tree, wait_until};
+
+const LOCALHOST: &str = "127.0.0.1 localhost\n";
+
+/// A second from the start, as promised; the rest is for a machine that runs other tests too.
+const SOON: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_killed_nameserver_catches_up_within_a_second_of_its_start() {
+    let (tree, hosts) = (tree("kill-nameserver"), HostsFile::with(LOCALHOST));
+    tree.create("/old", "10.0.0.1");
+    tree.create("/db", "10.0.0.2");
+    let mut server = nameserver(&tree).flag("session-timeout", "30s").run();
+    let _hostsync = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    let before = tree.soon_maps("db", &["10.0.0.2"]).generation();
+
+    server.kill9();
+    tree.set("/db", "10.0.0.3");
+    tree.delete("/old");
+    tree.create("/new", "10.0.0.4");
+    let started = Instant::now();
+    server = nameserver(&tree).flag("session-timeout", "30s").run();
+    hosts.soon_maps("db", &["10.0.0.3"]);
+    hosts.soon_maps("new", &["10.0.0.4"]);
+    hosts.soon_lacks("old");
+    let took = started.elapsed();
+    println!("right again {took:?} after the start");
+    assert!(took < SOON, "{took:?}");
+    let after = tree.soon_maps("db", &["10.0.0.3"]).generation();
+    assert!(after > before, "generation {after} after {before}");
+    server.stop();
+}
+
+#[test]
+fn a_killed_hostsync_catches_up_within_a_second_of_its_start() {
+    let (tree, hosts) = (tree("kill-hostsync"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.2");
+    let _nameserver = nameserver(&tree).run();
+    let mut agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.2"]);
+
+    agent.kill9();
+    assert_eq!(hosts.addresses("db"), ["10.0.0.2"], "the names stay");
+    tree.set("/db", "10.0.0.3");
+    tree.create("/new", "10.0.0.4");
+    tree.soon_maps("new", &["10.0.0.4"]);
+    let started = Instant::now();
+    agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.3"]);
+    hosts.soon_maps("new", &["10.0.0.4"]);
+    let took = started.elapsed();
+    println!("right again {took:?} after the start");
+    assert!(took < SOON, "{took:?}");
+    agent.stop();
+    assert_eq!(
+        hosts.addresses("db"),
+        ["10.0.0.3"],
+        "a clean end leaves the names too"
+    );
+}
+
+#[test]
+fn killed_again_and_again_neither_daemon_leaves_rubbish() {
+    let (tree, hosts) = (tree("kill-often"), HostsFile::with(LOCALHOST));
+    let mut server = nameserver(&tree).run();
+    let mut agent = hostsync(&tree, &hosts).run();
+    let names: Vec<(String, String)> = (0..500)
+        .map(|number| (format!("/n{number}"), format!("10.3.{}.1", number % 250)))
+        .collect();
+    tree.create_many(
+        names
+            .iter()
+            .map(|(path, data)| (path.as_str(), data.as_str())),
+    );
+    for round in 1..=5 {
+        tree.put("/round", format!("10.0.0.{round}"));
+        if round % 2 == 0 {
+            server.crash_and_run()
+        } else {
+            agent.crash_and_run()
+        }
+        hosts.soon_maps("round", &[&format!("10.0.0.{round}")]);
+    }
+    hosts.soon("all names", || hosts.names().len() == 501);
+    assert_eq!(hosts.foreign(), LOCALHOST);
+    agent.stop();
+    let left = hosts.directory().listing();
+    assert!(
+        left.iter()
+            .all(|name| name == "hosts" || name.starts_with("hosts.cache")),
+        "{left:?}"
+    );
+}
+
+/// ZooKeeper away for `away`, with sessions of `session`: names stay, later changes arrive.
+fn zookeeper_goes_and_comes_back(
+    session: &str,
+    away: Duration,
+    end: fn(&mut ZooKeeper),
+    back: fn(&mut ZooKeeper),
+) {
+    let mut zookeeper = ZooKeeper::start();
+    let (tree, hosts) = (zookeeper.tree("away"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    let mut server = nameserver(&tree).flag("session-timeout", session).run();
+    let mut agent = hostsync(&tree, &hosts)
+        .flag("session-timeout", session)
+        .run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    let before = tree.soon_maps("db", &["10.0.0.1"]).generation();
+    let file = hosts.bytes();
+    let lines = (server.lines(), agent.lines());
+
+    end(&mut zookeeper);
+    let gone = Instant::now();
+    let unharmed = || {
+        assert_eq!(hosts.bytes(), file, "the names stay");
+        assert!(
+            server.ended().is_none() && agent.ended().is_none(),
+            "both go on"
+        );
+        gone.elapsed() >= away
+    };
+    wait_until(
+        "the outage to pass",
+        away + Duration::from_secs(5),
+        unharmed,
+    );
+    let said = (server.lines() - lines.0, agent.lines() - lines.1);
+    assert!(
+        said.0 <= 6 && said.1 <= 6,
+        "log lines while ZooKeeper is away: {said:?}\n{}",
+        agent.log()
+    );
+
+    back(&mut zookeeper);
+    let started = Instant::now();
+    tree.set("/db", "10.0.0.2");
+    tree.create("/new", "10.0.0.3");
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    hosts.soon_maps("new", &["10.0.0.3"]);
+    println!(
+        "session {session}: right {:?} after ZooKeeper was back",
+        started.elapsed()
+    );
+    let after = tree.soon_maps("new", &["10.0.0.3"]).generation();
+    assert!(after > before, "generation {after} after {before}");
+    tree.set("/db", "10.0.0.4");
+    hosts.soon_maps("db", &["10.0.0.4"]);
+}
+
+#[test]
+fn zookeeper_may_be_away_for_longer_than_the_sessions_live() {
+    let away = Duration::from_secs(8);
+    zookeeper_goes_and_comes_back("2s", away, ZooKeeper::stop, ZooKeeper::restart);
+}
+
+#[test]
+fn zookeeper_may_be_killed_and_start_again() {
+    zookeeper_goes_and_comes_back("6s", Duration::ZERO, ZooKeeper::kill, ZooKeeper::restart);
+}
+
+#[test]
+fn zookeeper_may_hang_and_go_on() {
+    zookeeper_goes_and_comes_back(
+        "2s",
+        Duration::from_secs(5),
+        ZooKeeper::pause,
+        ZooKeeper::resume,
+    );
+}
+
+#[test]
+fn hostsync_starts_without_zookeeper_from_what_it_kept() {
+    let mut zookeeper = ZooKeeper::start();
+    let (tree, hosts) = (zookeeper.tree("cache"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    let server = nameserver(&tree).run();
+    let mut agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    agent.kill9();
+    drop(server);
+    zookeeper.stop();
+    // A container that starts anew has a fresh hosts file.
+    hosts.put(LOCALHOST);
+    agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    zookeeper.restart();
+    let _nameserver = nameserver(&tree).run();
+    tree.set("/db", "10.0.0.2");
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    agent.stop();
+}
+
+#[test]
+fn daemons_that_start_before_zookeeper_wait_for_it() {
+    let mut zookeeper = ZooKeeper::start();
+    let (tree, hosts) = (zookeeper.tree("early"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    zookeeper.stop();
+    let server = nameserver(&tree).run();
+    let agent = hostsync(&tree, &hosts).run();
+    wait_until("both to say that they wait", lab::PATIENCE, || {
+        server.lines() > 0 && agent.lines() > 0
+    });
+    assert_eq!(hosts.text(), LOCALHOST);
+    zookeeper.restart();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+}
+
+#[test]
+fn an_ensemble_that_loses_its_leader_loses_no_name() {
+    let mut ensemble = Ensemble::start(3);
+    let tree = Tree::new(&ensemble.addresses(), "failover");
+    let hosts = HostsFile::with(LOCALHOST);
+    tree.create("/db", "10.0.0.1");
+    let _nameserver = nameserver(&tree).run();
+    let _hostsync = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    let leader = ensemble.leader();
+    ensemble.members[leader].kill();
+    tree.set("/db", "10.0.0.2");
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    ensemble.members[leader].restart();
+    tree.set("/db", "10.0.0.3");
+    hosts.soon_maps("db", &["10.0.0.3"]);
+}
+
+#[test]
+fn a_second_replica_waits_until_the_first_is_gone() {
+    let (tree, hosts) = (tree("replicas"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    let replica = |id: &str| {
+        nameserver(&tree)
+            .flag("id", id)
+            .flag("session-timeout", "2s")
+            .run()
+    };
+    let mut first = replica("one");
+    tree.soon_publishes("one's snapshot", |snapshot| snapshot.0["leader"] == "one");
+    let second = replica("two");
+    let _hostsync = hostsync(&tree, &hosts).run();
+    wait_until("the second to wait", lab::PATIENCE, || second.lines() > 0);
+
+    tree.set("/db", "10.0.0.2");
+    let before = tree.soon_maps("db", &["10.0.0.2"]);
+    assert_eq!(before.0["leader"], "one");
+    first.kill9();
+    tree.set("/db", "10.0.0.3");
+    let after = tree.soon_maps("db", &["10.0.0.3"]);
+    assert_eq!(after.0["leader"], "two");
+    assert!(after.generation() > before.generation());
+    hosts.soon_maps("db", &["10.0.0.3"]);
+}
+
+/// A leader that hangs for longer than its session must not publish when it wakes.
+#[test]
+fn a_leader_that_slept_does_not_overwrite_its_successor() {
+    let tree = tree("fenced");
+    tree.create("/db", "10.0.0.1");
+    let replica = |id: &str| {
+        nameserver(&tree)
+            .flag("id", id)
+            .flag("session-timeout", "2s")
+            .run()
+    };
+    let first = replica("one");
+    tree.soon_publishes("one's snapshot", |snapshot| snapshot.0["leader"] == "one");
+    let _second = replica("two");
+    first.pause();
+    tree.set("/db", "10.0.0.2");
+    let taken_over = tree.soon_maps("db", &["10.0.0.2"]);
+    assert_eq!(taken_over.0["leader"], "two");
+    first.resume();
+    let mut newest = taken_over.generation();
+    for number in 3..=12 {
+        let address = format!("10.0.0.{number}");
+        tree.set("/db", &address);
+        let snapshot = tree.soon_maps("db", &[&address]);
+        assert_eq!(snapshot.0["leader"], "two");
+        assert!(snapshot.generation() > newest);
+        newest = snapshot.generation();
+    }
+}
