@@ -13,7 +13,8 @@ test: ## install what is missing, build, and run every test
 
 bench: ## propagation and walk, as ratios to their floors
 	@scripts/setup
-	cargo bench --package lab
+	cargo build --release
+	cargo bench --package benches
 
 lint: ## formatting, clippy and shellcheck
 	@scripts/lint
