@@ -84,7 +84,11 @@ impl Report {
         let (nameless, problems) = (nameless.len(), problems.len());
         writeln!(
             to,
-            "{znodes} znodes: {names} names with {addresses} addresses, {nameless} without a name, {problems} problems"
+            "{}: {} with {}, {nameless} without a name, {}",
+            plural(*znodes, "znode"),
+            plural(*names, "name"),
+            plural(*addresses, "address"),
+            plural(problems, "problem"),
         )
     }
 
@@ -93,8 +97,16 @@ impl Report {
     /// # Errors
     /// `to` cannot be written.
     pub fn write_json(&self, mut to: impl Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut to, self)?;
-        writeln!(to)
+        // Not straight to the writer: an I/O error would be hidden in one of JSON.
+        writeln!(to, "{}", serde_json::to_string_pretty(self)?)
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    match (count, noun.ends_with('s')) {
+        (1, _) => format!("1 {noun}"),
+        (_, true) => format!("{count} {noun}es"),
+        (_, false) => format!("{count} {noun}s"),
     }
 }
 
@@ -132,7 +144,7 @@ mod tests {
             String::from_utf8(text).unwrap(),
             "no name: /empty: holds no data, and no child has an address\n\
              problem: /bad: 127.0.0.1 is a loopback address, which means another host to each reader\n\
-             5 znodes: 3 names with 4 addresses, 1 without a name, 1 problems\n"
+             5 znodes: 3 names with 4 addresses, 1 without a name, 1 problem\n"
         );
         assert_eq!(report.exit_code(), ExitCode::from(1));
         let mut json = Vec::new();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use daemon::{Signals, ZooKeeperArgs};
 use indicatif::ProgressBar;
+use log::LevelFilter;
 use session::{Connection, Session, State};
 use snapshot::{Name, ZnodePath};
 
@@ -32,8 +33,12 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let (scope, id, options) = (args.scope.scope()?, args.id()?, args.zookeeper.options()?);
+    let (scope, id) = (args.scope.scope()?, args.id()?);
+    // Before the start, so that a mistake is seen at the terminal; once more after it, so that
+    // warnings are seen in the log.
+    args.zookeeper.options()?;
     let _guard = args.daemon.start(PROGRAM)?;
+    let options = args.zookeeper.options()?;
     let is_terminal = !args.daemon.daemon && std::io::stderr().is_terminal();
     let progress = if is_terminal {
         progress_bar
@@ -119,6 +124,7 @@ fn with_connection<T, F>(
 where
     F: Future<Output = anyhow::Result<T>>,
 {
+    daemon::logging::to_stderr(LevelFilter::Error);
     let options = args.options()?;
     let patience = options.session_timeout.max(Duration::from_secs(1));
     daemon::runtime()?.block_on(async {

@@ -1,0 +1,193 @@
+//! How long a changed znode takes to be seen in the hosts file, beside the floor of two watch hops.
+//!
+//! The floor is what any such design needs at least: somebody sets a znode, a watcher is told, reads
+//! it and sets another, whose watcher is told and reads it. It runs with the same client against the
+//! same server in the same run; once with a few bytes on the second hop, and once with as many as
+//! the snapshot has.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use benches::{Times, millis, print, ratio};
+use lab::HostsFile;
+use lab::ZooKeeper;
+use lab::{hostsync, nameserver};
+use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode};
+
+const SIZES: [usize; 3] = [100, 1_000, 10_000];
+const ROUNDS: usize = 300;
+/// So many changes are not counted: caches and the server's compiler warm up.
+const WARM_UP: usize = 30;
+
+fn main() {
+    let server = ZooKeeper::start();
+    let mut rows = Vec::new();
+    for size in SIZES {
+        let (product, snapshot_bytes, file_bytes) = product(&server, size);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let small = runtime.block_on(two_hops(&server, 10));
+        let equal = runtime.block_on(two_hops(&server, snapshot_bytes));
+        let file = replace_file(file_bytes);
+        for (what, times) in [
+            ("floor: two hops of 10 bytes".to_owned(), &small),
+            (
+                format!("floor: two hops, {snapshot_bytes} bytes on the second"),
+                &equal,
+            ),
+            (
+                format!("floor: write, fsync, rename {file_bytes} bytes"),
+                &file,
+            ),
+            ("znode set → hosts file shows it".to_owned(), &product),
+        ] {
+            rows.push(vec![
+                size.to_string(),
+                what,
+                millis(times.p50()),
+                millis(times.p99()),
+                ratio(times.p50(), small.p50()),
+                ratio(times.p50(), equal.p50()),
+                ratio(times.p50(), equal.p50() + file.p50()),
+            ]);
+        }
+    }
+    println!("\nPropagation, {ROUNDS} changes each\n");
+    let heading = [
+        "names",
+        "",
+        "p50",
+        "p99",
+        "/ small hops",
+        "/ equal hops",
+        "/ (equal hops + file)",
+    ];
+    print(&heading, &rows);
+}
+
+/// Times from sending a change to the file showing it; and the sizes of snapshot and file.
+fn product(server: &ZooKeeper, size: usize) -> (Times, usize, usize) {
+    let tree = server.tree("propagation");
+    let paths: Vec<_> = (0..size).map(|i| format!("/n{i:05}")).collect();
+    tree.create_many(paths.iter().map(|path| (path.as_str(), "10.255.255.255")));
+    let hosts = HostsFile::with("127.0.0.1\tlocalhost\n");
+    let _nameserver = nameserver(&tree).run();
+    let _hostsync = hostsync(&tree, &hosts).run();
+    hosts.soon_maps(&paths[size - 1][1..], &["10.255.255.255"]);
+    let mut times = Vec::new();
+    for round in 0..WARM_UP + ROUNDS {
+        let at = (round * 7919) % size;
+        let (name, address) = (
+            &paths[at][1..],
+            format!("10.1.{}.{}", round / 256, round % 256),
+        );
+        let line = format!("{address} {name}\n");
+        let begun = Instant::now();
+        tree.set(&paths[at], &address);
+        let taken = seen(hosts.path(), line.as_bytes(), begun);
+        if round >= WARM_UP {
+            times.push(taken);
+        }
+    }
+    let snapshot = tree.get("/nameserver/hosts").expect("published").len();
+    (Times::new(times), snapshot, hosts.bytes().len())
+}
+
+/// When the file has the line. It is read only when its inode or time of change is another one, so
+/// that looking takes little from the two cores that everything shares.
+fn seen(path: &Path, line: &[u8], begun: Instant) -> Duration {
+    use std::os::unix::fs::MetadataExt;
+    let mut looked_at = None;
+    loop {
+        let at = begun.elapsed();
+        if let Ok(stat) = fs::metadata(path) {
+            let version = Some((stat.ino(), stat.ctime(), stat.ctime_nsec()));
+            if version != looked_at {
+                looked_at = version;
+                let bytes = fs::read(path).unwrap_or_default();
+                if bytes.windows(line.len()).any(|window| window == line) {
+                    return at;
+                }
+            }
+        }
+        assert!(
+            at < Duration::from_secs(10),
+            "{path:?} never showed {:?}",
+            String::from_utf8_lossy(line)
+        );
+        std::thread::sleep(Duration::from_micros(20));
+    }
+}
+
+/// Times from setting one znode to reading another that a watcher of the first set.
+async fn two_hops(server: &ZooKeeper, bytes: usize) -> Times {
+    let tree = server.tree("floor");
+    let connect = || async {
+        Client::connect(tree.address())
+            .await
+            .expect("the server answers")
+    };
+    let (setter, relay, reader) = (connect().await, connect().await, connect().await);
+    let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    for path in ["/first", "/second"] {
+        setter.create(path, b"", &options).await.expect("created");
+    }
+    let mut first = relay
+        .watch("/first", AddWatchMode::Persistent)
+        .await
+        .expect("watched");
+    let mut second = reader
+        .watch("/second", AddWatchMode::Persistent)
+        .await
+        .expect("watched");
+    let payload = vec![b'x'; bytes];
+    tokio::spawn(async move {
+        loop {
+            first.changed().await;
+            if relay.get_data("/first").await.is_err()
+                || relay.set_data("/second", &payload, None).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    let mut times = Vec::new();
+    for round in 0..WARM_UP + ROUNDS {
+        let begun = Instant::now();
+        setter
+            .set_data("/first", b"10.0.0.5", None)
+            .await
+            .expect("set");
+        second.changed().await;
+        reader.get_data("/second").await.expect("read");
+        if round >= WARM_UP {
+            times.push(begun.elapsed());
+        }
+    }
+    Times::new(times)
+}
+
+/// Times of replacing a file of so many bytes the safe way, which no design can do without.
+fn replace_file(bytes: usize) -> Times {
+    let directory = HostsFile::missing();
+    let (path, new) = (directory.path(), directory.path().with_extension("new"));
+    let payload = vec![b'x'; bytes];
+    let replace = || {
+        let begun = Instant::now();
+        let mut file = File::create(&new).expect("created");
+        file.write_all(&payload).expect("written");
+        file.sync_all().expect("synced");
+        fs::rename(&new, path).expect("renamed");
+        let parent = path.parent().expect("a directory");
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .expect("synced");
+        begun.elapsed()
+    };
+    Times::new((0..ROUNDS).map(|_| replace()).collect())
+}
