@@ -36,6 +36,8 @@ use block::Plan;
 use read::Found;
 use replace::Replaced;
 
+use crate::temporary;
+
 /// The largest hosts file that is read.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// How often a write starts over when others change the file meanwhile.
@@ -106,12 +108,7 @@ impl HostsFile {
     /// removed.
     pub fn new(path: &Path) -> Self {
         if let Ok((target, _)) = read::resolve(path) {
-            for error in replace::remove_leftovers(&target) {
-                log::debug!(
-                    "cannot remove a leftover beside {}: {error}",
-                    target.display()
-                );
-            }
+            temporary::remove_leftovers(&target);
         }
         Self {
             path: path.to_owned(),

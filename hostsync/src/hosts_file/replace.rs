@@ -3,10 +3,9 @@
 //! A reader sees the old file or the new one, whole. The data is on disk before the name changes,
 //! so that a power cut leaves one of the two as well.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -14,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::read::{self, Found, Stamp};
 use super::{Error, attributes};
+use crate::temporary;
 
 /// What became of a replacement.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) fn replace(
     found: Option<&Found>,
     text: &[u8],
 ) -> Result<Replaced, Error> {
-    let directory = target.parent().unwrap_or(Path::new("/"));
+    let directory = temporary::directory(target);
     let (temporary, refused) = prepare(target, directory, found, text)?;
     if !read::is_unchanged(target, found)? {
         return Ok(Replaced::Stale);
@@ -69,34 +69,13 @@ fn prepare(
     found: Option<&Found>,
     text: &[u8],
 ) -> Result<(NamedTempFile<File>, Vec<OsString>), Error> {
-    let create = |path: &Path| {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-    };
-    let temporary = tempfile::Builder::new()
-        .prefix(&prefix(target))
-        .rand_bytes(RANDOM)
-        .make_in(directory, create)
-        .map_err(Error::io("create a file in", directory))?;
+    let temporary = temporary::create(target).map_err(Error::io("create a file in", directory))?;
     let mut file = temporary.as_file();
     file.write_all(text).map_err(Error::io("write", target))?;
     let refused =
         attributes::carry_over(found, file).map_err(Error::io("keep owner and mode of", target))?;
     file.sync_data().map_err(Error::io("write", target))?;
     Ok((temporary, refused))
-}
-
-/// Characters chosen at random in the name of a temporary file.
-const RANDOM: usize = 12;
-
-fn prefix(target: &Path) -> OsString {
-    let mut prefix = OsString::from(".");
-    prefix.push(target.file_name().unwrap_or_default());
-    prefix.push(".hostsync-");
-    prefix
 }
 
 fn sync(directory: &Path) -> Result<(), Error> {
@@ -117,26 +96,4 @@ pub(super) fn overtaken(target: &Path, found: &Found) -> Result<Option<Vec<u8>>,
     }
     let file = found.file.try_clone().map_err(Error::io("read", target))?;
     read::read_whole(file, target).map(|old| Some(old.text))
-}
-
-/// Removes the temporary files that a predecessor left when it was killed.
-pub(super) fn remove_leftovers(target: &Path) -> Vec<io::Error> {
-    let prefix = prefix(target);
-    let is_ours = |name: &OsStr| {
-        let rest = name
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes());
-        rest.is_some_and(|rest| rest.len() == RANDOM && rest.iter().all(u8::is_ascii_alphanumeric))
-    };
-    let entries = target
-        .parent()
-        .and_then(|directory| fs::read_dir(directory).ok());
-    entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| is_ours(&entry.file_name()))
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .filter_map(|entry| fs::remove_file(entry.path()).err())
-        .collect()
 }

@@ -1,0 +1,65 @@
+//! Temporary files that take the place of another file once they are complete.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// Characters chosen at random in a name.
+const RANDOM: usize = 12;
+
+/// Creates a file beside `target` that nobody else can have created or may read. It is removed when
+/// dropped without having been renamed.
+pub(crate) fn create(target: &Path) -> io::Result<NamedTempFile<File>> {
+    let open = |path: &Path| {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+    };
+    tempfile::Builder::new()
+        .prefix(&prefix(target))
+        .rand_bytes(RANDOM)
+        .make_in(directory(target), open)
+}
+
+/// The directory in which a file stands.
+pub(crate) fn directory(target: &Path) -> &Path {
+    target.parent().unwrap_or(Path::new("/"))
+}
+
+/// Removes what a predecessor left beside `target` when it was killed.
+pub(crate) fn remove_leftovers(target: &Path) {
+    let prefix = prefix(target);
+    let is_ours = |name: &OsStr| {
+        let rest = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes());
+        rest.is_some_and(|rest| rest.len() == RANDOM && rest.iter().all(u8::is_ascii_alphanumeric))
+    };
+    let entries = fs::read_dir(directory(target)).ok();
+    let leftovers = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| is_ours(&entry.file_name()))
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    for entry in leftovers {
+        let path = entry.path();
+        match fs::remove_file(&path) {
+            Ok(()) => log::debug!("removed {}, left by a killed hostsync", path.display()),
+            Err(error) => log::debug!("cannot remove {}: {error}", path.display()),
+        }
+    }
+}
+
+fn prefix(target: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().unwrap_or_default());
+    prefix.push(".hostsync-");
+    prefix
+}
