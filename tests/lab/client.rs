@@ -23,6 +23,7 @@ const PIPELINE: usize = 512;
 pub struct Client {
     servers: String,
     timeout: Duration,
+    identity: Option<String>,
     inner: Mutex<Option<Inner>>,
 }
 
@@ -48,8 +49,26 @@ impl Client {
         Self {
             servers: servers.to_owned(),
             timeout,
+            identity: None,
             inner: Mutex::new(None),
         }
+    }
+
+    /// Connects as somebody, written `USER:PASSWORD`.
+    pub fn connect_as(servers: &str, identity: &str) -> Self {
+        let mut client = Self::connect(servers);
+        client.identity = Some(identity.to_owned());
+        client
+    }
+
+    /// Creates a persistent znode that only this client's identity may read or change.
+    pub fn create_private(&self, path: &str, data: impl AsRef<[u8]>) {
+        let options = CreateMode::Persistent.with_acls(Acls::creator_all());
+        self.call(|inner| {
+            let (data, options) = (data.as_ref(), options.clone());
+            async move { inner.create(path, data, &options).await.map(drop) }
+        })
+        .unwrap_or_else(|error| panic!("create {path}: {error}"));
     }
 
     /// Creates a persistent znode.
@@ -194,7 +213,10 @@ impl Client {
         }
         let started = Instant::now();
         loop {
-            let connector = Inner::connector().with_session_timeout(self.timeout);
+            let mut connector = Inner::connector().with_session_timeout(self.timeout);
+            if let Some(identity) = &self.identity {
+                connector = connector.with_auth("digest", identity.as_bytes());
+            }
             let connecting = connector.connect(&self.servers);
             let connected = runtime()
                 .block_on(async { tokio::time::timeout(Duration::from_secs(5), connecting).await });

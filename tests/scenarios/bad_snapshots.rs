@@ -5,9 +5,11 @@ use serde_json::json;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
-fn bad_snapshots() -> Vec<(&'static str, Vec<u8>)> {
-    let good = || Snapshot::text(7, &json!({"db": ["10.6.6.6"]}));
-    let with = |hosts: serde_json::Value| Snapshot::text(7, &hosts).into_bytes();
+/// All of them would be newer than `generation`, but for the one that is to be older.
+fn bad_snapshots(generation: u64) -> Vec<(&'static str, Vec<u8>)> {
+    let next = generation + 1;
+    let good = || Snapshot::text(next, &json!({"db": ["10.6.6.6"]}));
+    let with = |hosts: serde_json::Value| Snapshot::text(next, &hosts).into_bytes();
     let many: Vec<String> = (0..40_000)
         .map(|number| format!("10.{}.{}.1", number / 250, number % 250))
         .collect();
@@ -30,12 +32,14 @@ fn bad_snapshots() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "no generation",
-            good().replace(r#""generation":7,"#, "").into_bytes(),
+            good()
+                .replace(&format!(r#""generation":{next},"#), "")
+                .into_bytes(),
         ),
         (
             "generation 0",
             good()
-                .replace(r#""generation":7"#, r#""generation":0"#)
+                .replace(&format!(r#""generation":{next}"#), r#""generation":0"#)
                 .into_bytes(),
         ),
         (
@@ -62,7 +66,7 @@ fn bad_snapshots() -> Vec<(&'static str, Vec<u8>)> {
         ("a huge list", with(json!({"db": many}))),
         (
             "an older generation",
-            Snapshot::text(1, &json!({"db": ["10.6.6.6"]})).into_bytes(),
+            Snapshot::text(generation - 1, &json!({"db": ["10.6.6.6"]})).into_bytes(),
         ),
     ]
 }
@@ -70,12 +74,17 @@ fn bad_snapshots() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn a_bad_snapshot_changes_nothing_and_is_explained() {
     let (tree, hosts) = (tree("bad-snapshot"), HostsFile::with(LOCALHOST));
-    tree.publish(5, &json!({"db": ["10.0.0.1"]}));
+    tree.publish(5, &json!({"db": ["10.0.0.5"]}));
     let mut agent = hostsync(&tree, &hosts).run();
-    hosts.soon_maps("db", &["10.0.0.1"]);
-    let before = hosts.bytes();
-    for (kind, bytes) in bad_snapshots() {
-        let lines = agent.lines();
+    hosts.soon_maps("db", &["10.0.0.5"]);
+    for (number, kind) in bad_snapshots(5)
+        .into_iter()
+        .map(|(kind, _)| kind)
+        .enumerate()
+    {
+        let generation = 5 + number as u64;
+        let (before, lines) = (hosts.bytes(), agent.lines());
+        let (_, bytes) = bad_snapshots(generation).swap_remove(number);
         tree.set("/nameserver/hosts", bytes);
         let what = format!("a word about {kind}");
         lab::wait_for(
@@ -90,18 +99,20 @@ fn a_bad_snapshot_changes_nothing_and_is_explained() {
             .skip(lines)
             .collect::<Vec<_>>()
             .join(" ");
+        println!("{kind}: {said}");
         assert!(said.contains("/nameserver/hosts"), "{kind}: {said}");
         assert!(
             said.len() < 1_000,
             "{kind}: the log quotes too much: {said}"
         );
         assert_eq!(hosts.bytes(), before, "{kind}");
-        println!("{kind}: {said}");
+        // The next good one is applied, and nothing of the bad one was.
+        let good = format!("10.0.0.{}", generation + 1);
+        tree.publish(generation + 1, &json!({"db": [good]}));
+        hosts.soon_maps("db", &[&good]);
+        assert!(!hosts.text().contains("10.6.6."), "{kind}");
     }
     assert!(agent.ended().is_none());
-    tree.publish(8, &json!({"db": ["10.0.0.2"]}));
-    hosts.soon_maps("db", &["10.0.0.2"]);
-    assert!(!hosts.text().contains("10.6.6."));
 }
 
 #[test]

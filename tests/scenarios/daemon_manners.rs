@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use lab::{HostsFile, Program, Scratch, alive, hostsync, kill_pid, nameserver, tree, wait_until};
+use lab::{
+    Client, HostsFile, Program, Scratch, alive, hostsync, kill_pid, nameserver, tree, wait_until,
+};
 use nix::sys::signal::Signal;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
@@ -276,6 +278,38 @@ fn commands_without_zookeeper_fail_with_one_line() {
         assert!(errors <= 1, "{}", outcome.stderr);
     }
     assert_eq!(hosts.text(), LOCALHOST);
+}
+
+#[test]
+fn a_tree_behind_a_password_needs_the_password() {
+    let (tree, hosts) = (tree("private"), HostsFile::with(LOCALHOST));
+    let identity = "ops:s3cret";
+    let owner = Client::connect_as(tree.address(), identity);
+    owner.create_private("/private", "");
+    owner.create_private("/private/db", "10.0.0.1");
+    let scratch = Scratch::new("auth");
+    let file = scratch.write("auth", format!("{identity}\n"));
+    scratch.allow("auth", 0o600);
+
+    let stranger = nameserver(&tree).flag("root", "/private");
+    let refused = stranger.call(&["check"]).expect_code(1);
+    refused.expect_words(&["/private", "auth"]);
+    let server = stranger.clone().flag("auth-file", file).run();
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    // A variable does as well, and nothing shows the password.
+    let known = stranger
+        .flag("auth", identity)
+        .call(&["lookup", "db"])
+        .expect_code(0);
+    let shown = format!(
+        "{}{}{}{}",
+        server.log(),
+        refused.stderr,
+        known.stdout,
+        known.stderr
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
 }
 
 #[test]

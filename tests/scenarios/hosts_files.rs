@@ -65,18 +65,25 @@ fn missing() {
 
 #[test]
 fn with_a_beginning_and_no_end() {
-    let before = "127.0.0.1 localhost\n# BEGIN hostsync\n10.0.0.4 db\n10.9.9.9 mine\n";
+    let before = "127.0.0.1 localhost\n# BEGIN hostsync\n10.0.0.5 db\n10.9.9.9 mine\n";
     let (tree, hosts) = (published("no-end"), HostsFile::with(before));
-    let agent = hostsync(&tree, &hosts).run();
-    hosts.soon_maps("mine", &["10.9.9.9"]);
-    hosts.soon("db", || {
-        hosts
-            .names()
-            .get("db")
-            .is_some_and(|addresses| addresses == &["10.0.0.5"])
-    });
-    hosts.soon_maps("localhost", &["127.0.0.1"]);
+    let mut agent = hostsync(&tree, &hosts).run();
+    hosts.soon("an end", || hosts.text().contains("# END hostsync"));
+    assert_eq!(hosts.addresses("db"), ["10.0.0.5"]);
+    assert_eq!(
+        hosts.addresses("mine"),
+        ["10.9.9.9"],
+        "what may be somebody else's stays"
+    );
+    assert_eq!(hosts.foreign(), "127.0.0.1 localhost\n10.9.9.9 mine\n");
     agent.soon_says("END");
+    agent.stop();
+    // What hostsync wrote itself it knows again, however the block was damaged since.
+    hosts.put(hosts.text().replace("# END hostsync\n", ""));
+    tree.publish(2, &json!({"db": ["10.0.0.6"]}));
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.6"]);
+    assert_eq!(hosts.addresses("mine"), ["10.9.9.9"]);
 }
 
 #[test]

@@ -214,6 +214,16 @@ fn daemons_that_start_before_zookeeper_wait_for_it() {
 }
 
 #[test]
+fn dead_servers_in_the_list_are_no_obstacle() {
+    let (tree, hosts) = (tree("dead"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    let servers = format!("127.0.0.1:9,no-such-host.invalid:2181,{}", tree.address());
+    let _nameserver = nameserver(&tree).flag("zookeeper", &servers).run();
+    let _hostsync = hostsync(&tree, &hosts).flag("zookeeper", &servers).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+}
+
+#[test]
 fn an_ensemble_that_loses_its_leader_loses_no_name() {
     let mut ensemble = Ensemble::start(3);
     let tree = Tree::new(&ensemble.addresses(), "failover");
