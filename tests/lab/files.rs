@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::reaper;
-use crate::wait::{PATIENCE, wait_for};
+use crate::wait::{PATIENCE, Text, wait_for};
 
 /// A directory that goes with the value.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl HostsFile {
         let (_, text) = wait_for(
             &what,
             PATIENCE,
-            || (done(), Lines(self.text())),
+            || (done(), Text(self.text())),
             |(done, _)| *done,
         );
         drop(text);
@@ -182,15 +182,6 @@ impl HostsFile {
             }
         }
         (ours, foreign)
-    }
-}
-
-/// Text that a failed wait shows line by line.
-struct Lines(String);
-
-impl std::fmt::Debug for Lines {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

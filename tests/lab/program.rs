@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::files::{HostsFile, Scratch};
 use crate::process::Process;
 use crate::tree::Tree;
+use crate::wait::{PATIENCE, Text, wait_for, wait_until};
 
 /// How a program is to be started: its flags, and what surrounds it.
 #[derive(Debug, Clone)]
@@ -152,12 +153,8 @@ impl Running {
     /// Waits until its log holds `text`; returns the first such line.
     pub fn soon_says(&self, text: &str) -> String {
         let what = format!("a log line with {text:?}");
-        let log = crate::wait_for(
-            &what,
-            crate::PATIENCE,
-            || self.process.log(),
-            |log| log.contains(text),
-        );
+        let look = || Text(self.process.log());
+        let log = wait_for(&what, PATIENCE, look, |log| log.0.contains(text)).0;
         log.lines()
             .find(|line| line.contains(text))
             .unwrap_or_default()
@@ -208,7 +205,7 @@ impl Outcome {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut ended = None;
         let what = format!("{command:?} to end");
-        crate::wait_until(&what, Duration::from_secs(30), || {
+        wait_until(&what, Duration::from_secs(30), || {
             ended = child.try_wait().expect("a child can be waited for");
             ended.is_some()
         });

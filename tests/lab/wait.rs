@@ -51,3 +51,12 @@ fn shortened(text: &str) -> String {
     }
     lines.join("\n")
 }
+
+/// Text that a failed wait shows line by line.
+pub(crate) struct Text(pub(crate) String);
+
+impl Debug for Text {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

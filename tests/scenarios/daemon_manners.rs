@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use lab::{
-    Client, HostsFile, Program, Scratch, alive, hostsync, kill_pid, nameserver, tree, wait_until,
+    Client, HostsFile, Program, Scratch, Tree, alive, hostsync, kill_pid, nameserver, tree,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -280,36 +281,65 @@ fn commands_without_zookeeper_fail_with_one_line() {
     assert_eq!(hosts.text(), LOCALHOST);
 }
 
-#[test]
-fn a_tree_behind_a_password_needs_the_password() {
-    let (tree, hosts) = (tree("private"), HostsFile::with(LOCALHOST));
-    let identity = "ops:s3cret";
-    let owner = Client::connect_as(tree.address(), identity);
+/// A tree at `/private` that only `ops:s3cret` may read, and a file with that identity.
+fn private(name: &str) -> (Tree, Scratch, Client) {
+    let tree = tree(name);
+    let owner = Client::connect_as(tree.address(), "ops:s3cret");
     owner.create_private("/private", "");
     owner.create_private("/private/db", "10.0.0.1");
     let scratch = Scratch::new("auth");
-    let file = scratch.write("auth", format!("{identity}\n"));
+    scratch.write("auth", "ops:s3cret\n");
     scratch.allow("auth", 0o600);
+    (tree, scratch, owner)
+}
 
+#[test]
+fn a_tree_behind_a_password_needs_the_password() {
+    let (tree, scratch, _owner) = private("private");
+    let hosts = HostsFile::with(LOCALHOST);
     let stranger = nameserver(&tree).flag("root", "/private");
-    let refused = stranger.call(&["check"]).expect_code(1);
-    refused.expect_words(&["/private", "auth"]);
-    let server = stranger.clone().flag("auth-file", file).run();
+    let friend = stranger.clone().flag("auth-file", scratch.join("auth"));
+    let server = friend.run();
     let _agent = hostsync(&tree, &hosts).run();
     hosts.soon_maps("db", &["10.0.0.1"]);
     // A variable does as well, and nothing shows the password.
     let known = stranger
-        .flag("auth", identity)
+        .flag("auth", "ops:s3cret")
         .call(&["lookup", "db"])
         .expect_code(0);
-    let shown = format!(
-        "{}{}{}{}",
-        server.log(),
-        refused.stderr,
-        known.stdout,
-        known.stderr
-    );
+    let shown = format!("{}{}{}", server.log(), known.stdout, known.stderr);
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+/// Whoever may not read the root knows nothing of the tree: least of all that it is empty.
+#[test]
+fn a_root_that_may_not_be_read_is_no_empty_tree() {
+    let (tree, _scratch, _owner) = private("unreadable-root");
+    tree.publish(3, &serde_json::json!({"db": ["10.0.0.1"]}));
+    let stranger = nameserver(&tree).flag("root", "/private");
+    let server = stranger.run();
+    server.soon_says("auth");
+    let snapshot = tree.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.addresses("db"), ["10.0.0.1"]);
+    let outcome = stranger.call(&["check"]).expect_code(1);
+    outcome.expect_words(&["/private", "--auth"]);
+}
+
+/// The same below the root: what may no longer be read keeps the name that it had, or at least is
+/// reported; what may be read is not affected.
+#[test]
+fn a_znode_that_may_not_be_read_is_reported() {
+    let tree = tree("unreadable");
+    let owner = Client::connect_as(tree.address(), "ops:s3cret");
+    owner.create_private("/secret", "10.0.0.1");
+    tree.create("/db", "10.0.0.2");
+    let program = nameserver(&tree);
+    program
+        .call(&["check"])
+        .expect_code(1)
+        .expect_words(&["/secret", "--auth"]);
+    let _server = program.run();
+    tree.soon_maps("db", &["10.0.0.2"]);
 }
 
 #[test]
