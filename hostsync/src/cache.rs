@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use snapshot::{DecodeError, MAX_ENCODED_BYTES, Snapshot, ZnodePath};
+use snapshot::{DecodeError, Hosts, MAX_ENCODED_BYTES, Snapshot, ZnodePath};
 
 use crate::published::Published;
 use crate::temporary;
@@ -99,10 +99,8 @@ impl Cache {
     /// # Errors
     /// Why the file is of no use.
     pub fn read(&self) -> Result<Option<Published>, CacheError> {
-        let mut text = Vec::new();
-        match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?.take(MAX_BYTES).read_to_end(&mut text)?,
+        let Some(text) = read(&self.path)? else {
+            return Ok(None);
         };
         let head: Head = serde_json::from_slice(&text)?;
         if head.format != FORMAT {
@@ -117,6 +115,15 @@ impl Cache {
             mzxid: envelope.mzxid,
             snapshot: Snapshot::decode(envelope.snapshot.get().as_bytes())?,
         }))
+    }
+
+    /// The names of the snapshot that is kept at `path`, wherever they came from; none when there
+    /// is none of use.
+    pub fn names(path: &Path) -> Option<Hosts> {
+        let text = read(path).ok()??;
+        let envelope: Envelope<'_> = serde_json::from_slice(&text).ok()?;
+        let snapshot = Snapshot::decode(envelope.snapshot.get().as_bytes());
+        snapshot.ok().map(|snapshot| snapshot.hosts)
     }
 
     /// Keeps a snapshot in place of the last one, at once or not at all.
@@ -143,6 +150,15 @@ impl Cache {
     }
 }
 
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?.take(MAX_BYTES).read_to_end(&mut text)?,
+    };
+    Ok(Some(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +180,8 @@ mod tests {
         for generation in [7, 8] {
             let kept = published(5, 50, generation, &[("db", 1), ("web", 2)]);
             cache.write(&kept).unwrap();
-            assert_eq!(cache.read().unwrap(), Some(kept));
+            assert_eq!(cache.read().unwrap(), Some(kept.clone()));
+            assert_eq!(Cache::names(cache.path()), Some(kept.snapshot.hosts));
         }
         let files = fs::read_dir(directory.path().join("made")).unwrap();
         assert_eq!(files.count(), 1);

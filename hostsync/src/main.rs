@@ -1,3 +1,10 @@
 //! The hostsync daemon.
 
-fn main() {}
+use std::process::ExitCode;
+
+use hostsync::cli::PROGRAM;
+
+fn main() -> ExitCode {
+    let cli = daemon::command_line::parse(PROGRAM);
+    daemon::exit(PROGRAM, hostsync::commands::execute(cli))
+}

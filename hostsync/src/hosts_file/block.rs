@@ -49,8 +49,8 @@ impl fmt::Display for Note {
         match self {
             Self::MissingEnd(line) => write!(
                 f,
-                "line {line}: '{BEGIN}' without '{END}'; wrote the block anew and kept what follows \
-                 and is not known to be ours: take out by hand what you do not want"
+                "line {line}: '{BEGIN}' without '{END}'; kept what follows and is not known to be \
+                 ours: take out by hand what you do not want"
             ),
             Self::StrayEnd(line) => {
                 write!(f, "line {line}: '{END}' without '{BEGIN}'; took it out")

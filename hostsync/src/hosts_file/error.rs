@@ -56,6 +56,11 @@ impl Error {
         }
     }
 
+    /// True when the path itself is wrong, so that trying again is of no use.
+    pub fn is_about_the_path(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Contended(_))
+    }
+
     /// The error number of the system, if it refused something.
     pub(super) fn errno(&self) -> Option<Errno> {
         match self {

@@ -103,6 +103,11 @@ pub struct Cleaned {
     pub notes: Vec<Note>,
 }
 
+/// Where a path leads, symbolic links followed as far as they can be.
+pub fn target(path: &Path) -> PathBuf {
+    read::resolve(path).map_or_else(|_| path.to_owned(), |(target, _)| target)
+}
+
 impl HostsFile {
     /// The hosts file at `path`, which need not exist. What a killed predecessor left beside it is
     /// removed.

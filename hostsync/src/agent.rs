@@ -1,0 +1,174 @@
+//! The agent: one idempotent pass that makes the hosts file agree with the latest good snapshot,
+//! and what wakes it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemon::{Signal, Signals};
+use session::Backoff;
+use snapshot::{Hosts, Name};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::entries::Selection;
+use crate::hosts_file::{self, HostsFile, Outcome, Pass, Watcher, Way};
+use crate::published::Published;
+use crate::report::{Change, Report};
+use crate::subscription::View;
+
+/// Delays after a write that failed.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long a start waits for ZooKeeper before it puts the kept snapshot over a file that has names
+/// already: they may be newer, since they are written first.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the agent has done so far, for those who ask.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// The snapshot in the file.
+    pub published: Option<Arc<Published>>,
+    /// How many of its names are in the file.
+    pub names: usize,
+    /// Names that are left to foreign lines.
+    pub shadowed: Vec<Name>,
+    /// The file, symbolic links followed.
+    pub target: Option<PathBuf>,
+    /// How it is written.
+    pub way: Option<Way>,
+    /// Why the last pass failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Keeps one hosts file.
+#[derive(Debug)]
+pub struct Agent {
+    hosts_file: HostsFile,
+    watcher: Watcher,
+    selection: Selection,
+    view: watch::Receiver<View>,
+    /// What was kept on disk of an earlier run.
+    kept: Option<Arc<Published>>,
+    applied: watch::Sender<Applied>,
+    report: Report,
+    backoff: Backoff,
+    /// When to make a pass even if nothing wakes us.
+    next: Option<Instant>,
+}
+
+impl Agent {
+    /// An agent that starts from what `view` holds now, which was kept of an earlier run.
+    pub fn new(hosts_file: HostsFile, selection: Selection, view: watch::Receiver<View>) -> Self {
+        let kept = view.borrow().snapshot.clone();
+        Self {
+            hosts_file,
+            watcher: Watcher::default(),
+            selection,
+            view,
+            kept,
+            applied: watch::Sender::default(),
+            report: Report::default(),
+            backoff: Backoff::new(RETRY.0, RETRY.1),
+            next: None,
+        }
+    }
+
+    /// What it has done, now and from now on.
+    pub fn applied(&self) -> watch::Receiver<Applied> {
+        self.applied.subscribe()
+    }
+
+    /// Works until a signal says stop; returns the signal's name. On SIGHUP `again` is notified.
+    pub async fn run(&mut self, mut signals: Signals, again: Arc<Notify>) -> &'static str {
+        if self.kept.is_some() {
+            let grace = if self.hosts_file.holds_block() {
+                GRACE
+            } else {
+                Duration::ZERO
+            };
+            self.next = Some(Instant::now() + grace);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Signal::Stop(name) => return name,
+                    Signal::Hangup => again.notify_one(),
+                },
+                // The sender lives as long as the process.
+                _ = self.view.changed() => {}
+                () = self.watcher.changed() => {}
+                () = at(self.next) => {}
+            }
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) {
+        self.next = None;
+        let snapshot = self.view.borrow_and_update().snapshot.clone();
+        let Some(wanted) = snapshot else { return };
+        self.reconcile(&wanted);
+        if self.watcher.follow(self.hosts_file.places()) {
+            // What changed before the watch stood was not noticed.
+            self.reconcile(&wanted);
+        }
+    }
+
+    fn reconcile(&mut self, wanted: &Arc<Published>) {
+        let before = self.applied.borrow().published.clone();
+        let last = before.clone().or_else(|| self.kept.clone());
+        let nothing = Hosts::new();
+        let last = last.as_ref().map_or(&nothing, |last| &last.snapshot.hosts);
+        let entries = self.selection.entries(&wanted.snapshot.hosts);
+        match self.hosts_file.reconcile(&entries, last) {
+            Ok(Outcome::Done(pass)) => {
+                let is = |other: Option<&Arc<Published>>| {
+                    other.is_some_and(|other| Arc::ptr_eq(other, wanted))
+                };
+                let old = self.selection.entries(last);
+                let change = Change {
+                    generation: wanted.snapshot.generation,
+                    before: (!is(before.as_ref())).then_some(&old),
+                    wanted: &entries,
+                    kept: is(self.kept.as_ref()),
+                };
+                self.done(wanted, &change, pass);
+            }
+            Ok(Outcome::Unsettled(wait)) => self.next = Some(Instant::now() + wait),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
+        self.backoff.reset();
+        for (level, line) in self.report.done(change, &pass) {
+            log::log!(level, "{line}");
+        }
+        self.applied.send_replace(Applied {
+            published: Some(Arc::clone(wanted)),
+            names: change.wanted.len() - pass.shadowed.len(),
+            shadowed: pass.shadowed,
+            target: Some(pass.target),
+            way: Some(pass.way),
+            failure: None,
+        });
+    }
+
+    fn failed(&mut self, error: hosts_file::Error) {
+        self.next = Some(Instant::now() + self.backoff.delay());
+        let failure = format!("{:#}", anyhow::Error::new(error));
+        if let Some((level, line)) = self.report.failed(failure.clone()) {
+            log::log!(level, "{line}");
+        }
+        self.applied
+            .send_modify(|applied| applied.failure = Some(failure));
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

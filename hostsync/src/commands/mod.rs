@@ -1,0 +1,106 @@
+//! The subcommands, each from its arguments to an exit code.
+
+mod once;
+mod run;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::cache::Cache;
+use crate::cli::{CleanArgs, Cli, Command, LookupArgs, PROGRAM, StatusArgs};
+use crate::hosts_file::{HostsFile, addresses_of};
+use crate::places::User;
+use crate::socket;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What failed, and what to do.
+pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Once(args) => once::once(&args),
+        Command::Lookup(args) => lookup(&args),
+        Command::Status(args) => status(&args),
+        Command::Clean(args) => clean(&args),
+        Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
+    let path = &args.hosts_file.hosts_file;
+    let text = HostsFile::new(path).read()?;
+    let addresses = addresses_of(&text, args.name.trim_end_matches('.'));
+    if addresses.is_empty() {
+        let (file, name) = (path.display(), &args.name);
+        bail!(
+            "{file} has no line for {name:?}; `hostsync status` says whether it is in step, \
+             `nameserver lookup` what the tree says"
+        );
+    }
+    let mut stdout = daemon::stdout();
+    for address in addresses {
+        writeln!(stdout, "{address}")?;
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let path = &args.hosts_file.hosts_file;
+    let status = socket::ask(&User::current(), path);
+    let mut stdout = daemon::stdout();
+    let reason = || {
+        format!(
+            "no agent for {} answers; start hostsync run",
+            path.display()
+        )
+    };
+    match (&status, args.json) {
+        (Some(status), true) => writeln!(stdout, "{}", serde_json::to_string(status)?)?,
+        (Some(status), false) => write!(stdout, "{status}")?,
+        (None, true) => {
+            let json = serde_json::json!({"in_step": false, "reasons": [reason()]});
+            writeln!(stdout, "{json}")?;
+        }
+        (None, false) => writeln!(stdout, "not in step: {}", reason())?,
+    }
+    stdout.flush()?;
+    let in_step = status.is_some_and(|status| status.in_step);
+    Ok(if in_step {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
+    let user = User::current();
+    let path = &args.hosts_file.hosts_file;
+    if let Some(agent) = socket::ask(&user, path) {
+        let (file, pid) = (path.display(), agent.pid);
+        bail!("the agent with pid {pid} keeps {file} and would put its lines back; stop it first");
+    }
+    let cache = args.cache.path(&user, &args.hosts_file);
+    let last = cache
+        .and_then(|path| Cache::names(&path))
+        .unwrap_or_default();
+    let cleaned = HostsFile::new(path).clean(&last)?;
+    let mut stdout = daemon::stdout();
+    let file = cleaned.target.display();
+    for note in &cleaned.notes {
+        writeln!(stdout, "{file}, {note}")?;
+    }
+    match cleaned.wrote {
+        true => writeln!(
+            stdout,
+            "took our block with {} lines out of {file}",
+            cleaned.lines
+        )?,
+        false => writeln!(stdout, "nothing of ours is in {file}")?,
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,138 @@
+//! `hostsync once`: one read, one pass.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use session::{Connection, Options, Session, State};
+use snapshot::{Diff, Hosts, Name, Snapshot, ZnodePath};
+
+use crate::cache::Cache;
+use crate::cli::OnceArgs;
+use crate::entries::Selection;
+use crate::hosts_file::{HostsFile, Outcome, Pass};
+use crate::places::User;
+use crate::published::Published;
+use crate::report::list;
+
+pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
+    let (names, user) = (&args.names, User::current());
+    let (selection, znode, cache) = (names.selection()?, names.znode()?, names.cache(&user)?);
+    let options = names.zookeeper.options()?;
+    let mut hosts_file = HostsFile::new(&names.hosts_file.hosts_file);
+    let kept = cache.load();
+    let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;
+    let follows = published.follows(kept.as_ref());
+    let news = follows.with_context(|| format!("{znode} is not used"))?;
+    let last = kept.map(|kept| kept.snapshot.hosts).unwrap_or_default();
+    let pass = reconcile(&mut hosts_file, &selection, &published, &last)?;
+    if news {
+        keep(&cache, &published);
+    }
+    report(&selection, &published, &last, &pass)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the snapshot over a session of its own.
+async fn read(options: Options, znode: &ZnodePath, limit: Duration) -> anyhow::Result<Published> {
+    let servers = options.servers.clone();
+    let session = Session::start(options);
+    let reading = async {
+        let connection = session.connected().await;
+        read_over(&connection, znode).await
+    };
+    let result = match tokio::time::timeout(limit, reading).await {
+        Ok(result) => result,
+        Err(_) => {
+            let limit = humantime::format_duration(limit);
+            let detail = match &*session.states().borrow() {
+                State::Connecting {
+                    failure: Some(failure),
+                    ..
+                } => format!(": {failure}"),
+                _ => String::new(),
+            };
+            bail!(
+                "ZooKeeper at {servers} did not answer within {limit}{detail}; start it, or name \
+                 its servers with --zookeeper"
+            );
+        }
+    };
+    session.close().await;
+    result
+}
+
+async fn read_over(connection: &Connection, znode: &ZnodePath) -> anyhow::Result<Published> {
+    connection.sync().await.context("cannot read ZooKeeper")?;
+    let found = connection.read(znode).await;
+    let found = found.with_context(|| format!("cannot read {znode}"))?;
+    let Some(found) = found else {
+        bail!("{znode} does not exist: start a nameserver, or see --state");
+    };
+    let snapshot = Snapshot::decode(&found.data);
+    Ok(Published {
+        czxid: found.stat.czxid,
+        mzxid: found.stat.mzxid,
+        snapshot: snapshot.with_context(|| format!("{znode} is not used"))?,
+    })
+}
+
+fn reconcile(
+    hosts_file: &mut HostsFile,
+    selection: &Selection,
+    published: &Published,
+    last: &Hosts,
+) -> anyhow::Result<Pass> {
+    let entries = selection.entries(&published.snapshot.hosts);
+    loop {
+        match hosts_file.reconcile(&entries, last)? {
+            Outcome::Done(pass) => return Ok(pass),
+            Outcome::Unsettled(wait) => std::thread::sleep(wait),
+        }
+    }
+}
+
+fn keep(cache: &Cache, published: &Published) {
+    if let Err(error) = cache.write(published) {
+        let path = cache.path().display();
+        warn(&format!(
+            "cannot keep the snapshot in {path}: {error}; see --cache"
+        ));
+    }
+}
+
+fn report(
+    selection: &Selection,
+    published: &Published,
+    last: &Hosts,
+    pass: &Pass,
+) -> anyhow::Result<()> {
+    let file = pass.target.display();
+    for note in &pass.notes {
+        warn(&format!("{file}, {note}"));
+    }
+    if !pass.shadowed.is_empty() {
+        let names: Vec<&Name> = pass.shadowed.iter().collect();
+        let names = list(&names);
+        warn(&format!(
+            "left to other lines of {file}, which map them already: {names}"
+        ));
+    }
+    let entries = selection.entries(&published.snapshot.hosts);
+    let diff = Diff::between(&selection.entries(last), &entries);
+    let count = entries.len() - pass.shadowed.len();
+    let generation = published.snapshot.generation;
+    let mut stdout = daemon::stdout();
+    writeln!(
+        stdout,
+        "generation {generation}: {diff}; {count} names in {file}"
+    )?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn warn(text: &str) {
+    // There is nobody to tell where stderr is closed.
+    let _ = writeln!(std::io::stderr(), "hostsync: warning: {text}");
+}

@@ -1,0 +1,344 @@
+//! What a running agent tells about itself.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use session::State;
+use snapshot::Name;
+
+use crate::agent::Applied;
+use crate::report::list;
+use crate::subscription::View;
+
+/// The answer to `hostsync status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The hosts file agrees with the newest snapshot, as far as can be known.
+    pub in_step: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+    /// The agent's process id.
+    pub pid: u32,
+    /// When the agent started.
+    pub started: String,
+    /// The session.
+    pub zookeeper: ZooKeeper,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The hosts file.
+    pub hosts_file: HostsFile,
+    /// The snapshot on disk.
+    pub cache: Cache,
+}
+
+/// The session with ZooKeeper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ZooKeeper {
+    /// The servers and the chroot.
+    pub servers: String,
+    /// True when a server answers.
+    pub connected: bool,
+    /// The state, in words.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// The snapshot, read and applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its znode.
+    pub znode: String,
+    /// The newest generation that was read.
+    pub seen: Option<u64>,
+    /// The generation in the hosts file.
+    pub applied: Option<u64>,
+    /// When that one was published.
+    pub published: Option<String>,
+    /// By which nameserver.
+    pub leader: Option<String>,
+    /// Why what the znode holds now is not used.
+    pub problem: Option<String>,
+}
+
+/// The hosts file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostsFile {
+    /// The path as it was given.
+    pub path: PathBuf,
+    /// The file, symbolic links followed.
+    pub target: Option<PathBuf>,
+    /// Device and inode, to tell files of one path in several mount namespaces apart.
+    pub identity: Option<String>,
+    /// How many names of ours are in it.
+    pub names: usize,
+    /// Names that are left to lines that are not ours.
+    pub shadowed: Vec<Name>,
+    /// The way of writing.
+    pub write: Option<String>,
+    /// Why that way.
+    pub why: Option<String>,
+    /// Why it cannot be written.
+    pub failure: Option<String>,
+}
+
+/// The snapshot on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cache {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be written.
+    pub failure: Option<String>,
+}
+
+/// What does not change while an agent runs.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// When it started.
+    pub started: SystemTime,
+    /// The servers and the chroot.
+    pub servers: String,
+    /// The znode of the snapshot.
+    pub znode: String,
+    /// The hosts file as it was given.
+    pub hosts_file: PathBuf,
+    /// The file of the cache.
+    pub cache: PathBuf,
+}
+
+impl Status {
+    /// Puts together what the parts of an agent know.
+    pub fn new(
+        facts: &Facts,
+        state: &State,
+        view: &View,
+        applied: &Applied,
+        cache_failure: Option<String>,
+    ) -> Self {
+        let used = applied.published.as_ref().map(|used| &used.snapshot);
+        let snapshot = Snapshot {
+            znode: facts.znode.clone(),
+            seen: view.snapshot.as_ref().map(|seen| seen.snapshot.generation),
+            applied: used.map(|used| used.generation),
+            published: used.map(|used| time(used.published)),
+            leader: used.map(|used| used.leader.clone()),
+            problem: view.problem.clone(),
+        };
+        let hosts_file = HostsFile {
+            path: facts.hosts_file.clone(),
+            target: applied.target.clone(),
+            identity: identity(&facts.hosts_file),
+            names: applied.names,
+            shadowed: applied.shadowed.clone(),
+            write: applied.way.map(|way| way.name().to_owned()),
+            why: applied.way.map(|way| way.reason().to_owned()),
+            failure: applied.failure.clone(),
+        };
+        let reasons = reasons(state, &snapshot, &hosts_file);
+        Self {
+            in_step: reasons.is_empty(),
+            reasons,
+            pid: std::process::id(),
+            started: time(facts.started),
+            zookeeper: ZooKeeper {
+                servers: facts.servers.clone(),
+                connected: state.is_connected(),
+                state: state.to_string(),
+                since: time(state.since()),
+            },
+            snapshot,
+            hosts_file,
+            cache: Cache {
+                path: facts.cache.clone(),
+                failure: cache_failure,
+            },
+        }
+    }
+}
+
+fn reasons(state: &State, snapshot: &Snapshot, file: &HostsFile) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !state.is_connected() {
+        let since = time(state.since());
+        reasons.push(format!("ZooKeeper is not connected since {since}: {state}"));
+    }
+    reasons.extend(snapshot.problem.clone());
+    reasons.extend(file.failure.clone());
+    match (snapshot.seen, snapshot.applied) {
+        (None, _) if reasons.is_empty() => reasons.push("no snapshot was read yet".into()),
+        (Some(seen), None) if file.failure.is_none() => {
+            reasons.push(format!("generation {seen} is not in the file yet"));
+        }
+        (Some(seen), Some(applied)) if seen != applied && file.failure.is_none() => {
+            reasons.push(format!(
+                "generation {seen} was read, {applied} is in the file"
+            ));
+        }
+        _ => {}
+    }
+    reasons
+}
+
+/// Device and inode of a file; none when it does not exist.
+pub fn identity(path: &Path) -> Option<String> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(format!("{}:{}", metadata.dev(), metadata.ino()))
+}
+
+fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (zookeeper, snapshot, file) = (&self.zookeeper, &self.snapshot, &self.hosts_file);
+        match self.in_step {
+            true => writeln!(f, "in step"),
+            false => writeln!(f, "not in step: {}", self.reasons.join("; ")),
+        }?;
+        writeln!(f, "agent       pid {}, since {}", self.pid, self.started)?;
+        let (servers, state, since) = (&zookeeper.servers, &zookeeper.state, &zookeeper.since);
+        writeln!(f, "zookeeper   {servers}: {state}, since {since}")?;
+        let number =
+            |number: Option<u64>| number.map_or("none".into(), |number| number.to_string());
+        let (applied, seen) = (number(snapshot.applied), number(snapshot.seen));
+        write!(
+            f,
+            "snapshot    {}: generation {applied} applied, {seen} seen",
+            snapshot.znode
+        )?;
+        if let (Some(published), Some(leader)) = (&snapshot.published, &snapshot.leader) {
+            write!(f, ", published {published} by {leader}")?;
+        }
+        write!(
+            f,
+            "\nhosts file  {}: {} names",
+            file.path.display(),
+            file.names
+        )?;
+        if let (Some(write), Some(why)) = (&file.write, &file.why) {
+            write!(f, ", written by: {write} ({why})")?;
+        }
+        if !file.shadowed.is_empty() {
+            let names: Vec<&Name> = file.shadowed.iter().collect();
+            write!(
+                f,
+                "\nshadowed    left to lines that are not ours: {}",
+                list(&names)
+            )?;
+        }
+        write!(f, "\ncache       {}", self.cache.path.display())?;
+        match &self.cache.failure {
+            Some(failure) => writeln!(f, ": {failure}"),
+            None => writeln!(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosts_file::Way;
+    use crate::published::tests::published;
+    use std::sync::Arc;
+
+    fn facts() -> Facts {
+        Facts {
+            started: SystemTime::UNIX_EPOCH,
+            servers: "zk1:2181".into(),
+            znode: "/nameserver/hosts".into(),
+            hosts_file: "/nonexistent/hosts".into(),
+            cache: "/var/cache/hostsync/etc-hosts.json".into(),
+        }
+    }
+
+    fn connected() -> State {
+        State::Connected {
+            since: SystemTime::UNIX_EPOCH,
+            session_id: 0x123,
+        }
+    }
+
+    fn used(generation: u64) -> Option<Arc<crate::published::Published>> {
+        Some(Arc::new(published(1, 2, generation, &[("db", 1)])))
+    }
+
+    fn applied(generation: u64) -> Applied {
+        Applied {
+            published: used(generation),
+            names: 1,
+            shadowed: vec!["web".parse().unwrap()],
+            target: Some("/nonexistent/hosts".into()),
+            way: Some(Way::Replace),
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn in_step_or_the_reasons() {
+        let view = |generation| View {
+            snapshot: used(generation),
+            problem: None,
+        };
+        let of = |state: &State, view: &View, applied: &Applied| {
+            let status = Status::new(&facts(), state, view, applied, None);
+            assert_eq!(status.in_step, status.reasons.is_empty());
+            status.reasons.join("; ")
+        };
+        assert_eq!(of(&connected(), &view(7), &applied(7)), "");
+        assert_eq!(
+            of(&connected(), &view(8), &applied(7)),
+            "generation 8 was read, 7 is in the file"
+        );
+        assert_eq!(
+            of(&connected(), &view(8), &Applied::default()),
+            "generation 8 is not in the file yet"
+        );
+        assert_eq!(
+            of(&connected(), &View::default(), &Applied::default()),
+            "no snapshot was read yet"
+        );
+        let lost = State::Disconnected {
+            since: SystemTime::UNIX_EPOCH,
+        };
+        assert_eq!(
+            of(&lost, &view(7), &applied(7)),
+            "ZooKeeper is not connected since 1970-01-01T00:00:00Z: connection lost"
+        );
+        let mut junk = view(7);
+        junk.problem = Some("/nameserver/hosts is not used: junk".into());
+        let mut full = applied(6);
+        full.failure = Some("the disk is full".into());
+        assert_eq!(
+            of(&connected(), &junk, &full),
+            "/nameserver/hosts is not used: junk; the disk is full"
+        );
+    }
+
+    #[test]
+    fn text_and_json() {
+        let view = View {
+            snapshot: used(7),
+            problem: None,
+        };
+        let mut status = Status::new(&facts(), &connected(), &view, &applied(7), None);
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+        status.pid = 42;
+        assert_eq!(
+            status.to_string(),
+            "in step\n\
+             agent       pid 42, since 1970-01-01T00:00:00Z\n\
+             zookeeper   zk1:2181: connected, session 0x123, since 1970-01-01T00:00:00Z\n\
+             snapshot    /nameserver/hosts: generation 7 applied, 7 seen, \
+             published 1970-01-01T00:00:00Z by ns1\n\
+             hosts file  /nonexistent/hosts: 1 names, written by: replace \
+             (the file is not a mount point)\n\
+             shadowed    left to lines that are not ours: web\n\
+             cache       /var/cache/hostsync/etc-hosts.json\n"
+        );
+    }
+}
