@@ -185,6 +185,25 @@ impl HostsFile {
     }
 }
 
+/// A killed hostsync leaves its socket behind, which is named after the path of the hosts file. Its
+/// successor would remove it; here there is none.
+impl Drop for HostsFile {
+    fn drop(&mut self) {
+        let directory = self.directory.path().file_name().unwrap_or_default();
+        let directory = directory.to_string_lossy();
+        for socket in fs::read_dir("/run/hostsync")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if socket.file_name().to_string_lossy().contains(&*directory) {
+                // Tidiness only.
+                let _ = fs::remove_file(socket.path());
+            }
+        }
+    }
+}
+
 /// Reads hosts lines as resolvers do: an address, then names, up to a comment.
 fn names(text: &str) -> Names {
     let mut all = Names::new();

@@ -55,7 +55,6 @@ fn bad_snapshots(generation: u64) -> Vec<(&'static str, Vec<u8>)> {
         ("no address", with(json!({"db": []}))),
         ("a word as address", with(json!({"db": ["evil"]}))),
         ("a loopback address", with(json!({"db": ["127.0.0.1"]}))),
-        ("not canonical", with(json!({"db": ["2001:DB8::0:1"]}))),
         (
             "an evil name",
             with(json!({"db\n10.6.6.6 evil": ["10.6.6.6"]})),
@@ -76,7 +75,7 @@ fn a_bad_snapshot_changes_nothing_and_is_explained() {
     let (tree, hosts) = (tree("bad-snapshot"), HostsFile::with(LOCALHOST));
     tree.publish(5, &json!({"db": ["10.0.0.5"]}));
     let mut agent = hostsync(&tree, &hosts).run();
-    hosts.soon_maps("db", &["10.0.0.5"]);
+    agent.soon_says("generation 5:");
     for (number, kind) in bad_snapshots(5)
         .into_iter()
         .map(|(kind, _)| kind)
@@ -110,6 +109,7 @@ fn a_bad_snapshot_changes_nothing_and_is_explained() {
         let good = format!("10.0.0.{}", generation + 1);
         tree.publish(generation + 1, &json!({"db": [good]}));
         hosts.soon_maps("db", &[&good]);
+        agent.soon_says(&format!("generation {}:", generation + 1));
         assert!(!hosts.text().contains("10.6.6."), "{kind}");
     }
     assert!(agent.ended().is_none());

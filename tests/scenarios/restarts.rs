@@ -14,7 +14,7 @@ fn a_killed_nameserver_catches_up_within_a_second_of_its_start() {
     let (tree, hosts) = (tree("kill-nameserver"), HostsFile::with(LOCALHOST));
     tree.create("/old", "10.0.0.1");
     tree.create("/db", "10.0.0.2");
-    let mut server = nameserver(&tree).flag("session-timeout", "30s").run();
+    let mut server = nameserver(&tree).run();
     let _hostsync = hostsync(&tree, &hosts).run();
     hosts.soon_maps("db", &["10.0.0.2"]);
     let before = tree.soon_maps("db", &["10.0.0.2"]).generation();
@@ -24,7 +24,7 @@ fn a_killed_nameserver_catches_up_within_a_second_of_its_start() {
     tree.delete("/old");
     tree.create("/new", "10.0.0.4");
     let started = Instant::now();
-    server = nameserver(&tree).flag("session-timeout", "30s").run();
+    server = nameserver(&tree).run();
     hosts.soon_maps("db", &["10.0.0.3"]);
     hosts.soon_maps("new", &["10.0.0.4"]);
     hosts.soon_lacks("old");
@@ -182,7 +182,8 @@ fn hostsync_starts_without_zookeeper_from_what_it_kept() {
     tree.create("/db", "10.0.0.1");
     let server = nameserver(&tree).run();
     let mut agent = hostsync(&tree, &hosts).run();
-    hosts.soon_maps("db", &["10.0.0.1"]);
+    let kept = || hosts.directory().read("hosts.cache").contains("10.0.0.1");
+    wait_until("the snapshot on disk", lab::PATIENCE, kept);
     agent.kill9();
     drop(server);
     zookeeper.stop();
