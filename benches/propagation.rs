@@ -31,8 +31,11 @@ fn main() {
             .enable_all()
             .build()
             .expect("a runtime");
-        let small = runtime.block_on(two_hops(&server, 10));
-        let equal = runtime.block_on(two_hops(&server, snapshot_bytes));
+        let floor = |bytes| {
+            let tree = server.tree("floor");
+            runtime.block_on(two_hops(tree.address(), bytes))
+        };
+        let (small, equal) = (floor(10), floor(snapshot_bytes));
         let file = replace_file(file_bytes);
         for (what, times) in [
             ("floor: two hops of 10 bytes".to_owned(), &small),
@@ -125,13 +128,8 @@ fn seen(path: &Path, line: &[u8], begun: Instant) -> Duration {
 }
 
 /// Times from setting one znode to reading another that a watcher of the first set.
-async fn two_hops(server: &ZooKeeper, bytes: usize) -> Times {
-    let tree = server.tree("floor");
-    let connect = || async {
-        Client::connect(tree.address())
-            .await
-            .expect("the server answers")
-    };
+async fn two_hops(servers: &str, bytes: usize) -> Times {
+    let connect = || async { Client::connect(servers).await.expect("the server answers") };
     let (setter, relay, reader) = (connect().await, connect().await, connect().await);
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     for path in ["/first", "/second"] {
