@@ -108,11 +108,20 @@ impl Agent {
         self.next = None;
         let snapshot = self.view.borrow_and_update().snapshot.clone();
         let Some(wanted) = snapshot else { return };
+        // A write of our own wakes us too.
+        if self.has_applied(&wanted) && self.hosts_file.still_agrees() {
+            return;
+        }
         self.reconcile(&wanted);
         if self.watcher.follow(self.hosts_file.places()) {
             // What changed before the watch stood was not noticed.
             self.reconcile(&wanted);
         }
+    }
+
+    fn has_applied(&self, wanted: &Arc<Published>) -> bool {
+        let applied = self.applied.borrow();
+        applied.failure.is_none() && is(applied.published.as_ref(), wanted)
     }
 
     fn reconcile(&mut self, wanted: &Arc<Published>) {
@@ -123,15 +132,12 @@ impl Agent {
         let entries = self.selection.entries(&wanted.snapshot.hosts);
         match self.hosts_file.reconcile(&entries, last) {
             Ok(Outcome::Done(pass)) => {
-                let is = |other: Option<&Arc<Published>>| {
-                    other.is_some_and(|other| Arc::ptr_eq(other, wanted))
-                };
                 let old = self.selection.entries(last);
                 let change = Change {
                     generation: wanted.snapshot.generation,
-                    before: (!is(before.as_ref())).then_some(&old),
+                    before: (!is(before.as_ref(), wanted)).then_some(&old),
                     wanted: &entries,
-                    kept: is(self.kept.as_ref()),
+                    kept: is(self.kept.as_ref(), wanted),
                 };
                 self.done(wanted, &change, pass);
             }
@@ -142,6 +148,10 @@ impl Agent {
 
     fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
         self.backoff.reset();
+        // From now on, what is applied is known better; a snapshot is not held without need.
+        if !change.kept {
+            self.kept = None;
+        }
         for (level, line) in self.report.done(change, &pass) {
             log::log!(level, "{line}");
         }
@@ -164,6 +174,10 @@ impl Agent {
         self.applied
             .send_modify(|applied| applied.failure = Some(failure));
     }
+}
+
+fn is(some: Option<&Arc<Published>>, wanted: &Arc<Published>) -> bool {
+    some.is_some_and(|some| Arc::ptr_eq(some, wanted))
 }
 
 async fn at(time: Option<Instant>) {

@@ -133,17 +133,21 @@ impl Cache {
     pub fn write(&self, published: &Published) -> io::Result<()> {
         let directory = temporary::directory(&self.path);
         fs::create_dir_all(directory)?;
-        let encoded = published.snapshot.encode();
         let envelope = Envelope {
             format: FORMAT,
             source: self.source.clone(),
             czxid: published.czxid,
             mzxid: published.mzxid,
-            snapshot: serde_json::from_slice(&encoded)?,
+            snapshot: RawValue::NULL,
         };
         let temporary = temporary::create(&self.path)?;
         let mut file = temporary.as_file();
-        file.write_all(&serde_json::to_vec(&envelope)?)?;
+        // The snapshot is the last field; it is put in its place without another copy of it.
+        let text = serde_json::to_string(&envelope)?;
+        let (head, tail) = text.rsplit_once("null").expect("the last field is null");
+        file.write_all(head.as_bytes())?;
+        file.write_all(&published.snapshot.encode())?;
+        file.write_all(tail.as_bytes())?;
         file.sync_data()?;
         temporary.persist(&self.path).map_err(|error| error.error)?;
         Ok(())

@@ -12,20 +12,24 @@ use crate::published::Published;
 /// The least time between two writes: a busy tree must not wear the disk out.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What tells two versions of the znode apart. A snapshot itself is not held without need.
+type Version = (i64, i64);
+
 /// Writes each applied snapshot to the cache, or the newest of several.
 #[derive(Debug)]
 pub struct Keeper {
     cache: Cache,
-    kept: Option<Arc<Published>>,
+    /// The version that was last given to the cache.
+    kept: Option<Version>,
     failure: watch::Sender<Option<String>>,
 }
 
 impl Keeper {
     /// A keeper of a cache that holds `kept` already.
-    pub fn new(cache: Cache, kept: Option<Arc<Published>>) -> Self {
+    pub fn new(cache: Cache, kept: Option<&Published>) -> Self {
         Self {
             cache,
-            kept,
+            kept: kept.map(version),
             failure: watch::Sender::default(),
         }
     }
@@ -48,15 +52,15 @@ impl Keeper {
         }
     }
 
-    fn is_news(&self, published: &Arc<Published>) -> bool {
-        let kept = self.kept.as_ref();
-        kept.is_none_or(|kept| !Arc::ptr_eq(kept, published))
+    fn is_news(&self, published: &Published) -> bool {
+        self.kept != Some(version(published))
     }
 
     fn keep(&mut self, published: Arc<Published>) {
         // Off the worker that has other tasks to run: a disk can take its time.
         let result = tokio::task::block_in_place(|| self.cache.write(&published));
-        self.kept = Some(published);
+        self.kept = Some(version(&published));
+        drop(published);
         let failure = result.err().map(|error| {
             let path = self.cache.path().display();
             format!("cannot keep the snapshot in {path}: {error}; see --cache")
@@ -67,6 +71,10 @@ impl Keeper {
         }
         self.failure.send_replace(failure);
     }
+}
+
+fn version(published: &Published) -> Version {
+    (published.czxid, published.mzxid)
 }
 
 /// Waits until there is no agent any more.
@@ -92,7 +100,7 @@ mod tests {
         let applied = watch::Sender::new(Applied::default());
         let task = tokio::spawn(keeper.follow(applied.subscribe()));
         let apply = |generation| {
-            let published = published(1, 1, generation, &[("db", 1)]);
+            let published = published(1, generation as i64, generation, &[("db", 1)]);
             applied.send_modify(|applied| applied.published = Some(Arc::new(published)));
         };
         let kept = || cache.read().unwrap().map(|kept| kept.snapshot.generation);

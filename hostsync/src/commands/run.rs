@@ -77,9 +77,9 @@ impl Setup {
         let signals = Signals::new().context("cannot listen to signals")?;
         let session = Session::start(self.options);
         let kept = self.cache.load().map(Arc::new);
-        let subscription = Subscription::new(self.znode, kept.clone());
+        let keeper = Keeper::new(self.cache, kept.as_deref());
+        let subscription = Subscription::new(self.znode, kept);
         let (view, again) = (subscription.view(), subscription.again());
-        let keeper = Keeper::new(self.cache, kept);
         let hosts_file = HostsFile::new(&self.facts.hosts_file);
         let mut agent = Agent::new(hosts_file, self.selection, view.clone());
 

@@ -20,6 +20,7 @@ mod way;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -52,6 +53,8 @@ pub struct HostsFile {
     path: PathBuf,
     /// How many foreign bytes the last pass saw.
     foreign: Option<usize>,
+    /// The file after the last pass, and a hash of its text.
+    agreed: Option<(PathBuf, u64)>,
     places: Places,
 }
 
@@ -118,6 +121,7 @@ impl HostsFile {
         Self {
             path: path.to_owned(),
             foreign: None,
+            agreed: None,
             places: Places::default(),
         }
     }
@@ -148,12 +152,24 @@ impl HostsFile {
         self.read().is_ok_and(|text| block::is_whole(&text))
     }
 
+    /// True when the file is as the last pass left it, so that another one with the same entries
+    /// has nothing to do. Much cheaper than that pass.
+    pub fn still_agrees(&mut self) -> bool {
+        let Ok((target, _)) = self.locate() else {
+            return false;
+        };
+        let text = read::read(&target).ok().flatten().map(|found| found.text);
+        let now = text.map(|text| (target, hash(&text)));
+        now.is_some() && now == self.agreed
+    }
+
     /// Makes the file agree with `wanted`. `last` is what was written before, if that is known.
     ///
     /// # Errors
     /// The file cannot be read or written; it is then as it was.
     pub fn reconcile(&mut self, wanted: &Hosts, last: &Hosts) -> Result<Outcome, Error> {
         let (target, mut way) = self.locate()?;
+        self.agreed = None;
         // What somebody wrote to a file whose name we took in the same moment.
         let mut rescued: Option<Vec<u8>> = None;
         for _ in 0..ATTEMPTS {
@@ -228,6 +244,7 @@ impl HostsFile {
         written: Option<Vec<OsString>>,
     ) -> Outcome {
         self.foreign = Some(plan.foreign);
+        self.agreed = Some((target.clone(), hash(&plan.text)));
         Outcome::Done(Pass {
             target,
             way,
@@ -247,6 +264,12 @@ impl HostsFile {
         let age = SystemTime::now().duration_since(modified).ok()?;
         SETTLE.checked_sub(age)
     }
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text);
+    hasher.finish()
 }
 
 /// Writes `text` by replacement, or in place where that cannot be, which `way` then says.

@@ -195,6 +195,31 @@ fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
 }
 
 #[test]
+fn what_still_agrees_is_not_looked_at_twice() {
+    let (directory, path) = with_hosts("a\n");
+    let mut file = HostsFile::new(&path);
+    assert!(!file.still_agrees(), "nothing is known of it");
+    for _ in 0..2 {
+        file.reconcile(&wanted(), &Hosts::new()).unwrap();
+        assert!(file.still_agrees());
+        fs::write(
+            &path,
+            fs::read_to_string(&path).unwrap().replace("db", "dc"),
+        )
+        .unwrap();
+        assert!(!file.still_agrees());
+    }
+    file.reconcile(&wanted(), &Hosts::new()).unwrap();
+    fs::rename(&path, directory.path().join("elsewhere")).unwrap();
+    assert!(!file.still_agrees());
+    symlink("elsewhere", &path).unwrap();
+    assert!(
+        !file.still_agrees(),
+        "the same text, but another file to watch"
+    );
+}
+
+#[test]
 fn clean_leaves_the_rest() {
     let (directory, path) = with_hosts("a\r\nb");
     pass(&path).unwrap();
