@@ -77,6 +77,25 @@ impl Scratch {
     }
 }
 
+/// A killed hostsync leaves its socket behind, which is named after the path of the hosts file. Its
+/// successor would remove it; here there is none.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let directory = self.path().file_name().unwrap_or_default();
+        let directory = directory.to_string_lossy();
+        for socket in fs::read_dir("/run/hostsync")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if socket.file_name().to_string_lossy().contains(&*directory) {
+                // Tidiness only.
+                let _ = fs::remove_file(socket.path());
+            }
+        }
+    }
+}
+
 /// Names and their addresses as a hosts file has them: sorted names, addresses in file order.
 pub type Names = BTreeMap<String, Vec<String>>;
 
@@ -182,25 +201,6 @@ impl HostsFile {
             }
         }
         (ours, foreign)
-    }
-}
-
-/// A killed hostsync leaves its socket behind, which is named after the path of the hosts file. Its
-/// successor would remove it; here there is none.
-impl Drop for HostsFile {
-    fn drop(&mut self) {
-        let directory = self.directory.path().file_name().unwrap_or_default();
-        let directory = directory.to_string_lossy();
-        for socket in fs::read_dir("/run/hostsync")
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            if socket.file_name().to_string_lossy().contains(&*directory) {
-                // Tidiness only.
-                let _ = fs::remove_file(socket.path());
-            }
-        }
     }
 }
 
