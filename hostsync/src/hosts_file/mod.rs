@@ -279,14 +279,15 @@ fn write(
     found: Option<&Found>,
     text: &mut Vec<u8>,
 ) -> Result<Replaced, Error> {
-    if let Way::Replace = way {
+    // A mount point exists; one that does not lies hidden below another mount.
+    if *way == Way::Replace || found.is_none() {
+        *way = Way::Replace;
         match replace::replace(target, found, text) {
             Err(error) if error.errno() == Some(Errno::EBUSY) => {}
             other => return other,
         }
         *way = Way::InPlace(Reason::Busy);
     }
-    // A mount point exists; should it have vanished, the next attempt finds out.
     let Some(found) = found else {
         return Ok(Replaced::Stale);
     };
@@ -308,5 +309,7 @@ fn cut(target: &Path, way: Way, found: &Found, text: &[u8]) -> Result<bool, Erro
     in_place::shorten(target, found, text)
 }
 
+#[cfg(test)]
+mod system_tests;
 #[cfg(test)]
 mod tests;

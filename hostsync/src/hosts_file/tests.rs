@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use super::*;
 
-const BLOCK: &str = "# BEGIN hostsync\n10.0.0.5 db\n# END hostsync\n";
+pub(super) const BLOCK: &str = "# BEGIN hostsync\n10.0.0.5 db\n# END hostsync\n";
 
-fn wanted() -> Hosts {
+pub(super) fn wanted() -> Hosts {
     let addresses = vec!["10.0.0.5".parse().unwrap()];
     [("db".parse().unwrap(), addresses)].into()
 }
 
-fn pass(path: &Path) -> Result<Pass, Error> {
+pub(super) fn pass(path: &Path) -> Result<Pass, Error> {
     match HostsFile::new(path).reconcile(&wanted(), &Hosts::new())? {
         Outcome::Done(pass) => Ok(pass),
         Outcome::Unsettled(wait) => panic!("nothing to wait for, and yet {wait:?}"),
@@ -30,7 +30,7 @@ fn with_hosts(text: &str) -> (TempDir, PathBuf) {
 }
 
 /// What stands in the directory, to see that no temporary file stays behind.
-fn names_in(directory: &Path) -> Vec<OsString> {
+pub(super) fn names_in(directory: &Path) -> Vec<OsString> {
     let mut names: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
