@@ -108,6 +108,7 @@ impl ZooKeeper {
             "-Xms32m",
             "-Xmx320m",
             "-XX:+UseSerialGC",
+            "-XX:-UsePerfData",
             "-XX:TieredStopAtLevel=1",
         ])
         .args([

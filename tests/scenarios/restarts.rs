@@ -65,6 +65,24 @@ fn a_killed_hostsync_catches_up_within_a_second_of_its_start() {
 }
 
 #[test]
+fn what_was_spoilt_while_hostsync_was_away_is_mended_within_a_second_of_its_start() {
+    let (tree, hosts) = (tree("spoilt"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.2");
+    let _nameserver = nameserver(&tree).run();
+    let mut agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    let kept = || hosts.directory().read("hosts.cache").contains("10.0.0.2");
+    wait_until("the snapshot on disk", lab::PATIENCE, kept);
+    agent.kill9();
+    hosts.put(hosts.text().replace("10.0.0.2", "10.6.6.6"));
+    let started = Instant::now();
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+}
+
+#[test]
 fn killed_again_and_again_neither_daemon_leaves_rubbish() {
     let (tree, hosts) = (tree("kill-often"), HostsFile::with(LOCALHOST));
     let mut server = nameserver(&tree).run();
