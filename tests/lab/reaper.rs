@@ -23,8 +23,13 @@ while IFS=' ' read -r word what; do
     esac
 done
 [ -z "$pids" ] || kill -9 $pids
-for directory; do
-    case $directory in */hostsync-lab-*) rm -rf -- "$directory" ;; esac
+for again in 1 2 3; do
+    left=
+    for directory; do
+        case $directory in */hostsync-lab-*) rm -rf -- "$directory" || left=yes ;; esac
+    done
+    [ -n "$left" ] || exit
+    sleep 1
 done
 "#;
 
