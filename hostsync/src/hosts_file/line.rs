@@ -43,6 +43,29 @@ pub(super) fn entry(line: &[u8]) -> Option<(Name, Address)> {
     Some((name, address))
 }
 
+/// True for a line of ours that was made a comment by its first byte: nothing but blanks behind
+/// that, or what an entry lacks its first character to be.
+pub(super) fn is_dead(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"#") else {
+        return false;
+    };
+    let rest = rest.trim_ascii_end();
+    let mut tokens = rest
+        .split(u8::is_ascii_whitespace)
+        .filter(|token| !token.is_empty());
+    match (tokens.next(), tokens.next(), tokens.next()) {
+        (None, ..) => true,
+        (Some(address), Some(name), None) => {
+            let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+            let name = str::from_utf8(name).ok();
+            rest.starts_with(address)
+                && address.iter().all(is_address)
+                && name.is_some_and(|name| name.parse::<Name>().is_ok())
+        }
+        _ => false,
+    }
+}
+
 /// The address of a line and the names that it maps to it, as glibc reads them; none for a line
 /// that glibc skips.
 pub(super) fn mapping(line: &[u8]) -> Option<(IpAddr, impl Iterator<Item = &[u8]>)> {
@@ -121,6 +144,30 @@ mod tests {
             assert_eq!(entry(line.as_bytes()), None, "{line:?}");
         }
         assert_eq!(entry(b"10.0.0.5 d\xff\n"), None);
+    }
+
+    #[test]
+    fn dead_lines() {
+        for line in [
+            "#0.0.0.5 db\n",
+            "#0.0.0.5 db   \r\n",
+            "#    \n",
+            "#\n",
+            "#d00::5 db\n",
+            "#",
+        ] {
+            assert!(is_dead(line.as_bytes()), "{line:?}");
+        }
+        for line in [
+            "# 10.0.0.5 db\n",
+            "#see db\n",
+            "#0.0.0.5 db www\n",
+            "#0.0.0.5 DB\n",
+            "10.0.0.5 db\n",
+            "",
+        ] {
+            assert!(!is_dead(line.as_bytes()), "{line:?}");
+        }
     }
 
     #[test]

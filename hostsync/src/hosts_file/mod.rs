@@ -15,6 +15,7 @@ mod line;
 mod mount;
 mod read;
 mod replace;
+mod slots;
 mod watch;
 mod way;
 

@@ -1,36 +1,46 @@
 //! New blocks of dead slots for the end of the file.
 
+use super::layout::in_one_group;
 use super::{CELL, PAGE};
 use crate::hosts_file::line::{BEGIN, END};
 
 /// A file grows by an eighth more than is needed, so that it need not grow with each change.
 const SPARE: usize = 8;
 
-/// A block with at least so many dead cells, to be appended to a file of `size` bytes whose last
-/// line is complete or not. Its end falls on a page.
+/// A block with dead slots of at least these sizes in cells, to be appended to a file of `size`
+/// bytes whose last line is complete or not. Its end falls on a page.
 ///
-/// The marker at its beginning is as long as it takes for the cells to be aligned.
-pub(super) fn block(size: u64, is_terminated: bool, cells: usize) -> Vec<u8> {
+/// The marker at its beginning is as long as it takes for the slots to be aligned.
+pub(super) fn block(size: u64, is_terminated: bool, mut sizes: Vec<usize>) -> Vec<u8> {
     let newline = if is_terminated { "" } else { "\n" };
     let begin = size + newline.len() as u64;
     let mut marker = CELL - (begin % CELL as u64) as usize;
     if marker <= BEGIN.len() {
         marker += CELL;
     }
-    let wanted = (cells + cells / SPARE + 1) * CELL;
-    let end = begin + (marker + wanted) as u64;
-    let cells = (wanted + (end.next_multiple_of(PAGE) - end) as usize) / CELL - 1;
+    // The large ones first: they are the ones that may not fit the rest of a group.
+    sizes.sort_unstable_by(|one, other| other.cmp(one));
+    let spare = sizes.len() / SPARE + 1;
     let mut bytes = format!("{newline}{BEGIN:width$}\n", width = marker - 1).into_bytes();
-    bytes.extend(dead_cells(cells));
+    for &cells in sizes.iter().chain(sizes.iter().take(spare)) {
+        while !in_one_group(size + bytes.len() as u64, cells) {
+            bytes.extend(dead_slot(1));
+        }
+        bytes.extend(dead_slot(cells));
+    }
+    while !(size + (bytes.len() + CELL) as u64).is_multiple_of(PAGE) {
+        bytes.extend(dead_slot(1));
+    }
     bytes.extend(format!("{END:width$}\n", width = CELL - 1).bytes());
     bytes
 }
 
-/// So many dead cells.
-pub(super) fn dead_cells(cells: usize) -> Vec<u8> {
-    let mut cell = [b' '; CELL];
-    (cell[0], cell[CELL - 1]) = (b'#', b'\n');
-    cell.repeat(cells)
+/// A dead slot of so many cells.
+pub(super) fn dead_slot(cells: usize) -> Vec<u8> {
+    let mut slot = vec![b' '; cells * CELL];
+    slot[0] = b'#';
+    slot[cells * CELL - 1] = b'\n';
+    slot
 }
 
 #[cfg(test)]
@@ -42,7 +52,8 @@ mod tests {
     fn blocks_are_aligned_whatever_precedes_them() {
         for size in 0..300 {
             for is_terminated in [true, false] {
-                let block = block(size, is_terminated, 10);
+                let sizes = [vec![1; 10], vec![5, 2, 7, 7, 7]].concat();
+                let block = block(size, is_terminated, sizes.clone());
                 let mut text = vec![b'x'; size as usize];
                 if is_terminated && let Some(last) = text.last_mut() {
                     *last = b'\n';
@@ -50,8 +61,15 @@ mod tests {
                 text.extend(&block);
                 assert_eq!(text.len() as u64 % PAGE, 0, "{size}");
                 let layout = layout::read(&text, &|_, _| false);
-                assert!(layout.dead.len() >= 11, "{size}: {}", layout.dead.len());
-                assert!(layout.dead.iter().all(|dead| dead.cells == 1), "{size}");
+                for cells in [1, 2, 5, 7] {
+                    let wanted = sizes.iter().filter(|&&size| size == cells).count();
+                    let made = layout
+                        .dead
+                        .iter()
+                        .filter(|dead| dead.cells == cells)
+                        .count();
+                    assert!(made >= wanted, "{size}: {made} of {cells} cells");
+                }
                 assert_eq!((layout.blocks.len(), layout.waste.len()), (1, 0), "{size}");
             }
         }

@@ -10,14 +10,15 @@ use super::{CELL, GROUP, MAX_CELLS};
 /// What a file holds, as the slot protocol sees it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Our blocks, each from its `BEGIN`: they are as old as their first byte.
+    /// Where our blocks begin.
     pub(super) blocks: Vec<u64>,
     /// Our lines that say something.
     pub(super) live: Vec<Live>,
     /// Our dead slots.
     pub(super) dead: Vec<Dead>,
-    /// Dead bytes of ours that are no slots, because somebody shifted them: offset and length.
-    pub(super) waste: Vec<(u64, u64)>,
+    /// Dead lines of ours that are no slots, because somebody shifted them: offset, length, and
+    /// whether they are blank.
+    pub(super) waste: Vec<(u64, u64, bool)>,
     /// The names, in lower case, that foreign lines map.
     pub(super) foreign_names: BTreeSet<String>,
     /// The length of the file.
@@ -34,6 +35,8 @@ pub(super) struct Live {
     pub(super) cells: Option<usize>,
     /// Its length in bytes.
     pub(super) length: u64,
+    /// Whether it stands between our markers.
+    pub(super) is_inside: bool,
     pub(super) name: Name,
     pub(super) address: Address,
 }
@@ -58,11 +61,9 @@ pub(super) fn read(text: &[u8], is_known: &dyn Fn(&Name, &Address) -> bool) -> L
     while let Some(&(offset, line)) = lines.get(at) {
         at += 1;
         match line::marker(line) {
-            Some(Marker::Begin) => {
-                layout.blocks.push(offset);
-                at += layout.block(&lines[at..]);
-            }
-            Some(Marker::End) => layout.waste.push((offset, line.len() as u64)),
+            Some(Marker::Begin) => at += layout.block(offset, &lines[at..]),
+            // Without its block it is a comment like any other.
+            Some(Marker::End) => {}
             None => layout.outside(offset, line, is_known),
         }
     }
@@ -82,65 +83,69 @@ fn offsets(text: &[u8]) -> Vec<(u64, &[u8])> {
 
 impl Layout {
     /// Takes the lines behind a `BEGIN` apart; says how many of them belong to its block. Without
-    /// an `END`, since growing was interrupted, those that are dead slots do.
-    fn block(&mut self, rest: &[(u64, &[u8])]) -> usize {
-        let mut markers = rest.iter().map(|(_, line)| line::marker(line));
-        match markers.position(|marker| marker.is_some()) {
+    /// an `END`, since growing or somebody else was interrupted, none does.
+    fn block(&mut self, begin: u64, rest: &[(u64, &[u8])]) -> usize {
+        let end = rest
+            .iter()
+            .position(|(_, line)| line::marker(line).is_some());
+        match end {
             Some(end) if line::marker(rest[end].1) == Some(Marker::End) => {
+                self.blocks.push(begin);
                 for &(offset, line) in &rest[..end] {
                     self.inside(offset, line);
                 }
                 end + 1
             }
-            _ => {
-                let is_slot = |(offset, line): &&(u64, &[u8])| {
-                    line.starts_with(b"#") && cells(*offset, line).is_some() && line::is_dead(line)
-                };
-                let slots = rest.iter().take_while(is_slot).count();
-                for &(offset, line) in &rest[..slots] {
-                    self.inside(offset, line);
-                }
-                slots
-            }
+            _ => 0,
         }
     }
 
     fn inside(&mut self, offset: u64, line: &[u8]) {
-        if line::entry(line).is_some() {
-            self.live(offset, line);
-        } else if line::is_dead(line) {
-            match cells(offset, line) {
-                Some(cells) => self.dead.push(Dead { offset, cells }),
-                None => self.waste.push((offset, line.len() as u64)),
+        let cells = cells(offset, line);
+        let is_comment = line.starts_with(b"#");
+        match (line::entry(line), cells) {
+            (Some(entry), _) => self.live(offset, line, cells, true, entry),
+            (None, Some(cells)) if is_comment => self.dead.push(Dead { offset, cells }),
+            (None, None) if line::is_dead(line) => {
+                let is_blank = line[1..].trim_ascii().is_empty();
+                self.waste.push((offset, line.len() as u64, is_blank));
             }
-        } else {
-            self.foreign(line);
+            _ => self.foreign(line),
         }
     }
 
     fn outside(&mut self, offset: u64, line: &[u8], is_known: &dyn Fn(&Name, &Address) -> bool) {
         match line::entry(line) {
-            Some((name, address)) if is_known(&name, &address) => self.live(offset, line),
+            Some((name, address)) if is_known(&name, &address) => {
+                self.live(offset, line, None, false, (name, address));
+            }
             _ => self.foreign(line),
         }
     }
 
-    fn live(&mut self, offset: u64, line: &[u8]) {
-        if let Some((name, address)) = line::entry(line) {
-            self.live.push(Live {
-                offset,
-                cells: cells(offset, line),
-                length: line.len() as u64,
-                name,
-                address,
-            });
-        }
+    fn live(
+        &mut self,
+        offset: u64,
+        line: &[u8],
+        cells: Option<usize>,
+        is_inside: bool,
+        (name, address): (Name, Address),
+    ) {
+        let length = line.len() as u64;
+        self.live.push(Live {
+            offset,
+            cells,
+            length,
+            is_inside,
+            name,
+            address,
+        });
     }
-
     fn foreign(&mut self, line: &[u8]) {
         if let Some((_, names)) = line::mapping(line) {
             let names = names.filter_map(|name| str::from_utf8(name).ok());
-            self.foreign_names.extend(names.map(str::to_ascii_lowercase));
+            self.foreign_names
+                .extend(names.map(str::to_ascii_lowercase));
         }
     }
 }

@@ -14,7 +14,6 @@
 //! `layout` reads the slots from the bytes of a file, `table` decides as a pure state machine what
 //! to do next, `driver` does it.
 
-mod driver;
 mod growth;
 mod layout;
 mod operations;
@@ -23,7 +22,6 @@ mod waste;
 
 use std::time::Duration;
 
-pub(super) use driver::{Driver, Progress};
 pub use table::Census;
 
 /// The unit of slots, in bytes.

@@ -62,6 +62,11 @@ impl Writes {
     /// All of them, in their order.
     pub(super) fn into_operations(self) -> Vec<Operation> {
         let sync = self.is_synced.then_some(Operation::Sync);
-        self.bodies.into_iter().chain(self.births).chain(sync).chain(self.deaths).collect()
+        self.bodies
+            .into_iter()
+            .chain(self.births)
+            .chain(sync)
+            .chain(self.deaths)
+            .collect()
     }
 }

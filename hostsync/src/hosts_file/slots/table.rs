@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use snapshot::{Address, Hosts, Name};
 
-use super::layout::{Layout, Live, in_one_group};
+use super::layout::{Layout, Live};
 use super::operations::{Operation, Writes};
 use super::waste::Waste;
 use super::{CELL, GRACE, Time, growth};
+
+/// Before any time at which a table is asked: its clock begins at [`GRACE`].
+const LONG_AGO: Time = Time::ZERO;
 
 /// What is to be done next.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,8 +42,8 @@ pub struct Census {
 pub(super) struct Table {
     /// The live lines of each name, in the order of the file.
     live: BTreeMap<Name, Vec<Slot>>,
-    /// Cells that may be written.
-    ready: BTreeSet<u64>,
+    /// Dead slots that may be written, by their cells.
+    ready: BTreeMap<usize, BTreeSet<u64>>,
     /// Dead slots that a reader may still be reading, the longest dead first.
     waiting: VecDeque<Waiting>,
     waste: Waste,
@@ -62,6 +65,8 @@ struct Slot {
     /// None for a line that is no slot and is to be replaced by one.
     cells: Option<usize>,
     length: u64,
+    /// Whether it stands between our markers.
+    is_inside: bool,
     /// Since when it is known to be alive.
     since: Time,
 }
@@ -88,10 +93,15 @@ impl Table {
     /// The slots of a file. What `before` knows of the times of slots that are still there is taken
     /// over; of others it is only known that they are there now. `grown` is where dead slots were
     /// just appended, in which nobody can be reading anything.
-    pub(super) fn new(layout: Layout, before: Option<&Self>, grown: Option<u64>, now: Time) -> Self {
+    pub(super) fn new(
+        layout: Layout,
+        before: Option<&Self>,
+        grown: Option<u64>,
+        now: Time,
+    ) -> Self {
         let mut table = Self {
             live: BTreeMap::new(),
-            ready: BTreeSet::new(),
+            ready: BTreeMap::new(),
             waiting: VecDeque::new(),
             waste: Waste::new(layout.waste, now),
             blocks: BTreeMap::new(),
@@ -108,21 +118,38 @@ impl Table {
         }
         for live in layout.live {
             let since = before.and_then(|before| before.since(&live)).unwrap_or(now);
-            let Live { offset, cells, length, name, address } = live;
-            let slot = Slot { offset, address, cells, length, since };
+            let Live {
+                offset,
+                cells,
+                length,
+                is_inside,
+                name,
+                address,
+            } = live;
+            let slot = Slot {
+                offset,
+                address,
+                cells,
+                length,
+                is_inside,
+                since,
+            };
             table.live.entry(name).or_default().push(slot);
         }
         let known = before.map(Self::dead_since).unwrap_or_default();
         for dead in layout.dead {
             let is_new = grown.is_some_and(|from| dead.offset >= from);
             match known.get(&dead.offset) {
-                _ if is_new => table.free(dead.offset, dead.cells),
-                Some(None) => table.free(dead.offset, dead.cells),
+                _ if is_new => table.wait(LONG_AGO, dead.offset, dead.cells),
+                Some(None) => table.wait(LONG_AGO, dead.offset, dead.cells),
                 Some(&Some(since)) => table.wait(since, dead.offset, dead.cells),
                 None => table.wait(now, dead.offset, dead.cells),
             }
         }
-        table.waiting.make_contiguous().sort_by_key(|waiting| waiting.since);
+        table
+            .waiting
+            .make_contiguous()
+            .sort_by_key(|waiting| waiting.since);
         table
     }
 
@@ -137,7 +164,11 @@ impl Table {
         Census {
             live: lines - self.retiring,
             retiring: self.retiring,
-            dead: self.ready.len(),
+            dead: self
+                .ready
+                .iter()
+                .map(|(cells, slots)| cells * slots.len())
+                .sum(),
             waiting: self.waiting.iter().map(|waiting| waiting.cells).sum(),
         }
     }
@@ -153,25 +184,26 @@ impl Table {
     pub(super) fn step(&mut self, wanted: &Hosts, now: Time) -> Batch {
         let mut writes = Writes::default();
         let mut batch = Batch::default();
-        self.mature(now, &mut writes);
+        self.mature(now);
+        let (cells, wake) = self.waste.reclaim(now, &mut writes);
+        self.ready.entry(1).or_default().extend(cells);
+        batch.wake = wake;
         let lacking = self.lacking(wanted, &mut batch.shadowed);
-        let mut homeless = 0;
+        let mut homeless = Vec::new();
         let mut retiring = Vec::new();
         for (name, mut difference) in lacking {
-            homeless += self.publish(&name, &mut difference, now, &mut writes);
+            self.publish(&name, &mut difference, now, &mut writes, &mut homeless);
             retiring.push((name, difference));
         }
         self.retiring = 0;
         for (name, difference) in retiring {
-            let is_wanted = wanted.contains_key(&name) && !self.foreign_names.contains(name.as_str());
+            let is_wanted =
+                wanted.contains_key(&name) && !self.foreign_names.contains(name.as_str());
             let wake = self.retire(name, difference, is_wanted, now, &mut writes);
             batch.wake = earlier(batch.wake, wake);
         }
-        let (slots, wake) = self.waste.reclaim(self.size, now, &mut writes);
-        self.ready.extend(slots);
-        batch.wake = earlier(batch.wake, wake);
         batch.operations = writes.into_operations();
-        if homeless > 0 {
+        if !homeless.is_empty() {
             let bytes = growth::block(self.size, self.is_terminated, homeless);
             batch.operations.push(Operation::Append { bytes });
         }
@@ -180,39 +212,41 @@ impl Table {
 
     fn since(&self, live: &Live) -> Option<Time> {
         let slots = self.live.get(&live.name)?;
-        let slot = slots.iter().find(|slot| slot.offset == live.offset && slot.address == live.address)?;
+        let slot = slots
+            .iter()
+            .find(|slot| slot.offset == live.offset && slot.address == live.address)?;
         Some(slot.since)
     }
 
     /// Since when each dead slot has been dead, by offset; none for those that may be written.
     fn dead_since(&self) -> HashMap<u64, Option<Time>> {
-        let ready = self.ready.iter().map(|&offset| (offset, None));
-        let waiting = self.waiting.iter().map(|waiting| (waiting.offset, Some(waiting.since)));
+        let ready = self.ready.values().flatten().map(|&offset| (offset, None));
+        let waiting = self
+            .waiting
+            .iter()
+            .map(|waiting| (waiting.offset, Some(waiting.since)));
         ready.chain(waiting).collect()
     }
 
-    fn free(&mut self, offset: u64, cells: usize) {
-        match cells {
-            1 => drop(self.ready.insert(offset)),
-            // To be split first; nobody reads in it.
-            _ => self.waiting.push_back(Waiting { since: Time::ZERO, offset, cells }),
-        }
-    }
-
     fn wait(&mut self, since: Time, offset: u64, cells: usize) {
-        self.waiting.push_back(Waiting { since, offset, cells });
+        self.waiting.push_back(Waiting {
+            since,
+            offset,
+            cells,
+        });
     }
 
-    /// Makes cells of the slots that have been dead for long enough.
-    fn mature(&mut self, now: Time, writes: &mut Writes) {
-        while let Some(&Waiting { since, offset, cells }) = self.waiting.front()
-            && (since == Time::ZERO || since + GRACE <= now)
+    /// Takes the slots that have been dead for long enough into use.
+    fn mature(&mut self, now: Time) {
+        while let Some(&Waiting {
+            since,
+            offset,
+            cells,
+        }) = self.waiting.front()
+            && since + GRACE <= now
         {
             self.waiting.pop_front();
-            if cells > 1 {
-                writes.body(offset, &growth::dead_cells(cells)[1..]);
-            }
-            self.ready.extend((0..cells).map(|cell| offset + (cell * CELL) as u64));
+            self.ready.entry(cells).or_default().insert(offset);
         }
     }
 
@@ -225,7 +259,9 @@ impl Table {
             while let Some((gone, slots)) = lives.next_if(|(live, _)| *live < name) {
                 lacking.push((gone.clone(), Difference::between(&[], slots)));
             }
-            let slots = lives.next_if(|(live, _)| *live == name).map_or(&[][..], |(_, slots)| slots);
+            let slots = lives
+                .next_if(|(live, _)| *live == name)
+                .map_or(&[][..], |(_, slots)| slots);
             let is_foreign = self.foreign_names.contains(name.as_str());
             if is_foreign {
                 shadowed.push(name.clone());
@@ -239,16 +275,22 @@ impl Table {
         lacking
     }
 
-    /// Brings what is missing of a name to life, as far as there are slots; says how many cells
-    /// are lacking.
-    fn publish(&mut self, name: &Name, difference: &mut Difference, now: Time, writes: &mut Writes) -> usize {
-        let mut homeless = 0;
+    /// Brings what is missing of a name to life, as far as there are slots; the sizes of those that
+    /// are lacking go to `homeless`.
+    fn publish(
+        &mut self,
+        name: &Name,
+        difference: &mut Difference,
+        now: Time,
+        writes: &mut Writes,
+        homeless: &mut Vec<usize>,
+    ) {
         let last = difference.superseded.iter().map(|slot| slot.offset).max();
         for address in &difference.missing {
             let text = format!("{address} {name}");
             let cells = (text.len() + 1).div_ceil(CELL);
-            let Some(offset) = self.take(cells, last, now) else {
-                homeless += cells;
+            let Some((offset, cells)) = self.take(cells, last, now) else {
+                homeless.push(cells);
                 continue;
             };
             let length = cells * CELL;
@@ -261,33 +303,27 @@ impl Table {
                 address: *address,
                 cells: Some(cells),
                 length: length as u64,
+                is_inside: true,
                 since: now,
             };
             difference.kept.push(slot);
         }
-        homeless
     }
 
-    /// Finds so many free cells in a row. Behind the line that is superseded, in a block that every
+    /// Finds a dead slot of at least so many cells; slots are never split or joined, since a reader
+    /// could put half of each together. Behind the line that is superseded, in a block that every
     /// reader knows to be there, is best: then that line may die at once. Otherwise the first
     /// place, so that readers find the new address before the old one.
-    fn take(&mut self, cells: usize, superseded: Option<u64>, now: Time) -> Option<u64> {
-        let behind = superseded.and_then(|last| self.run(last + 1, cells));
+    fn take(&mut self, cells: usize, superseded: Option<u64>, now: Time) -> Option<(u64, usize)> {
+        let (&cells, slots) = self
+            .ready
+            .range(cells..)
+            .find(|(_, slots)| !slots.is_empty())?;
+        let behind = superseded.and_then(|last| slots.range(last..).next().copied());
         let behind = behind.filter(|&offset| self.is_old(offset, now));
-        let offset = behind.or_else(|| self.run(0, cells))?;
-        for cell in 0..cells {
-            self.ready.remove(&(offset + (cell * CELL) as u64));
-        }
-        Some(offset)
-    }
-
-    /// The first of so many free cells in a row, from an offset on.
-    fn run(&self, from: u64, cells: usize) -> Option<u64> {
-        let is_run = |&&first: &&u64| {
-            let mut rest = (1..cells).map(|cell| first + (cell * CELL) as u64);
-            in_one_group(first, cells) && rest.all(|offset| self.ready.contains(&offset))
-        };
-        self.ready.range(from..).find(is_run).copied()
+        let offset = behind.or_else(|| slots.first().copied())?;
+        self.ready.get_mut(&cells)?.remove(&offset);
+        Some((offset, cells))
     }
 
     /// True when the block around an offset has been there for longer than any reader reads: some
@@ -306,11 +342,17 @@ impl Table {
         now: Time,
         writes: &mut Writes,
     ) -> Option<Time> {
-        let Difference { mut kept, superseded, .. } = difference;
+        let Difference {
+            mut kept,
+            superseded,
+            ..
+        } = difference;
         let mut wake = None;
         let mut staying = Vec::new();
         for slot in superseded {
-            let survivors = kept.iter().map(|survivor| self.may_die_for(&slot, survivor, now));
+            let survivors = kept
+                .iter()
+                .map(|survivor| self.may_die_for(&slot, survivor, now));
             let may_die = match is_wanted {
                 true => survivors.min(),
                 false => Some(now),
@@ -350,7 +392,9 @@ impl Table {
         writes.kill(slot.offset);
         match slot.cells {
             Some(cells) => self.wait(now, slot.offset, cells),
-            None => self.waste.add(slot.offset, slot.length, now),
+            None if slot.is_inside => self.waste.add(slot.offset, slot.length, now),
+            // Outside of our markers it is now a comment like any other.
+            None => {}
         }
     }
 }
@@ -359,13 +403,17 @@ impl Difference {
     fn between(addresses: &[Address], slots: &[Slot]) -> Self {
         let mut difference = Self::default();
         for slot in slots {
-            let is_said = difference.kept.iter().any(|kept| kept.address == slot.address);
+            let is_said = difference
+                .kept
+                .iter()
+                .any(|kept| kept.address == slot.address);
             match slot.cells.is_some() && !is_said && addresses.contains(&slot.address) {
                 true => difference.kept.push(slot.clone()),
                 false => difference.superseded.push(slot.clone()),
             }
         }
-        let is_missing = |address: &&Address| difference.kept.iter().all(|kept| kept.address != **address);
+        let is_missing =
+            |address: &&Address| difference.kept.iter().all(|kept| kept.address != **address);
         difference.missing = addresses.iter().filter(is_missing).copied().collect();
         difference
     }
@@ -376,7 +424,9 @@ fn says_exactly(slots: &[Slot], addresses: &[Address]) -> bool {
     let is_said = |slot: &Slot| slot.cells.is_some() && addresses.contains(&slot.address);
     slots.len() == addresses.len()
         && slots.iter().all(is_said)
-        && addresses.iter().all(|address| slots.iter().any(|slot| slot.address == *address))
+        && addresses
+            .iter()
+            .all(|address| slots.iter().any(|slot| slot.address == *address))
 }
 
 fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {

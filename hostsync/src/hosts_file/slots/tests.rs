@@ -1,0 +1,618 @@
+//! The protocol against a model of a file and its readers: between any two operations, whatever a
+//! reader can have put together is whole, and knows every name that it should.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use snapshot::{Address, Hosts, Name};
+
+use super::layout;
+use super::operations::Operation;
+use super::table::{Batch, Table};
+use super::{CELL, GRACE, Time};
+use crate::hosts_file::line;
+
+/// A file, the readers in it, and what they must find.
+struct Model {
+    text: Vec<u8>,
+    table: Table,
+    now: Time,
+    readers: Vec<Reader>,
+    /// For each name what it may be answered with, since when it has been promised, and until when
+    /// an earlier promise held.
+    history: BTreeMap<Name, Vec<Promise>>,
+    foreign: Vec<u8>,
+    /// What the file was made to say last, as the daemon keeps it on disk.
+    last: Hosts,
+    written: usize,
+    operations: usize,
+    /// Looking after every operation takes too long for large files.
+    is_watched: bool,
+}
+
+/// What a name was wanted to be during a time.
+#[derive(Debug, Clone)]
+struct Promise {
+    addresses: BTreeSet<Address>,
+    from: Time,
+    until: Option<Time>,
+    /// Since when the file says so; none while that is under way, or after a crash.
+    kept: Option<Time>,
+}
+
+/// Somebody who reads the file piece by piece, in less than the grace period.
+#[derive(Debug, Clone)]
+struct Reader {
+    begun: Time,
+    piece: usize,
+    seen: Vec<u8>,
+    /// The size that it asked for first and goes by, as c-ares does.
+    size: Option<usize>,
+}
+
+impl Model {
+    fn new(foreign: &str) -> Self {
+        let text = foreign.as_bytes().to_vec();
+        let now = GRACE;
+        let table = Table::new(layout::read(&text, &|_, _| false), None, None, now);
+        Self {
+            foreign: text.clone(),
+            last: Hosts::new(),
+            text,
+            table,
+            now,
+            readers: Vec::new(),
+            history: BTreeMap::new(),
+            written: 0,
+            operations: 0,
+            is_watched: true,
+        }
+    }
+
+    fn adopt(&mut self, grown: Option<u64>, remember: bool) {
+        let before = self.table.clone();
+        let known = |name: &Name, address: &Address| {
+            let last = self.last.get(name);
+            before.says(name, address) || last.is_some_and(|last| last.contains(address))
+        };
+        let layout = layout::read(&self.text, &known);
+        self.table = Table::new(layout, remember.then_some(&before), grown, self.now);
+    }
+
+    /// Makes the file say what is wanted; stops before the operation number `crash`.
+    fn reconcile(&mut self, wanted: &Hosts, crash: Option<usize>) -> Option<Time> {
+        // No two things happen at one time.
+        self.now += Duration::from_micros(1);
+        self.promise(wanted);
+        let mut done = 0;
+        loop {
+            let Batch {
+                operations, wake, ..
+            } = self.table.step(wanted, self.now);
+            if operations.is_empty() {
+                self.fulfilled(wanted);
+                return wake;
+            }
+            for operation in operations {
+                if crash == Some(done) {
+                    self.adopt(None, false);
+                    return None;
+                }
+                done += 1;
+                self.perform(operation);
+                self.look();
+            }
+        }
+    }
+
+    fn perform(&mut self, operation: Operation) {
+        self.operations += 1;
+        match operation {
+            Operation::Body { offset, bytes } => {
+                let offset = offset as usize;
+                self.written += bytes.len();
+                self.text[offset..offset + bytes.len()].copy_from_slice(&bytes);
+            }
+            Operation::Flip { offset, byte } => {
+                self.written += 1;
+                self.text[offset as usize] = byte;
+            }
+            Operation::Sync => {}
+            Operation::Append { bytes } => {
+                self.written += bytes.len();
+                let grown = self.text.len() as u64;
+                self.text.extend(bytes);
+                self.adopt(Some(grown), true);
+            }
+        }
+    }
+
+    fn promise(&mut self, wanted: &Hosts) {
+        let now = self.now;
+        for (name, promises) in &mut self.history {
+            let addresses = wanted
+                .get(name)
+                .map(|addresses| addresses.iter().copied().collect());
+            if let Some(last) = promises.last_mut()
+                && last.until.is_none()
+                && addresses.as_ref() != Some(&last.addresses)
+            {
+                last.until = Some(now);
+            }
+        }
+        for (name, addresses) in wanted {
+            let promises = self.history.entry(name.clone()).or_default();
+            let addresses: BTreeSet<_> = addresses.iter().copied().collect();
+            if promises.last().is_none_or(|last| last.until.is_some()) {
+                promises.push(Promise {
+                    addresses,
+                    from: now,
+                    until: None,
+                    kept: None,
+                });
+            }
+        }
+    }
+
+    /// At rest, the file says at least what is wanted, and nothing that was never wanted.
+    fn fulfilled(&mut self, wanted: &Hosts) {
+        self.last.clone_from(wanted);
+        for name in wanted.keys() {
+            let promise = self
+                .history
+                .get_mut(name)
+                .and_then(|promises| promises.last_mut());
+            promise.unwrap().kept.get_or_insert(self.now);
+        }
+        assert!(
+            self.text.starts_with(&self.foreign),
+            "a foreign byte was changed"
+        );
+        if !self.is_watched {
+            return;
+        }
+        let said = said(&self.text);
+        for (name, addresses) in wanted {
+            for address in addresses {
+                assert!(
+                    said.get(name).is_some_and(|said| said.contains(address)),
+                    "{name} lacks {address}"
+                );
+            }
+        }
+        assert!(
+            self.text.starts_with(&self.foreign),
+            "a foreign byte was changed"
+        );
+    }
+
+    /// Every reader goes on by a piece, in its own time; a new one begins.
+    fn look(&mut self) {
+        if !self.is_watched {
+            return;
+        }
+        check_lines(&self.text);
+        let sizes = [16, 64, 1000, 1024, 4096, 1 << 30];
+        let piece = sizes[self.operations % sizes.len()];
+        let size = self.operations.is_multiple_of(3).then_some(self.text.len());
+        self.readers.push(Reader {
+            begun: self.now,
+            piece,
+            seen: Vec::new(),
+            size,
+        });
+        let (text, operations) = (&self.text, self.operations);
+        for (number, reader) in self.readers.iter_mut().enumerate() {
+            // Some are fast, and some take many operations for each piece.
+            if !(number + operations).is_multiple_of(1 + number % 7) {
+                continue;
+            }
+            let end = reader.size.unwrap_or(text.len()).min(text.len());
+            let next = (reader.seen.len() + reader.piece).min(end);
+            if next > reader.seen.len() {
+                let from = reader.seen.len();
+                reader.seen.extend_from_slice(&text[from..next]);
+            }
+        }
+        self.finish_readers();
+    }
+
+    fn finish_readers(&mut self) {
+        let readers = std::mem::take(&mut self.readers);
+        let (complete, rest) = readers.into_iter().partition::<Vec<_>, _>(|reader| {
+            reader.seen.len() >= reader.size.unwrap_or(self.text.len()).min(self.text.len())
+        });
+        for reader in complete {
+            self.check(&reader);
+        }
+        // Those that would take longer than the protocol allows for give up.
+        let slowest = GRACE - Duration::from_millis(1);
+        self.readers = rest
+            .into_iter()
+            .filter(|reader| self.now < reader.begun + slowest)
+            .collect();
+        if self.readers.len() > 40 {
+            self.readers.drain(..20);
+        }
+    }
+
+    fn check(&self, reader: &Reader) {
+        check_lines(&reader.seen);
+        let said = said(&reader.seen);
+        for (name, promises) in &self.history {
+            // Wanted from before the reader began until now, be it with several addresses in turn.
+            let (mut right, mut is_sure, mut next) = (BTreeSet::new(), false, None);
+            for promise in promises.iter().rev() {
+                if promise.until != next || is_sure {
+                    break;
+                }
+                right.extend(&promise.addresses);
+                next = Some(promise.from);
+                is_sure = promise.kept.is_some_and(|kept| kept < reader.begun);
+            }
+            let found = said.get(name).cloned().unwrap_or_default();
+            if is_sure {
+                assert!(
+                    found.intersection(&right).next().is_some(),
+                    "a reader with pieces of {} found {found:?} for {name}, not one of {right:?}",
+                    reader.piece
+                );
+            }
+        }
+        let is_foreign = |name: &Name| name.as_str().starts_with("other");
+        for name in said.keys().filter(|name| !is_foreign(name)) {
+            assert!(self.history.contains_key(name), "{name} was never wanted");
+        }
+    }
+}
+
+/// No line is anything but foreign, ours or a comment.
+fn check_lines(text: &[u8]) {
+    for line in line::lines(text) {
+        let is_foreign =
+            line.starts_with(b"127.0.0.1 ") || line == b"\n" || line.starts_with(b"192.168.");
+        let is_whole = !line.ends_with(b"\n") || line::entry(line).is_some();
+        assert!(
+            line.starts_with(b"#") || is_foreign || is_whole,
+            "torn: {:?}",
+            String::from_utf8_lossy(line)
+        );
+    }
+}
+
+/// What the complete lines of a text say, but for foreign ones.
+fn said(text: &[u8]) -> BTreeMap<Name, BTreeSet<Address>> {
+    let mut said: BTreeMap<Name, BTreeSet<Address>> = BTreeMap::new();
+    for (name, address) in line::lines(text)
+        .filter(|line| line.ends_with(b"\n"))
+        .filter_map(line::entry)
+    {
+        said.entry(name).or_default().insert(address);
+    }
+    said
+}
+
+fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
+    let address = |last: &u8| format!("10.0.0.{last}").parse().unwrap();
+    entries
+        .iter()
+        .map(|(name, addresses)| {
+            (
+                name.parse().unwrap(),
+                addresses.iter().map(address).collect(),
+            )
+        })
+        .collect()
+}
+
+fn rest(model: &mut Model, wanted: &Hosts) {
+    while let Some(wake) = model.reconcile(wanted, None) {
+        model.now = wake.max(model.now);
+    }
+}
+
+#[test]
+fn a_first_run_appends_and_touches_nothing() {
+    for foreign in ["127.0.0.1 localhost\n", "127.0.0.1 localhost", ""] {
+        let mut model = Model::new(foreign);
+        rest(&mut model, &hosts(&[("db", &[5, 6]), ("web", &[7])]));
+        assert_eq!(said(&model.text).len(), 2);
+        assert!(
+            model.text.len().is_multiple_of(4096),
+            "{}",
+            model.text.len()
+        );
+    }
+}
+
+#[test]
+fn an_address_changes_by_a_few_bytes_whatever_the_size() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.is_watched = false;
+    let mut wanted: Hosts = (0..10_000u32)
+        .map(|i| {
+            (
+                format!("n{i:05}").parse().unwrap(),
+                vec![
+                    Address::try_from(std::net::IpAddr::from((0x0a00_0001 + i).to_be_bytes()))
+                        .unwrap(),
+                ],
+            )
+        })
+        .collect();
+    rest(&mut model, &wanted);
+    model.now += GRACE * 2;
+    model.written = 0;
+    wanted.insert("n05000".parse().unwrap(), vec!["10.9.9.9".parse().unwrap()]);
+    rest(&mut model, &wanted);
+    assert!(model.written <= CELL + 2, "{} bytes", model.written);
+}
+
+#[test]
+fn the_new_address_comes_first_or_the_old_one_goes_at_once() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    rest(&mut model, &hosts(&[("a", &[1]), ("b", &[1])]));
+    model.now += GRACE * 2;
+    // Free cells lie behind, in an old block: the old address is gone at once.
+    assert_eq!(
+        model.reconcile(&hosts(&[("a", &[2]), ("b", &[1])]), None),
+        None
+    );
+    assert_eq!(said(&model.text)[&"a".parse::<Name>().unwrap()].len(), 1);
+}
+
+#[test]
+fn a_removed_name_goes_at_once_and_its_slot_is_reused_only_later() {
+    let mut model = Model::new("");
+    rest(&mut model, &hosts(&[("a", &[1])]));
+    model.now += GRACE * 2;
+    assert_eq!(model.reconcile(&hosts(&[]), None), None);
+    assert!(said(&model.text).is_empty());
+    let census = model.table.census();
+    assert_eq!((census.live, census.waiting), (0, 1));
+    model.reconcile(&hosts(&[("b", &[2])]), None);
+    assert_eq!(
+        model.table.census().waiting,
+        1,
+        "the dead slot is not touched before its time"
+    );
+    model.now += GRACE;
+    model.reconcile(&hosts(&[("b", &[2]), ("c", &[2])]), None);
+    assert_eq!(model.table.census().waiting, 0);
+}
+
+#[test]
+fn long_names_take_several_cells_and_give_them_back() {
+    let long = format!("{}.{}.{}", "x".repeat(63), "y".repeat(63), "z".repeat(63));
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    let name: Name = long.parse().unwrap();
+    let address = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+    rest(&mut model, &Hosts::from([(name.clone(), vec![address])]));
+    assert_eq!(said(&model.text)[&name].len(), 1);
+    for round in 0..200u8 {
+        model.now += GRACE;
+        rest(&mut model, &hosts(&[("a", &[round]), (&long, &[round])]));
+    }
+    assert!(model.text.len() <= 3 * 4096, "{}", model.text.len());
+}
+
+#[test]
+fn foreign_lines_keep_their_names() {
+    let mut model = Model::new("192.168.0.1 DB www # x\n");
+    let wanted = hosts(&[("db", &[5]), ("web", &[7])]);
+    assert_eq!(
+        model.table.step(&wanted, model.now).shadowed,
+        ["db".parse::<Name>().unwrap()]
+    );
+    rest(&mut model, &hosts(&[("web", &[7])]));
+    assert_eq!(
+        model.table.step(&wanted, model.now),
+        Batch {
+            shadowed: vec!["db".parse().unwrap()],
+            ..Batch::default()
+        }
+    );
+}
+
+#[test]
+fn a_compact_block_of_the_other_way_is_taken_over() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model
+        .text
+        .extend(b"# BEGIN hostsync\n10.0.0.1 a\n10.0.0.2 b\n10.0.0.3 c\n# END hostsync\n");
+    model.adopt(None, false);
+    for name in ["a", "b", "c"] {
+        model.history.insert(name.parse().unwrap(), Vec::new());
+    }
+    rest(&mut model, &hosts(&[("a", &[1]), ("b", &[9])]));
+    let names = said(&model.text);
+    assert_eq!(names.len(), 2);
+    assert!(
+        names.values().all(|addresses| addresses.len() == 1),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn the_file_does_not_grow_without_bound() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.is_watched = false;
+    let mut sizes = Vec::new();
+    for round in 0..9_000u32 {
+        model.now += Duration::from_millis(1);
+        let name = format!("n{}", round % 50);
+        let address = (round % 250) as u8;
+        let mut wanted: Hosts = (0..50)
+            .map(|i| {
+                (
+                    format!("n{i}").parse().unwrap(),
+                    vec!["10.1.0.1".parse().unwrap()],
+                )
+            })
+            .collect();
+        wanted.insert(
+            name.parse().unwrap(),
+            hosts(&[("x", &[address])])["x"].clone(),
+        );
+        model.reconcile(&wanted, None);
+        model.readers.clear();
+        if round % 3_000 == 2_999 {
+            sizes.push(model.text.len());
+        }
+    }
+    // About as many slots as die within the grace period, two a round.
+    assert!(sizes[0] < 2 * 2 * 2_000 * CELL, "{sizes:?}");
+    assert!(sizes[2] <= sizes[1] + 2 * 4096, "{sizes:?}");
+}
+
+#[test]
+fn shifted_slots_are_laid_out_again_and_their_space_is_reused() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.is_watched = false;
+    let wanted: Hosts = (0..3_000)
+        .map(|i| {
+            (
+                format!("n{i}").parse().unwrap(),
+                vec!["10.1.0.1".parse().unwrap()],
+            )
+        })
+        .collect();
+    rest(&mut model, &wanted);
+    let mut sizes = Vec::new();
+    for round in 0..12 {
+        // As a container runtime does that adds a line at the beginning.
+        let line = format!("192.168.0.{round} other{round}\n");
+        model.text.splice(0..0, line.bytes());
+        model.foreign.splice(0..0, line.bytes());
+        model.readers.clear();
+        model.now += GRACE * 5;
+        model.adopt(None, true);
+        rest(&mut model, &wanted);
+        assert_eq!(said(&model.text).len(), 3_000 + 1 + round);
+        sizes.push(model.text.len());
+    }
+    assert!(sizes[11] < 4 * 3_000 * CELL, "{sizes:?}");
+    assert!(sizes[11] < sizes[5] + 2 * 4096, "{sizes:?}");
+}
+
+/// What happens to a file, in some order.
+#[derive(Debug, Clone)]
+enum Event {
+    /// Other names are wanted; crashing before some operation or not.
+    Want(Vec<(u8, Vec<u8>)>, Option<usize>),
+    /// Time passes.
+    Wait(u16),
+    /// Somebody appends a line.
+    Append(u8),
+    /// Somebody rewrites the file without the comments in it, as Podman does.
+    DropComments,
+    /// Somebody makes the file anew, as kubelet does.
+    Reset,
+    /// Somebody inserts a line before everything.
+    Prepend(u8),
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let addresses = prop::collection::vec(1u8..6, 1..3);
+    let wanted = prop::collection::btree_map(0u8..12, addresses, 0..10)
+        .prop_map(|wanted| wanted.into_iter().collect());
+    let want = (wanted, prop::option::weighted(0.3, 0usize..30))
+        .prop_map(|(wanted, crash)| Event::Want(wanted, crash));
+    prop_oneof![
+        12 => want,
+        6 => (0u16..3_000).prop_map(Event::Wait),
+        1 => (0u8..9).prop_map(Event::Append),
+        1 => Just(Event::DropComments),
+        1 => Just(Event::Reset),
+        1 => (0u8..9).prop_map(Event::Prepend),
+    ]
+}
+
+/// Names of which some take two cells.
+fn name_of(number: u8) -> String {
+    let label = "long".repeat(usize::from(number) * 2 % 15);
+    format!("n{number}.x{label}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_reader_ever_misses_a_name_or_sees_a_torn_line(events in prop::collection::vec(any_event(), 1..40)) {
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        let mut wanted = Hosts::new();
+        for event in events {
+            match event {
+                Event::Want(names, crash) => {
+                    wanted = names
+                        .into_iter()
+                        .map(|(number, addresses)| {
+                            let mut addresses = addresses;
+                            addresses.dedup();
+                            let name = name_of(number);
+                            (name.parse().unwrap(), hosts(&[("x", &addresses)])["x"].clone())
+                        })
+                        .collect();
+                    model.reconcile(&wanted, crash);
+                    if crash.is_some() {
+                        model.reconcile(&wanted, None);
+                    }
+                }
+                Event::Wait(millis) => {
+                    model.now += Duration::from_millis(millis.into());
+                    model.reconcile(&wanted, None);
+                    model.look();
+                }
+                foreign => {
+                    // Without our markers, a line that is still retiring could not be told from a
+                    // foreign one after a crash; so nothing retires before or after.
+                    rest(&mut model, &wanted);
+                    disturb(&mut model, &foreign);
+                    // What a foreign rewrite does to readers under way is not ours to prevent.
+                    model.readers.clear();
+                    let promises = model.history.values_mut().flatten();
+                    promises.for_each(|promise| promise.kept = None);
+                    model.adopt(None, true);
+                    rest(&mut model, &wanted);
+                }
+            }
+        }
+        rest(&mut model, &wanted);
+        let said: BTreeMap<_, _> = said(&model.text).into_iter().filter(|(name, _)| !name.as_str().starts_with("other")).collect();
+        let exactly: BTreeMap<Name, BTreeSet<Address>> =
+            wanted.iter().map(|(name, addresses)| (name.clone(), addresses.iter().copied().collect())).collect();
+        prop_assert_eq!(said, exactly);
+    }
+}
+
+fn disturb(model: &mut Model, event: &Event) {
+    match event {
+        Event::Append(number) => {
+            model
+                .text
+                .extend(format!("192.168.1.{number} other{number}\n").bytes());
+        }
+        Event::DropComments => {
+            let kept = |line: &&[u8]| !line.starts_with(b"#");
+            let trimmed = |line: &[u8]| [line.trim_ascii_end(), b"\n"].concat();
+            model.text = line::lines(&model.text)
+                .filter(kept)
+                .flat_map(trimmed)
+                .collect();
+        }
+        Event::Reset => model.text = model.foreign.clone(),
+        Event::Prepend(number) => {
+            let line = format!("192.168.2.{number} other{number}\n");
+            model.text.splice(0..0, line.bytes());
+            model.foreign.splice(0..0, line.bytes());
+        }
+        Event::Want(..) | Event::Wait(_) => {}
+    }
+    for number in 0..9 {
+        model
+            .history
+            .entry(format!("other{number}").parse().unwrap())
+            .or_default();
+    }
+}
