@@ -1,5 +1,6 @@
 //! Scenarios over both daemons: the real binaries against a real ZooKeeper.
 
+mod access;
 mod bad_input;
 mod bad_snapshots;
 mod daemon_manners;
@@ -7,3 +8,4 @@ mod hosts_files;
 mod main_job;
 mod restarts;
 mod the_lab;
+mod usage;

@@ -1,0 +1,65 @@
+//! Trees that not everybody may read.
+
+use lab::{Client, HostsFile, Scratch, Tree, hostsync, nameserver, tree};
+
+const LOCALHOST: &str = "127.0.0.1 localhost\n";
+
+/// A tree at `/private` that only `ops:s3cret` may read, and a file with that identity.
+fn private(name: &str) -> (Tree, Scratch, Client) {
+    let tree = tree(name);
+    let owner = Client::connect_as(tree.address(), "ops:s3cret");
+    owner.create_private("/private", "");
+    owner.create_private("/private/db", "10.0.0.1");
+    let scratch = Scratch::new("auth");
+    scratch.write("auth", "ops:s3cret\n");
+    scratch.allow("auth", 0o600);
+    (tree, scratch, owner)
+}
+
+#[test]
+fn a_tree_behind_a_password_needs_the_password() {
+    let (tree, scratch, _owner) = private("private");
+    let hosts = HostsFile::with(LOCALHOST);
+    let stranger = nameserver(&tree).flag("root", "/private");
+    let friend = stranger.clone().flag("auth-file", scratch.join("auth"));
+    let server = friend.run();
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    // A variable does as well, and nothing shows the password.
+    let known = stranger
+        .flag("auth", "ops:s3cret")
+        .call(&["lookup", "db"])
+        .expect_code(0);
+    let shown = format!("{}{}{}", server.log(), known.stdout, known.stderr);
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+/// Whoever may not read the root knows nothing of the tree: least of all that it is empty.
+#[test]
+fn a_root_that_may_not_be_read_is_no_empty_tree() {
+    let (tree, _scratch, _owner) = private("unreadable-root");
+    tree.publish(3, &serde_json::json!({"db": ["10.0.0.1"]}));
+    let stranger = nameserver(&tree).flag("root", "/private");
+    let server = stranger.run();
+    server.soon_says("auth");
+    let snapshot = tree.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.addresses("db"), ["10.0.0.1"]);
+    let outcome = stranger.call(&["check"]).expect_code(1);
+    outcome.expect_words(&["/private", "--auth"]);
+}
+
+/// Below the root it is one problem among the names of the others.
+#[test]
+fn a_znode_that_may_not_be_read_is_reported() {
+    let tree = tree("unreadable");
+    let owner = Client::connect_as(tree.address(), "ops:s3cret");
+    owner.create_private("/secret", "10.0.0.1");
+    tree.create("/db", "10.0.0.2");
+    let program = nameserver(&tree);
+    program
+        .call(&["check"])
+        .expect_code(1)
+        .expect_words(&["/secret", "--auth"]);
+    let _server = program.run();
+    tree.soon_maps("db", &["10.0.0.2"]);
+}
