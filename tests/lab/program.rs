@@ -253,21 +253,17 @@ impl Outcome {
 
 /// One of our programs as just built, in the profile of the tests.
 fn binary(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
         // target/PROFILE/deps/scenarios-HASH
         let test = std::env::current_exe().expect("the path of this test");
-        let directory = test
-            .ancestors()
-            .nth(2)
-            .expect("tests lie in target/PROFILE/deps")
-            .to_owned();
+        let directory = test.ancestors().nth(2);
+        let directory = directory.expect("tests lie in target/PROFILE/deps");
         // `cargo test` alone does not build the programs. Without cargo, they must be there.
-        if let Some(cargo) = std::env::var_os("CARGO") {
-            build(&cargo, &directory);
-        }
-        directory
+        std::env::var_os("CARGO").map_or(Ok(()), |cargo| build(&cargo, directory))?;
+        Ok(directory.to_owned())
     });
+    let directory = directory.as_ref().unwrap_or_else(|error| panic!("{error}"));
     let path = directory.join(name);
     assert!(
         path.exists(),
@@ -277,17 +273,21 @@ fn binary(name: &str) -> PathBuf {
     path
 }
 
-fn build(cargo: &OsStr, directory: &Path) {
+fn build(cargo: &OsStr, directory: &Path) -> Result<(), String> {
+    let target = directory.parent().expect("target/PROFILE lies in target");
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--workspace", "--quiet"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
-    command
-        .arg("--target-dir")
-        .arg(directory.parent().expect("target/PROFILE lies in target"));
+        .args(["build", "--workspace", "--quiet", "--target-dir"])
+        .arg(target);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
     if directory.ends_with("release") {
         command.arg("--release");
     }
-    let status = command.status().expect("cargo runs");
-    assert!(status.success(), "the programs under test do not build");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => {
+            Err("the programs under test do not build: run `cargo build --workspace`".to_owned())
+        }
+        Err(error) => Err(format!("{}: {error}", cargo.display())),
+    }
 }
