@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::entries::Selection;
-use crate::hosts_file::{self, HostsFile, Outcome, Pass, Watcher, Way};
+use crate::hosts_file::{self, HostsFile, Outcome, Pass, Slots, Watcher, Way};
 use crate::published::Published;
 use crate::report::{Change, Report};
 use crate::subscription::View;
@@ -36,6 +36,8 @@ pub struct Applied {
     pub target: Option<PathBuf>,
     /// How it is written.
     pub way: Option<Way>,
+    /// What our part of it consists of, where it is written in slots.
+    pub slots: Option<Slots>,
     /// Why the last pass failed, if it did.
     pub failure: Option<String>,
 }
@@ -105,7 +107,7 @@ impl Agent {
     }
 
     fn pass(&mut self) {
-        self.next = None;
+        self.next = self.next.filter(|at| *at > Instant::now());
         let snapshot = self.view.borrow_and_update().snapshot.clone();
         let Some(wanted) = snapshot else { return };
         // A write of our own wakes us too.
@@ -130,6 +132,7 @@ impl Agent {
         let nothing = Hosts::new();
         let last = last.as_ref().map_or(&nothing, |last| &last.snapshot.hosts);
         let entries = self.selection.entries(&wanted.snapshot.hosts);
+        self.next = None;
         match self.hosts_file.reconcile(&entries, last) {
             Ok(Outcome::Done(pass)) => {
                 let old = self.selection.entries(last);
@@ -148,6 +151,7 @@ impl Agent {
 
     fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
         self.backoff.reset();
+        self.next = pass.wake.map(|wait| Instant::now() + wait);
         // From now on, what is applied is known better; a snapshot is not held without need.
         if !change.kept {
             self.kept = None;
@@ -161,6 +165,7 @@ impl Agent {
             shadowed: pass.shadowed,
             target: Some(pass.target),
             way: Some(pass.way),
+            slots: pass.slots,
             failure: None,
         });
     }

@@ -11,6 +11,7 @@ use snapshot::{PathError, ZnodePath};
 
 use crate::cache::{Cache, Source};
 use crate::entries::Selection;
+use crate::hosts_file::Choice;
 use crate::places::User;
 
 /// The program's name, as in messages and variables.
@@ -73,6 +74,17 @@ pub struct HostsFileArg {
     pub hosts_file: PathBuf,
 }
 
+/// How the file is written.
+#[derive(Debug, Args)]
+pub struct WriteArg {
+    /// How the hosts file is written; readers never see half of a change either way
+    ///
+    /// A file that is a mount point, as in every container, or whose directory cannot be written,
+    /// is written in slots: each of our lines has a place of its own, padded with blanks.
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    pub write: Choice,
+}
+
 /// Where the snapshot is kept.
 #[derive(Debug, Args)]
 pub struct CacheArg {
@@ -105,6 +117,10 @@ pub struct NamesArgs {
     /// Which file.
     #[command(flatten, next_help_heading = "Files")]
     pub hosts_file: HostsFileArg,
+
+    /// How the file is written.
+    #[command(flatten, next_help_heading = "Files")]
+    pub write: WriteArg,
 
     /// Where the snapshot is kept.
     #[command(flatten, next_help_heading = "Files")]
@@ -164,6 +180,10 @@ pub struct CleanArgs {
     /// Which file.
     #[command(flatten)]
     pub hosts_file: HostsFileArg,
+
+    /// How the file is written.
+    #[command(flatten, next_help_heading = "Files")]
+    pub write: WriteArg,
 
     /// Where the snapshot is kept.
     #[command(flatten)]

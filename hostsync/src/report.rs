@@ -60,7 +60,7 @@ impl Report {
                     format!("generation {generation}{kept}: {diff}; {count} names in {file}"),
                 ));
             }
-            None if pass.wrote => lines.push((
+            None if pass.repaired => lines.push((
                 Info,
                 format!("{file} was changed by others; put our {count} names right again"),
             )),
@@ -85,13 +85,9 @@ impl Report {
         let news = self.way != way;
         self.way = way;
         way.filter(|_| news).map(|way| {
-            let file = pass.target.display();
-            let reason = way.reason();
-            let line = format!(
-                "{file} is written in place, because {reason}: in rare moments a reader can see \
-                 half of a change"
-            );
-            (Warn, line)
+            let (file, reason) = (pass.target.display(), way.reason());
+            let line = format!("{file} is written in {}, because {reason}", way.name());
+            (Info, line)
         })
     }
 
@@ -150,6 +146,9 @@ mod tests {
             target: "/etc/hosts".into(),
             way: Way::Replace,
             wrote,
+            repaired: wrote,
+            slots: None,
+            wake: None,
             shadowed: shadowed.iter().map(|name| name.parse().unwrap()).collect(),
             notes: Vec::new(),
             lost_attributes: Vec::new(),
@@ -199,12 +198,12 @@ mod tests {
         };
         let mut report = Report::default();
         let mut shadowed = pass(false, &["db"]);
-        shadowed.way = Way::InPlace(Reason::MountPoint);
+        shadowed.way = Way::Slots(Reason::MountPoint);
         shadowed.lost_attributes = vec!["security.selinux".into()];
         let first = texts(report.done(&change, &shadowed));
         assert!(first[0].contains("security.selinux"), "{first:?}");
         assert!(
-            first[1].contains("in place, because the file is a mount point"),
+            first[1].contains("in slots, because the file is a mount point"),
             "{first:?}"
         );
         assert!(first[2].contains("map them already: db;"), "{first:?}");

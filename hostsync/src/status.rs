@@ -10,6 +10,7 @@ use session::State;
 use snapshot::Name;
 
 use crate::agent::Applied;
+use crate::hosts_file::Slots;
 use crate::report::list;
 use crate::subscription::View;
 
@@ -81,6 +82,8 @@ pub struct HostsFile {
     pub write: Option<String>,
     /// Why that way.
     pub why: Option<String>,
+    /// What our part of the file consists of, where it is written in slots.
+    pub slots: Option<Slots>,
     /// Why it cannot be written.
     pub failure: Option<String>,
 }
@@ -135,6 +138,7 @@ impl Status {
             shadowed: applied.shadowed.clone(),
             write: applied.way.map(|way| way.name().to_owned()),
             why: applied.way.map(|way| way.reason().to_owned()),
+            slots: applied.slots,
             failure: applied.failure.clone(),
         };
         let reasons = reasons(state, &snapshot, &hosts_file);
@@ -222,6 +226,13 @@ impl fmt::Display for Status {
         if let (Some(write), Some(why)) = (&file.write, &file.why) {
             write!(f, ", written by: {write} ({why})")?;
         }
+        if let Some(Slots { census, rewrites }) = &file.slots {
+            write!(
+                f,
+                "\nslots       {} live, {} retiring; cells: {} dead, {} waiting; {rewrites} foreign rewrites repaired",
+                census.live, census.retiring, census.dead, census.waiting
+            )?;
+        }
         if !file.shadowed.is_empty() {
             let names: Vec<&Name> = file.shadowed.iter().collect();
             write!(
@@ -273,6 +284,7 @@ mod tests {
             shadowed: vec!["web".parse().unwrap()],
             target: Some("/nonexistent/hosts".into()),
             way: Some(Way::Replace),
+            slots: None,
             failure: None,
         }
     }

@@ -10,7 +10,7 @@ use anyhow::bail;
 
 use crate::cache::Cache;
 use crate::cli::{CleanArgs, Cli, Command, LookupArgs, PROGRAM, StatusArgs};
-use crate::hosts_file::{HostsFile, addresses_of};
+use crate::hosts_file::{Choice, HostsFile, addresses_of};
 use crate::places::User;
 use crate::socket;
 
@@ -31,7 +31,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
     let path = &args.hosts_file.hosts_file;
-    let text = HostsFile::new(path).read()?;
+    let text = HostsFile::new(path, Choice::Auto).read()?;
     let addresses = addresses_of(&text, args.name.trim_end_matches('.'));
     if addresses.is_empty() {
         let (file, name) = (path.display(), &args.name);
@@ -87,7 +87,7 @@ fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     let last = cache
         .and_then(|path| Cache::names(&path))
         .unwrap_or_default();
-    let cleaned = HostsFile::new(path).clean(&last)?;
+    let cleaned = HostsFile::new(path, args.write.write).clean(&last)?;
     let mut stdout = daemon::stdout();
     let file = cleaned.target.display();
     for note in &cleaned.notes {

@@ -20,7 +20,7 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
     let (selection, znode, cache) = (names.selection()?, names.znode()?, names.cache(&user)?);
     let options = names.zookeeper.options()?;
-    let mut hosts_file = HostsFile::new(&names.hosts_file.hosts_file);
+    let mut hosts_file = HostsFile::new(&names.hosts_file.hosts_file, names.write.write);
     let kept = cache.load();
     let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;
     let follows = published.follows(kept.as_ref());
@@ -87,10 +87,17 @@ fn reconcile(
     let entries = selection.entries(&published.snapshot.hosts);
     loop {
         match hosts_file.reconcile(&entries, last)? {
-            Outcome::Done(pass) => return Ok(pass),
+            Outcome::Done(pass) if is_complete(&pass) => return Ok(pass),
+            Outcome::Done(pass) => std::thread::sleep(pass.wake.unwrap_or_default()),
             Outcome::Unsettled(wait) => std::thread::sleep(wait),
         }
     }
+}
+
+/// False while lines still say what is no longer wanted, since a reader may have passed by the new
+/// ones before they were there.
+fn is_complete(pass: &Pass) -> bool {
+    pass.wake.is_none() || pass.slots.is_none_or(|slots| slots.census.retiring == 0)
 }
 
 fn keep(cache: &Cache, published: &Published) {

@@ -13,7 +13,7 @@ use crate::agent::Agent;
 use crate::cache::Cache;
 use crate::cli::{PROGRAM, RunArgs};
 use crate::entries::Selection;
-use crate::hosts_file::HostsFile;
+use crate::hosts_file::{Choice, HostsFile};
 use crate::keeper::Keeper;
 use crate::places::User;
 use crate::socket::{self, Socket};
@@ -30,6 +30,7 @@ struct Setup {
     znode: ZnodePath,
     selection: Selection,
     cache: Cache,
+    write: Choice,
     facts: Facts,
 }
 
@@ -47,7 +48,7 @@ impl Setup {
         let selection = names.selection()?;
         let (znode, cache) = (names.znode()?, names.cache(&user)?);
         let options = names.zookeeper.options()?;
-        match HostsFile::new(path).read() {
+        match HostsFile::new(path, names.write.write).read() {
             Err(error) if error.is_about_the_path() => bail!(error),
             // The agent tries again until it works.
             _ => {}
@@ -69,6 +70,7 @@ impl Setup {
             znode,
             selection,
             cache,
+            write: names.write.write,
             facts,
         })
     }
@@ -80,7 +82,7 @@ impl Setup {
         let keeper = Keeper::new(self.cache, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
         let (view, again) = (subscription.view(), subscription.again());
-        let hosts_file = HostsFile::new(&self.facts.hosts_file);
+        let hosts_file = HostsFile::new(&self.facts.hosts_file, self.write);
         let mut agent = Agent::new(hosts_file, self.selection, view.clone());
 
         let (states, applied, cache) = (session.states(), agent.applied(), keeper.failure());

@@ -98,21 +98,6 @@ pub(super) fn is_whole(text: &[u8]) -> bool {
     scan.before.is_some() && scan.notes.is_empty()
 }
 
-/// Makes `text` exactly `length` bytes long with blanks behind the `END` marker, where they belong
-/// to us. A text that is longer already stays as it is.
-pub(super) fn pad(text: &mut Vec<u8>, length: usize) {
-    let missing = length.saturating_sub(text.len());
-    let mut next = 0;
-    let end = line::lines(text).find_map(|line| {
-        let start = next;
-        next += line.len();
-        (line::marker(line) == Some(Marker::End)).then_some(start + END.len())
-    });
-    if let Some(end) = end {
-        text.splice(end..end, std::iter::repeat_n(b' ', missing));
-    }
-}
-
 fn holds(hosts: &Hosts, name: &Name, address: &Address) -> bool {
     hosts.get(name).is_some_and(|list| list.contains(address))
 }
@@ -192,6 +177,8 @@ impl<'a> Scan<'a> {
         for (number, &line) in (begin + 1..).zip(inside) {
             if line::entry(line).is_some() {
                 self.ours += 1;
+            } else if line::is_dead(line) {
+                // Left by the other way of writing.
             } else {
                 first = first.or(Some(number));
                 count += 1;

@@ -1,8 +1,10 @@
 //! The hosts file: one interface, *make the file agree with these entries*, and the ways of writing
 //! behind it.
 //!
-//! * `block` decides, as a function from bytes to bytes, what the file should be;
-//! * `replace` and `in_place` write it; which of them is chosen by what the file is;
+//! * *replace*: `block` decides, as a function from bytes to bytes, what the file should be;
+//!   `replacing` and `replace` put a new file in its place;
+//! * *slots*: where the file cannot be replaced, `slots` changes single lines in it, which no
+//!   reader ever sees half of;
 //! * `watch` tells when somebody else has changed it.
 //!
 //! What never happens: a foreign byte is altered; a failure leaves anything but the old file.
@@ -10,53 +12,48 @@
 mod attributes;
 mod block;
 mod error;
-mod in_place;
+mod faults;
 mod line;
 mod mount;
 mod read;
 mod replace;
+mod replacing;
 mod slots;
 mod watch;
 mod way;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hasher};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 use snapshot::{Hosts, Name};
 
 pub use block::Note;
 pub use error::Error;
 pub use line::addresses_of;
+pub use slots::Census;
 pub use watch::Watcher;
-pub use way::{Reason, Way};
+pub use way::{Choice, Reason, Way};
 
-use block::Plan;
-use read::Found;
-use replace::Replaced;
+use replacing::Replacing;
+use slots::Driver;
 
 use crate::temporary;
 
 /// The largest hosts file that is read.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// How often a write starts over when others change the file meanwhile.
-const ATTEMPTS: usize = 20;
-/// A file that has just lost foreign lines is probably being rewritten by truncation at this very
-/// moment; so long after its last change it is not.
-const SETTLE: Duration = Duration::from_millis(100);
-
 /// A hosts file that is kept.
 #[derive(Debug)]
 pub struct HostsFile {
     path: PathBuf,
-    /// How many foreign bytes the last pass saw.
-    foreign: Option<usize>,
-    /// The file after the last pass, and a hash of its text.
-    agreed: Option<(PathBuf, u64)>,
+    choice: Choice,
     places: Places,
+    replacing: Replacing,
+    slots: Option<Driver>,
 }
 
 /// The paths on which the content of the hosts file depends.
@@ -86,12 +83,28 @@ pub struct Pass {
     pub way: Way,
     /// False when it agreed before.
     pub wrote: bool,
+    /// True when it wrote because the file was not as an earlier pass left it.
+    pub repaired: bool,
     /// Names that foreign lines map and that are therefore left to them, in order.
     pub shadowed: Vec<Name>,
     /// Damage to our block that was found and repaired.
     pub notes: Vec<Note>,
     /// Extended attributes that the file has lost because they may not be set.
     pub lost_attributes: Vec<OsString>,
+    /// What our part of the file consists of, where it is written in slots.
+    pub slots: Option<Slots>,
+    /// When to make another pass though nothing changes.
+    pub wake: Option<Duration>,
+}
+
+/// The facts about a file that is written in slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    #[serde(flatten)]
+    /// How many lines and cells there are.
+    pub census: Census,
+    /// How often somebody else changed the file while we kept it.
+    pub rewrites: u64,
 }
 
 /// What [`HostsFile::clean`] did.
@@ -115,15 +128,16 @@ pub fn target(path: &Path) -> PathBuf {
 impl HostsFile {
     /// The hosts file at `path`, which need not exist. What a killed predecessor left beside it is
     /// removed.
-    pub fn new(path: &Path) -> Self {
+    pub fn new(path: &Path, choice: Choice) -> Self {
         if let Ok((target, _)) = read::resolve(path) {
             temporary::remove_leftovers(&target);
         }
         Self {
             path: path.to_owned(),
-            foreign: None,
-            agreed: None,
+            choice,
             places: Places::default(),
+            replacing: Replacing::default(),
+            slots: None,
         }
     }
 
@@ -156,12 +170,11 @@ impl HostsFile {
     /// True when the file is as the last pass left it, so that another one with the same entries
     /// has nothing to do. Much cheaper than that pass.
     pub fn still_agrees(&mut self) -> bool {
-        let Ok((target, _)) = self.locate() else {
-            return false;
-        };
-        let text = read::read(&target).ok().flatten().map(|found| found.text);
-        let now = text.map(|text| (target, hash(&text)));
-        now.is_some() && now == self.agreed
+        match (self.locate(), &self.slots) {
+            (Err(_), _) => false,
+            (Ok((target, _)), Some(slots)) => slots.is_of(&target) && slots.is_at_rest(),
+            (Ok((target, _)), None) => self.replacing.still_agrees(target),
+        }
     }
 
     /// Makes the file agree with `wanted`. `last` is what was written before, if that is known.
@@ -169,145 +182,108 @@ impl HostsFile {
     /// # Errors
     /// The file cannot be read or written; it is then as it was.
     pub fn reconcile(&mut self, wanted: &Hosts, last: &Hosts) -> Result<Outcome, Error> {
-        let (target, mut way) = self.locate()?;
-        self.agreed = None;
-        // What somebody wrote to a file whose name we took in the same moment.
-        let mut rescued: Option<Vec<u8>> = None;
-        for _ in 0..ATTEMPTS {
-            let found = read::read(&target)?;
-            let old = found.as_ref().map_or(&[][..], |found| &found.text);
-            let mut plan = block::plan(rescued.as_deref().unwrap_or(old), wanted, last);
-            if let Way::InPlace(_) = way {
-                block::pad(&mut plan.text, old.len());
-            }
-            if found.is_some() && old == plan.text {
-                return Ok(self.done(target, way, plan, None));
-            }
-            if let Some(wait) = self.unsettled(&plan, found.as_ref()) {
-                return Ok(Outcome::Unsettled(wait));
-            }
-            match write(&target, &mut way, found.as_ref(), &mut plan.text)? {
-                Replaced::Done(lost) => return Ok(self.done(target, way, plan, Some(lost))),
-                Replaced::Overtaken(text) => rescued = Some(text),
-                Replaced::Stale => rescued = None,
-            }
-        }
-        Err(Error::Contended(target))
+        let (target, way) = self.locate()?;
+        let reason = match way {
+            Way::Slots(reason) => reason,
+            Way::Replace => match self.replacing.reconcile(&target, wanted, last) {
+                Err(error) => self.instead(error, &target)?,
+                done => {
+                    self.slots = None;
+                    return done;
+                }
+            },
+        };
+        let progress = self.driver(&target)?.pass(wanted, last)?;
+        Ok(Outcome::Done(Pass {
+            target,
+            way: Way::Slots(reason),
+            wrote: progress.wrote,
+            repaired: progress.repaired,
+            shadowed: progress.shadowed,
+            notes: Vec::new(),
+            lost_attributes: Vec::new(),
+            slots: Some(Slots {
+                census: progress.census,
+                rewrites: progress.rewrites,
+            }),
+            wake: progress.wake,
+        }))
     }
 
-    /// Takes our lines out, and leaves every other byte. `last` is as in [`Self::reconcile`].
+    /// Takes our lines out, and leaves every other byte; in a file that cannot be replaced they
+    /// become comments. `last` is as in [`Self::reconcile`].
     ///
     /// # Errors
     /// The file cannot be read or written; it is then as it was.
     pub fn clean(&mut self, last: &Hosts) -> Result<Cleaned, Error> {
         let (target, way) = self.locate()?;
-        for _ in 0..ATTEMPTS {
-            let found = read::read(&target)?;
-            let old = found.as_ref().map_or(&[][..], |found| &found.text);
-            let plan = block::without(old, last);
-            let wrote = plan.text != old;
-            let done = match &found {
-                Some(found) if wrote => cut(&target, way, found, &plan.text)?,
-                _ => true,
-            };
-            if done {
-                return Ok(Cleaned {
-                    target,
-                    wrote,
-                    lines: plan.ours,
-                    notes: plan.notes,
-                });
+        if way == Way::Replace {
+            match replacing::clean(&target, last) {
+                Err(error) => drop(self.instead(error, &target)?),
+                done => return done,
             }
         }
-        Err(Error::Contended(target))
+        if !target.exists() {
+            return Ok(Cleaned {
+                target,
+                wrote: false,
+                lines: 0,
+                notes: Vec::new(),
+            });
+        }
+        let driver = self.driver(&target)?;
+        let lines = driver.lines(last)?;
+        let wrote = driver.pass(&Hosts::new(), last)?.wrote;
+        Ok(Cleaned {
+            target,
+            wrote,
+            lines,
+            notes: Vec::new(),
+        })
     }
 
     /// The file behind the symbolic links, and how it is written.
     fn locate(&mut self) -> Result<(PathBuf, Way), Error> {
         self.places.paths.insert(self.path.clone());
         let (target, links) = read::resolve(&self.path)?;
-        let way = match mount::is_mount_point(&target) {
-            true => Way::InPlace(Reason::MountPoint),
-            false => Way::Replace,
+        // A mount point that does not exist lies hidden below another mount.
+        let is_mount = mount::is_mount_point(&target) && target.exists();
+        let way = match self.choice {
+            Choice::Slots => Way::Slots(Reason::Asked),
+            Choice::Auto if is_mount => Way::Slots(Reason::MountPoint),
+            Choice::Auto | Choice::Replace => Way::Replace,
         };
         self.places = Places {
             paths: links.into_iter().collect(),
-            mount: (way != Way::Replace).then(|| target.clone()),
+            mount: is_mount.then(|| target.clone()),
         };
         Ok((target, way))
     }
 
-    fn done(
-        &mut self,
-        target: PathBuf,
-        way: Way,
-        plan: Plan,
-        written: Option<Vec<OsString>>,
-    ) -> Outcome {
-        self.foreign = Some(plan.foreign);
-        self.agreed = Some((target.clone(), hash(&plan.text)));
-        Outcome::Done(Pass {
-            target,
-            way,
-            wrote: written.is_some(),
-            shadowed: plan.shadowed,
-            notes: plan.notes,
-            lost_attributes: written.unwrap_or_default(),
-        })
-    }
-
-    /// How long to wait for somebody who seems to have truncated the file to write it again. To
-    /// replace it now would take his lines away, since he writes to the old file.
-    fn unsettled(&self, plan: &Plan, found: Option<&Found>) -> Option<Duration> {
-        let lost = self.foreign.is_some_and(|before| plan.foreign < before);
-        let modified = found.filter(|_| lost)?.metadata.modified().ok()?;
-        // A time in the future says nothing; then nothing is waited for.
-        let age = SystemTime::now().duration_since(modified).ok()?;
-        SETTLE.checked_sub(age)
-    }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text);
-    hasher.finish()
-}
-
-/// Writes `text` by replacement, or in place where that cannot be, which `way` then says.
-fn write(
-    target: &Path,
-    way: &mut Way,
-    found: Option<&Found>,
-    text: &mut Vec<u8>,
-) -> Result<Replaced, Error> {
-    // A mount point exists; one that does not lies hidden below another mount.
-    if *way == Way::Replace || found.is_none() {
-        *way = Way::Replace;
-        match replace::replace(target, found, text) {
-            Err(error) if error.errno() == Some(Errno::EBUSY) => {}
-            other => return other,
-        }
-        *way = Way::InPlace(Reason::Busy);
-    }
-    let Some(found) = found else {
-        return Ok(Replaced::Stale);
-    };
-    block::pad(text, found.text.len());
-    Ok(match in_place::overwrite(target, found, text)? {
-        true => Replaced::Done(Vec::new()),
-        false => Replaced::Stale,
-    })
-}
-
-/// Writes a `text` that is shorter than what was found; false when the file has changed meanwhile.
-fn cut(target: &Path, way: Way, found: &Found, text: &[u8]) -> Result<bool, Error> {
-    if let Way::Replace = way {
-        match replace::replace(target, Some(found), text) {
-            Err(error) if error.errno() == Some(Errno::EBUSY) => {}
-            other => return other.map(|replaced| matches!(replaced, Replaced::Done(_))),
+    /// Why slots will do where replacing failed; or the error, where they will not.
+    fn instead(&self, error: Error, target: &Path) -> Result<Reason, Error> {
+        let reason = match error.errno() {
+            Some(Errno::EBUSY) => Reason::Busy,
+            Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => Reason::Directory,
+            _ => return Err(error),
+        };
+        let may_write = || OpenOptions::new().write(true).open(target).is_ok();
+        match self.choice == Choice::Auto && may_write() {
+            true => Ok(reason),
+            false => Err(error),
         }
     }
-    in_place::shorten(target, found, text)
+
+    fn driver(&mut self, target: &Path) -> Result<&mut Driver, Error> {
+        let is_of = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
+        if !is_of {
+            if read::read(target)?.is_none() {
+                replace::replace(target, None, b"")?;
+            }
+            self.slots = Some(Driver::open(target)?);
+        }
+        Ok(self.slots.as_mut().expect("just made"))
+    }
 }
 
 #[cfg(test)]

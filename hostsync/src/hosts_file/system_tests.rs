@@ -90,48 +90,45 @@ fn a_full_disk_and_room_again() {
 }
 
 #[test]
-fn a_mount_point_is_written_in_place() {
+fn a_mount_point_is_written_in_slots() {
     let commands = "printf 'a\\nb' >source; touch hosts; mount --bind source hosts";
-    let Some(directory) = inside("a_mount_point_is_written_in_place", commands) else {
+    let Some(directory) = inside("a_mount_point_is_written_in_slots", commands) else {
         return;
     };
     let path = directory.join("hosts");
     let inode = fs::metadata(&path).unwrap().ino();
-    let mut file = HostsFile::new(&path);
-    let mut many = wanted();
-    many.insert("web".parse().unwrap(), vec!["fd00::1".parse().unwrap()]);
-    let mut lengths = Vec::new();
-    for entries in [many, wanted()] {
-        let Outcome::Done(pass) = file.reconcile(&entries, &Hosts::new()).unwrap() else {
-            panic!("nothing to wait for");
-        };
-        assert_eq!(pass.way, Way::InPlace(Reason::MountPoint));
-        assert!(pass.wrote && file.still_agrees());
-        assert_eq!(file.places().mount.as_deref(), Some(path.as_path()));
-        lengths.push(fs::metadata(&path).unwrap().len());
-    }
-    assert_eq!(lengths[0], lengths[1], "never shorter");
+    let mut file = HostsFile::new(&path, Choice::Auto);
+    let Outcome::Done(first) = file.reconcile(&wanted(), &Hosts::new()).unwrap() else {
+        panic!("nothing to wait for");
+    };
+    assert_eq!(first.way, Way::Slots(Reason::MountPoint));
+    assert!(first.wrote && file.still_agrees());
+    assert_eq!(file.places().mount.as_deref(), Some(path.as_path()));
     assert!(!pass(&path).unwrap().wrote, "padding is no reason to write");
     assert!(file.clean(&Hosts::new()).unwrap().wrote);
-    assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("a\nb\n# BEGIN hostsync"), "{text}");
+    assert!(
+        text[4..].lines().all(|line| line.starts_with('#')),
+        "{text}"
+    );
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
 }
 
 #[test]
-fn a_rename_that_is_refused_falls_back_to_in_place() {
+fn a_rename_that_is_refused_falls_back_to_slots() {
     let commands = "printf 'a\\n' >source; touch hosts; mount --bind source hosts";
-    let test = "a_rename_that_is_refused_falls_back_to_in_place";
+    let test = "a_rename_that_is_refused_falls_back_to_slots";
     let Some(directory) = inside(test, commands) else {
         return;
     };
     let path = directory.join("hosts");
-    let found = read::read(&path).unwrap().unwrap();
-    let mut way = Way::Replace;
-    let mut text = format!("a\n{BLOCK}").into_bytes();
-    let written = write(&path, &mut way, Some(&found), &mut text).unwrap();
-    assert!(matches!(written, Replaced::Done(_)), "{written:?}");
-    assert_eq!(way, Way::InPlace(Reason::Busy));
-    assert_eq!(fs::read(&path).unwrap(), text);
+    let forced = HostsFile::new(&path, Choice::Replace).reconcile(&wanted(), &Hosts::new());
+    let error = forced.unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::EBUSY));
+    let reason = HostsFile::new(&path, Choice::Auto).instead(error, &path);
+    assert_eq!(reason.unwrap(), Reason::Busy);
+    assert_eq!(fs::read(&path).unwrap(), b"a\n");
     assert_eq!(
         names_in(&directory),
         ["hosts", "source"],
@@ -153,11 +150,11 @@ fn a_mount_point_that_another_mount_hides_is_none() {
 }
 
 #[test]
-fn a_full_disk_harms_nothing_in_place() {
+fn a_full_disk_harms_nothing_in_slots() {
     // One page is full but for a byte, and there is no second one.
     let commands = "head -c 4094 /dev/zero | tr '\\0' '#' >source; echo >>source; touch hosts; \
                     mount --bind source hosts; head -c 64k /dev/zero >filler 2>/dev/null || true";
-    let Some(directory) = inside("a_full_disk_harms_nothing_in_place", commands) else {
+    let Some(directory) = inside("a_full_disk_harms_nothing_in_slots", commands) else {
         return;
     };
     let path = directory.join("hosts");
@@ -178,7 +175,7 @@ async fn a_change_of_a_mounted_file_is_noticed_though_it_happens_elsewhere() {
     let Some(directory) = inside(test, commands) else {
         return;
     };
-    let mut file = HostsFile::new(&directory.join("hosts"));
+    let mut file = HostsFile::new(&directory.join("hosts"), Choice::Auto);
     file.reconcile(&wanted(), &Hosts::new()).unwrap();
     let mut watcher = Watcher::default();
     watcher.follow(file.places());
@@ -231,9 +228,13 @@ fn a_directory_that_may_not_be_written() {
         return skip("chattr +i (run as root, on a file system that has it)");
     }
     let mark = Immutable(directory.path().to_owned());
-    let message = refusal(&path);
+    let mut forced = HostsFile::new(&path, Choice::Replace);
+    let error = forced.reconcile(&wanted(), &Hosts::new()).unwrap_err();
+    let message = format!("{error:#}");
     assert!(message.contains("cannot create a file in"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), b"a\n");
+    assert_eq!(pass(&path).unwrap().way, Way::Slots(Reason::Directory));
     drop(mark);
-    assert!(pass(&path).unwrap().wrote);
+    assert_eq!(pass(&path).unwrap().way, Way::Replace);
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("a\n{BLOCK}"));
 }

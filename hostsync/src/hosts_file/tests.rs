@@ -5,6 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use tempfile::TempDir;
 
+use super::replace::Replaced;
+use super::replacing::SETTLE;
 use super::*;
 
 pub(super) const BLOCK: &str = "# BEGIN hostsync\n10.0.0.5 db\n# END hostsync\n";
@@ -15,7 +17,7 @@ pub(super) fn wanted() -> Hosts {
 }
 
 pub(super) fn pass(path: &Path) -> Result<Pass, Error> {
-    match HostsFile::new(path).reconcile(&wanted(), &Hosts::new())? {
+    match HostsFile::new(path, Choice::Auto).reconcile(&wanted(), &Hosts::new())? {
         Outcome::Done(pass) => Ok(pass),
         Outcome::Unsettled(wait) => panic!("nothing to wait for, and yet {wait:?}"),
     }
@@ -122,7 +124,7 @@ fn leftovers_of_a_killed_predecessor_are_removed() {
     ] {
         fs::write(directory.path().join(name), "").unwrap();
     }
-    HostsFile::new(&path);
+    HostsFile::new(&path, Choice::Auto);
     let left = [
         ".hosts.hostsync-notes",
         ".other.hostsync-abcDEF012345",
@@ -142,7 +144,6 @@ fn a_change_between_reading_and_renaming_is_not_overwritten() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
     let replaced = replace::replace(&path, None, b"new").unwrap();
     assert!(matches!(replaced, Replaced::Stale), "{replaced:?}");
-    assert!(!in_place::overwrite(&path, &found.unwrap(), b"new").unwrap());
     assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
 }
 
@@ -174,7 +175,7 @@ fn what_is_written_to_the_old_file_meanwhile_is_rescued() {
 #[test]
 fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
     let (_directory, path) = with_hosts("10.1.1.1 other\n");
-    let mut file = HostsFile::new(&path);
+    let mut file = HostsFile::new(&path, Choice::Auto);
     assert!(matches!(
         file.reconcile(&wanted(), &Hosts::new()),
         Ok(Outcome::Done(_))
@@ -188,7 +189,9 @@ fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
     assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
     // Emptied for good: repaired once it has been quiet for a moment.
     let emptied = fs::File::create(&path).unwrap();
-    emptied.set_modified(SystemTime::now() - SETTLE).unwrap();
+    emptied
+        .set_modified(std::time::SystemTime::now() - SETTLE)
+        .unwrap();
     let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
     assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
     assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
@@ -197,7 +200,7 @@ fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
 #[test]
 fn what_still_agrees_is_not_looked_at_twice() {
     let (directory, path) = with_hosts("a\n");
-    let mut file = HostsFile::new(&path);
+    let mut file = HostsFile::new(&path, Choice::Auto);
     assert!(!file.still_agrees(), "nothing is known of it");
     for _ in 0..2 {
         file.reconcile(&wanted(), &Hosts::new()).unwrap();
@@ -223,7 +226,7 @@ fn what_still_agrees_is_not_looked_at_twice() {
 fn clean_leaves_the_rest() {
     let (directory, path) = with_hosts("a\r\nb");
     pass(&path).unwrap();
-    let mut file = HostsFile::new(&path);
+    let mut file = HostsFile::new(&path, Choice::Auto);
     assert!(file.holds_block());
     let cleaned = file.clean(&Hosts::new()).unwrap();
     assert!(cleaned.wrote);
@@ -237,26 +240,85 @@ fn clean_leaves_the_rest() {
 }
 
 #[test]
-fn in_place_never_shortens_and_clean_restores() {
-    let (_directory, path) = with_hosts("a\nb");
-    let mut many = wanted();
-    many.insert("web".parse().unwrap(), vec!["fd00::1".parse().unwrap()]);
-    let way = Way::InPlace(Reason::MountPoint);
+fn slots_on_request_keep_inode_and_foreign_bytes() {
+    let (_directory, path) = with_hosts("a\r\nb");
     let inode = fs::metadata(&path).unwrap().ino();
-    let mut lengths = Vec::new();
-    for entries in [&many, &wanted()] {
-        let found = read::read(&path).unwrap().unwrap();
-        let mut plan = block::plan(&found.text, entries, &Hosts::new());
-        let written = write(&path, &mut way.clone(), Some(&found), &mut plan.text).unwrap();
-        assert!(matches!(written, Replaced::Done(_)));
-        lengths.push(fs::metadata(&path).unwrap().len());
+    let mut file = HostsFile::new(&path, Choice::Slots);
+    let mut entries = wanted();
+    entries.insert("web".parse().unwrap(), vec!["fd00::1".parse().unwrap()]);
+    for entries in [&entries, &wanted()] {
+        let Outcome::Done(pass) = file.reconcile(entries, &Hosts::new()).unwrap() else {
+            panic!("nothing to wait for");
+        };
+        assert_eq!(pass.way, Way::Slots(Reason::Asked));
+        assert!(pass.wrote && !pass.repaired);
+        assert_eq!(pass.slots.unwrap().census.live, entries.len());
+        assert!(file.still_agrees());
     }
-    assert_eq!(lengths[0], lengths[1]);
-    let found = read::read(&path).unwrap().unwrap();
-    assert_eq!(addresses_of(&found.text, "db").len(), 1);
-    assert_eq!(addresses_of(&found.text, "web").len(), 0);
-    let rest = block::without(&found.text, &Hosts::new()).text;
-    assert!(cut(&path, way, &found, &rest).unwrap());
-    assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb");
+    let text = fs::read(&path).unwrap();
+    assert!(text.starts_with(b"a\r\nb\n# BEGIN hostsync"));
+    assert_eq!(addresses_of(&text, "db").len(), 1);
+    assert_eq!(addresses_of(&text, "web").len(), 0);
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+    let cleaned = file.clean(&Hosts::new()).unwrap();
+    assert_eq!((cleaned.wrote, cleaned.lines), (true, 1));
+    let text = fs::read(&path).unwrap();
+    assert_eq!(addresses_of(&text, "db").len(), 0);
+    // The other way of writing takes the dead slots for its own.
+    pass(&path).unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        format!("a\r\nb\n{BLOCK}")
+    );
+}
+
+#[test]
+fn a_file_that_was_replaced_before_goes_on_in_slots() {
+    let (_directory, path) = with_hosts("a\n");
+    pass(&path).unwrap();
+    let mut file = HostsFile::new(&path, Choice::Slots);
+    file.reconcile(&wanted(), &wanted()).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    // Both lines say the same until every reader can know the new one.
+    assert_eq!(addresses_of(text.as_bytes(), "db").len(), 2);
+    assert!(text.starts_with(&format!("a\n{BLOCK}")), "{text}");
+}
+
+#[test]
+fn a_foreign_rewrite_is_repaired_at_once() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut file = HostsFile::new(&path, Choice::Slots);
+    let mut pass = || match file.reconcile(&wanted(), &wanted()).unwrap() {
+        Outcome::Done(pass) => pass,
+        Outcome::Unsettled(wait) => panic!("nothing to wait for, and yet {wait:?}"),
+    };
+    pass();
+    let text = fs::read_to_string(&path).unwrap();
+    let podman: String = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect();
+    let docker = text
+        .lines()
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+        + "\n172.18.0.2\tc0ffee\n";
+    for (rewritten, rewrites) in [
+        ("127.0.0.1 localhost\n".to_owned(), 1),
+        (podman, 2),
+        (docker, 3),
+        (text.replace("10.0.0.5 db", "10.0.0.9 db"), 4),
+        (format!("192.168.0.1 new\n{text}"), 5),
+    ] {
+        fs::write(&path, &rewritten).unwrap();
+        let pass = pass();
+        assert_eq!(pass.slots.unwrap().rewrites, rewrites, "{rewritten}");
+        let addresses = addresses_of(&fs::read(&path).unwrap(), "db");
+        assert!(
+            addresses.contains(&"10.0.0.5".parse().unwrap()),
+            "{rewritten}: {addresses:?}"
+        );
+    }
 }

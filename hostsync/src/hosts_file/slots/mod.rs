@@ -14,6 +14,7 @@
 //! `layout` reads the slots from the bytes of a file, `table` decides as a pure state machine what
 //! to do next, `driver` does it.
 
+mod driver;
 mod growth;
 mod layout;
 mod operations;
@@ -22,6 +23,7 @@ mod waste;
 
 use std::time::Duration;
 
+pub(super) use driver::Driver;
 pub use table::Census;
 
 /// The unit of slots, in bytes.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use snapshot::{Address, Hosts, Name};
 
 use super::layout::{Layout, Live};
@@ -25,7 +26,7 @@ pub(super) struct Batch {
 }
 
 /// What our part of a file consists of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
     /// Lines of ours that say what is wanted.
     pub live: usize,
