@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use log::Level::{self, Error, Info, Warn};
-use snapshot::{Diff, Hosts, Name};
+use snapshot::{Counted, Diff, Hosts, Name};
 
 use crate::hosts_file::{Pass, Way};
 
@@ -57,12 +57,18 @@ impl Report {
                 let kept = if change.kept { " (kept on disk)" } else { "" };
                 lines.push((
                     Info,
-                    format!("generation {generation}{kept}: {diff}; {count} names in {file}"),
+                    format!(
+                        "generation {generation}{kept}: {diff}; {} in {file}",
+                        Counted(count, "name")
+                    ),
                 ));
             }
             None if pass.repaired => lines.push((
                 Info,
-                format!("{file} was changed by others; put our {count} names right again"),
+                format!(
+                    "{file} was changed by others; put our {} right again",
+                    Counted(count, "name")
+                ),
             )),
             None => {}
         }

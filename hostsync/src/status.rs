@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use session::State;
-use snapshot::Name;
+use snapshot::{Counted, Name};
 
 use crate::agent::Applied;
 use crate::hosts_file::Slots;
@@ -219,9 +219,9 @@ impl fmt::Display for Status {
         }
         write!(
             f,
-            "\nhosts file  {}: {} names",
+            "\nhosts file  {}: {}",
             file.path.display(),
-            file.names
+            Counted(file.names, "name")
         )?;
         if let (Some(write), Some(why)) = (&file.write, &file.why) {
             write!(f, ", written by: {write} ({why})")?;
@@ -294,6 +294,7 @@ mod tests {
         let view = |generation| View {
             snapshot: used(generation),
             problem: None,
+            is_confirmed: true,
         };
         let of = |state: &State, view: &View, applied: &Applied| {
             let status = Status::new(&facts(), state, view, applied, None);
@@ -335,6 +336,7 @@ mod tests {
         let view = View {
             snapshot: used(7),
             problem: None,
+            is_confirmed: true,
         };
         let mut status = Status::new(&facts(), &connected(), &view, &applied(7), None);
         let json = serde_json::to_string(&status).unwrap();
@@ -347,7 +349,7 @@ mod tests {
              zookeeper   zk1:2181: connected, session 0x123, since 1970-01-01T00:00:00Z\n\
              snapshot    /nameserver/hosts: generation 7 applied, 7 seen, \
              published 1970-01-01T00:00:00Z by ns1\n\
-             hosts file  /nonexistent/hosts: 1 names, written by: replace \
+             hosts file  /nonexistent/hosts: 1 name, written by: replace \
              (the file is not a mount point)\n\
              shadowed    left to lines that are not ours: web\n\
              cache       /var/cache/hostsync/etc-hosts.json\n"

@@ -22,6 +22,8 @@ pub struct View {
     pub snapshot: Option<Arc<Published>>,
     /// Why what the znode holds now is not used, if so.
     pub problem: Option<String>,
+    /// Whether ZooKeeper was asked since the start, so that nothing newer is to be expected.
+    pub is_confirmed: bool,
 }
 
 /// Reads the znode when it changes.
@@ -47,6 +49,7 @@ impl Subscription {
         let view = View {
             snapshot: kept,
             problem: None,
+            is_confirmed: false,
         };
         Self {
             path,
@@ -146,6 +149,7 @@ impl Subscription {
         self.view.send_replace(View {
             snapshot: Some(Arc::new(published)),
             problem: None,
+            is_confirmed: true,
         });
     }
 
@@ -165,7 +169,8 @@ impl Subscription {
             if let Some(problem) = &problem {
                 log::warn!("{problem}{rest}");
             }
-            std::mem::replace(&mut view.problem, problem.clone()) != problem
+            let is_first = !std::mem::replace(&mut view.is_confirmed, true);
+            std::mem::replace(&mut view.problem, problem.clone()) != problem || is_first
         });
     }
 }

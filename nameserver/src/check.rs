@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use snapshot::ZnodePath;
+use snapshot::{Counted, ZnodePath};
 
 use crate::zone::{Finding, Zone};
 
@@ -85,10 +85,10 @@ impl Report {
         writeln!(
             to,
             "{}: {} with {}, {nameless} without a name, {}",
-            plural(*znodes, "znode"),
-            plural(*names, "name"),
-            plural(*addresses, "address"),
-            plural(problems, "problem"),
+            Counted(*znodes, "znode"),
+            Counted(*names, "name"),
+            Counted(*addresses, "address"),
+            Counted(problems, "problem"),
         )
     }
 
@@ -99,14 +99,6 @@ impl Report {
     pub fn write_json(&self, mut to: impl Write) -> io::Result<()> {
         // Not straight to the writer: an I/O error would be hidden in one of JSON.
         writeln!(to, "{}", serde_json::to_string_pretty(self)?)
-    }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    match (count, noun.ends_with('s')) {
-        (1, _) => format!("1 {noun}"),
-        (_, true) => format!("{count} {noun}es"),
-        (_, false) => format!("{count} {noun}s"),
     }
 }
 

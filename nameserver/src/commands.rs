@@ -106,7 +106,7 @@ async fn read(
         .context("cannot reach the leader of the ensemble")?;
     let tree = walk(connection, scope.root(), needed, &progress).await;
     progress.finish_and_clear();
-    let tree = tree.context("cannot read the whole tree")?;
+    let tree = tree.with_context(|| format!("cannot read {} and all below it", scope.root()))?;
     if !tree.has_root {
         bail!(
             "there is no znode {}; see --root, and the chroot after the servers",

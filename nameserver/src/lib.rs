@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod draft;
+pub mod incarnation;
 pub mod problems;
 pub mod publisher;
 pub mod records;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, info, warn};
 use session::{Connection, Error, Leadership};
-use snapshot::{Snapshot, ZnodePath};
+use snapshot::{Counted, Snapshot, ZnodePath};
 use tokio::task::JoinSet;
 
 use crate::draft::{Draft, Edition, TooLarge};
+use crate::incarnation::Incarnation;
 
 /// How long a refused write or a lost election waits before the next try.
 const RETRY: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ pub struct Publisher {
     pub draft: Draft,
     hosts: ZnodePath,
     election: ZnodePath,
-    id: String,
+    incarnation: Incarnation,
     role: Role,
     /// The version of `STATE/hosts`, once known; inner none where there is no such znode.
     head: Option<Option<i32>>,
@@ -47,7 +48,7 @@ impl Publisher {
             draft,
             hosts: child("hosts"),
             election: child("election"),
-            id,
+            incarnation: Incarnation::current(id),
             role: Role::Idle,
             head: None,
             echoes: 0,
@@ -98,10 +99,14 @@ impl Publisher {
                 return Ok(());
             }
         }
-        let (candidate, election, id) =
-            (connection.clone(), self.election.clone(), self.id.clone());
+        let (candidate, election) = (connection.clone(), self.election.clone());
+        let data = self.incarnation.encode();
         let mut candidacy = JoinSet::new();
-        candidacy.spawn(async move { candidate.lead(&election, id.as_bytes()).await });
+        candidacy.spawn(async move {
+            candidate
+                .lead(&election, &data, Incarnation::wrote_and_is_gone)
+                .await
+        });
         self.role = Role::Candidate(connection.clone(), candidacy);
         Ok(())
     }
@@ -142,7 +147,7 @@ impl Publisher {
             Some(Ok(Ok(leadership))) => {
                 info!(
                     "leading as {:?}: this replica publishes {}",
-                    self.id, self.hosts
+                    self.incarnation.id, self.hosts
                 );
                 self.role = Role::Leader(leadership);
                 self.head = None;
@@ -249,7 +254,10 @@ impl Publisher {
                     names,
                     ..
                 } = edition;
-                info!("generation {generation}: {diff}; {names} names");
+                info!(
+                    "generation {generation}: {diff}; {}",
+                    Counted(*names, "name")
+                );
             }
             Err(error) if error.is_connection() => return Err(error),
             Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => self.head = None,

@@ -8,6 +8,7 @@ use futures::stream;
 use indicatif::ProgressBar;
 use log::{error, info, warn};
 use session::{Backoff, Connection, Error, Session, Watch};
+use snapshot::Counted;
 
 use crate::changes::Changes;
 use crate::draft::Draft;
@@ -30,6 +31,8 @@ pub struct Nameserver {
     publisher: Publisher,
     problems: Problems,
     progress: fn() -> ProgressBar,
+    /// Why the tree could not be followed, as the log knows it.
+    complaint: Option<String>,
 }
 
 impl Nameserver {
@@ -42,6 +45,7 @@ impl Nameserver {
             problems: Problems::default(),
             scope,
             progress,
+            complaint: None,
         }
     }
 
@@ -55,7 +59,7 @@ impl Nameserver {
                 ended = self.serve(&session, &mut backoff) => {
                     // A lost connection is the session's to report, and it comes back by itself.
                     if !ended.is_connection() {
-                        error!("cannot follow {}: {ended}; trying again", self.scope.root());
+                        self.complain(&ended);
                     }
                     tokio::select! {
                         () = tokio::time::sleep(backoff.delay()) => continue,
@@ -71,6 +75,15 @@ impl Nameserver {
                     return session.close().await;
                 }
             }
+        }
+    }
+
+    /// Says why the tree cannot be followed, once for each reason.
+    fn complain(&mut self, error: &Error) {
+        let complaint = format!("cannot follow {}: {error}", self.scope.root());
+        if self.complaint.as_ref() != Some(&complaint) {
+            error!("{complaint}; trying again until it works, the published names stay");
+            self.complaint = Some(complaint);
         }
     }
 
@@ -94,6 +107,7 @@ impl Nameserver {
         self.read_all(connection).await?;
         self.publisher.begin(connection).await?;
         backoff.reset();
+        self.complaint = None;
         loop {
             self.publisher.publish(connection).await?;
             tokio::select! {
@@ -133,7 +147,8 @@ impl Nameserver {
             self.publisher.draft.names(),
             begun.elapsed(),
         );
-        info!("read {znodes} znodes below {root} in {took:.1?}: {names} names");
+        let (znodes, names) = (Counted(znodes, "znode"), Counted(names, "name"));
+        info!("read {znodes} below {root} in {took:.1?}: {names}");
         self.problems.replace(self.zone.findings());
         Ok(())
     }

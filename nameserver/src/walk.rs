@@ -40,7 +40,7 @@ pub struct Visit {
 /// own. Watch the root before walking: then nothing is missed.
 ///
 /// # Errors
-/// The connection broke. There is no partial result.
+/// The connection broke, or the root may not be read. There is no partial result.
 pub async fn walk(
     connection: &Connection,
     root: &ZnodePath,
@@ -48,6 +48,8 @@ pub async fn walk(
     progress: &ProgressBar,
 ) -> Result<Tree, Error> {
     let mut tree = Tree::default();
+    // Told apart from an empty tree: names must not vanish because an ACL or an identity is wrong.
+    connection.read(root).await?;
     let mut waiting = vec![root.clone()];
     let mut visits = FuturesUnordered::new();
     loop {

@@ -16,14 +16,20 @@ pub struct Leadership {
 
 impl Connection {
     /// Stands for election below `election` and waits until this process leads. `data` tells
-    /// others who stands. Dropping the future withdraws.
+    /// others who stands. Dropping the future withdraws. The znodes of candidates whose data
+    /// `is_gone` knows to be of nobody any more are deleted first.
     ///
     /// The znodes are those of Curator's `LeaderLatch`; each candidate watches the one before it.
     ///
     /// # Errors
     /// The session ended or the ACL forbids it. A mere connection loss is waited out.
-    pub async fn lead(&self, election: &ZnodePath, data: &[u8]) -> Result<Leadership, Error> {
-        self.withdraw_leftovers(election).await?;
+    pub async fn lead(
+        &self,
+        election: &ZnodePath,
+        data: &[u8],
+        is_gone: fn(&[u8]) -> bool,
+    ) -> Result<Leadership, Error> {
+        self.withdraw_leftovers(election, is_gone).await?;
         let acls = self.acls();
         let prefix = zk::LockPrefix::new_curator(election.as_str(), "latch-")?;
         let options = zk::LockOptions::new(zk::Acls::new(&acls));
@@ -36,7 +42,11 @@ impl Connection {
 
     /// A session that was resumed may still own a lock znode of which nobody here knows any more;
     /// standing again would wait for it for ever.
-    async fn withdraw_leftovers(&self, election: &ZnodePath) -> Result<(), Error> {
+    async fn withdraw_leftovers(
+        &self,
+        election: &ZnodePath,
+        is_gone: fn(&[u8]) -> bool,
+    ) -> Result<(), Error> {
         for child in self.children(election).await?.unwrap_or_default() {
             let Ok(path) = election.child(&child) else {
                 continue;
@@ -44,7 +54,7 @@ impl Connection {
             let Some(znode) = self.read(&path).await? else {
                 continue;
             };
-            if znode.stat.ephemeral_owner == self.session_id() {
+            if znode.stat.ephemeral_owner == self.session_id() || is_gone(&znode.data) {
                 match self.delete(&path, None).await {
                     Ok(()) | Err(Error::NoNode) => {}
                     Err(error) => return Err(error),

@@ -10,6 +10,7 @@
 //! This crate is pure: no clock, no files, no network.
 
 mod address;
+mod counted;
 mod diff;
 mod name;
 mod path;
@@ -17,6 +18,7 @@ mod quote;
 mod wire;
 
 pub use address::{Address, AddressError};
+pub use counted::Counted;
 pub use diff::Diff;
 pub use name::{Label, LabelError, Name, NameError};
 pub use path::{PathError, ZnodePath};

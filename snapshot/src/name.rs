@@ -179,7 +179,7 @@ mod tests {
             assert_eq!(parse(text), expected);
         }
         assert!(parse(&"a".repeat(64)).ends_with("is 64 bytes long, more than 63"));
-        assert_eq!(parse(&"a.".repeat(127).as_str()[..]), "a label is empty");
+        assert_eq!(parse(&"a.".repeat(127)), "a label is empty");
         assert_eq!(
             parse(&format!("{}a", "a.".repeat(127))),
             "the name is 255 bytes long, more than 253"
