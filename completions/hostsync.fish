@@ -1,0 +1,107 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hostsync_global_optspecs
+    string join \n config= h/help V/version
+end
+
+function __fish_hostsync_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hostsync_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hostsync_using_subcommand
+    set -l cmd (__fish_hostsync_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hostsync -n "__fish_hostsync_needs_command" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_needs_command" -s V -l version -d 'Print version'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "run" -d 'Follow the published names and keep the hosts file up to date'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "once" -d 'Write the names once, then exit'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "lookup" -d 'Print the addresses that the hosts file gives to a name now, one a line'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "status" -d 'Say whether the running agent is in step, and if not, why'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "clean" -d 'Take our lines out of the hosts file; leave the rest byte for byte'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
+complete -c hostsync -n "__fish_hostsync_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -s z -l zookeeper -d 'The servers, and a chroot if any' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l auth -d 'Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on the machine sees a command line' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l auth-file -d 'Authenticate with USER:PASSWORD from the first line of this file' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l session-timeout -d 'How long ZooKeeper keeps the session of a client that it does not hear from; also the deadline of each request' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l state -d 'The znode below which nameserver keeps its own; the names are in its child \'hosts\'' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l select -d 'Only names that match this glob, such as \'*.db\' (repeatable)' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l hosts-file -d 'The hosts file; it need not exist' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l write -d 'How the hosts file is written; readers never see half of a change either way' -r -f -a "auto\t'Replace the file where that is possible, else write in slots'
+replace\t'Only ever replace the file'
+slots\t'Write in slots'"
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l cache -d 'Keep the last good snapshot here, to start without ZooKeeper [default: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l pid-file -d 'Lock this file and write the process id there [default with --daemon: /run/hostsync.pid]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l log-file -d 'Log to this file, reopened on SIGHUP [default: stderr; with --daemon: /var/log/hostsync.log]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l log-level -d 'Log messages of this level and above; from debug on also those of libraries' -r -f -a "error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l daemon -d 'Go to the background'
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -s z -l zookeeper -d 'The servers, and a chroot if any' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l auth -d 'Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on the machine sees a command line' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l auth-file -d 'Authenticate with USER:PASSWORD from the first line of this file' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l session-timeout -d 'How long ZooKeeper keeps the session of a client that it does not hear from; also the deadline of each request' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l state -d 'The znode below which nameserver keeps its own; the names are in its child \'hosts\'' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l select -d 'Only names that match this glob, such as \'*.db\' (repeatable)' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l hosts-file -d 'The hosts file; it need not exist' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l write -d 'How the hosts file is written; readers never see half of a change either way' -r -f -a "auto\t'Replace the file where that is possible, else write in slots'
+replace\t'Only ever replace the file'
+slots\t'Write in slots'"
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l cache -d 'Keep the last good snapshot here, to start without ZooKeeper [default: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l timeout -d 'Give up when ZooKeeper has not answered after this time' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand once" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_using_subcommand lookup" -l hosts-file -d 'The hosts file; it need not exist' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand lookup" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand lookup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l hosts-file -d 'The hosts file; it need not exist' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c hostsync -n "__fish_hostsync_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -l hosts-file -d 'The hosts file; it need not exist' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -l write -d 'How the hosts file is written; readers never see half of a change either way' -r -f -a "auto\t'Replace the file where that is possible, else write in slots'
+replace\t'Only ever replace the file'
+slots\t'Write in slots'"
+complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -l cache -d 'Keep the last good snapshot here, to start without ZooKeeper [default: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and not __fish_seen_subcommand_from man completions help" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and not __fish_seen_subcommand_from man completions help" -s h -l help -d 'Print help'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and not __fish_seen_subcommand_from man completions help" -f -a "man" -d 'Write a man page for each command'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and not __fish_seen_subcommand_from man completions help" -f -a "completions" -d 'Print a shell\'s completions'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and not __fish_seen_subcommand_from man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from man" -l dir -d 'The directory to write to' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from man" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from completions" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write a man page for each command'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "completions" -d 'Print a shell\'s completions'
+complete -c hostsync -n "__fish_hostsync_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "run" -d 'Follow the published names and keep the hosts file up to date'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "once" -d 'Write the names once, then exit'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "lookup" -d 'Print the addresses that the hosts file gives to a name now, one a line'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "status" -d 'Say whether the running agent is in step, and if not, why'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "clean" -d 'Take our lines out of the hosts file; leave the rest byte for byte'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "generate" -d 'Write man pages or shell completions'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and not __fish_seen_subcommand_from run once lookup status clean generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "man" -d 'Write a man page for each command'
+complete -c hostsync -n "__fish_hostsync_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "completions" -d 'Print a shell\'s completions'
