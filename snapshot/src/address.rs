@@ -4,17 +4,17 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::Quoted;
+use crate::text::as_text;
 
 /// An IP address that a name may have: never unspecified, loopback, multicast or broadcast.
 ///
 /// An IPv4-mapped IPv6 address is held as the IPv4 address that it stands for, so that one host has
 /// one text. The text form is canonical (RFC 5952 for IPv6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(IpAddr);
+
+as_text!(Address);
 
 /// Why a text or an IP address is no [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,20 +69,6 @@ impl FromStr for Address {
         text.parse::<IpAddr>()
             .map_err(|_| AddressError::Syntax(text.to_owned()))?
             .try_into()
-    }
-}
-
-impl TryFrom<String> for Address {
-    type Error = AddressError;
-
-    fn try_from(text: String) -> Result<Self, AddressError> {
-        text.parse()
-    }
-}
-
-impl From<Address> for String {
-    fn from(address: Address) -> Self {
-        address.to_string()
     }
 }
 

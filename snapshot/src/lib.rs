@@ -15,6 +15,7 @@ mod diff;
 mod name;
 mod path;
 mod quote;
+mod text;
 mod wire;
 
 pub use address::{Address, AddressError};

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::Quoted;
+use crate::text::as_text;
 
 /// The longest name, in bytes (RFC 1035, without the final dot).
 const MAX_NAME: usize = 253;
@@ -14,9 +13,10 @@ const MAX_LABEL: usize = 63;
 
 /// A lower-case host name: labels of `a-z 0-9 _ -`, joined with dots, at most 253 bytes, and none
 /// of the names that a machine gives to itself (`localhost` and the like).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Box<str>);
+
+as_text!(Name);
 
 /// Why a text is no [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,10 +59,13 @@ impl Label {
     /// # Errors
     /// Says which rule the label breaks.
     pub fn check(label: &str) -> Result<(), LabelError> {
-        let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        let not_allowed = |c: &char| !u8::try_from(*c).is_ok_and(allowed);
         if label.is_empty() {
             Err(LabelError::Empty)
-        } else if let Some(c) = label.chars().find(|&c| !allowed(c)) {
+        } else if !label.bytes().all(allowed)
+            && let Some(c) = label.chars().find(not_allowed)
+        {
             Err(LabelError::Character(label.to_owned(), c))
         } else if label.len() > MAX_LABEL {
             Err(LabelError::TooLong(label.to_owned()))
@@ -75,6 +78,21 @@ impl Label {
 }
 
 impl Name {
+    /// Checks whether a text is a name, without making one.
+    ///
+    /// # Errors
+    /// Says which rule the text breaks.
+    pub fn check(text: &str) -> Result<(), NameError> {
+        text.split('.').try_for_each(Label::check)?;
+        if text.len() > MAX_NAME {
+            Err(NameError::TooLong(text.len()))
+        } else if is_reserved(text) {
+            Err(NameError::Reserved(text.to_owned()))
+        } else {
+            Ok(())
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -93,7 +111,8 @@ impl FromStr for Name {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        text.to_owned().try_into()
+        Self::check(text)?;
+        Ok(Self(text.into()))
     }
 }
 
@@ -101,14 +120,8 @@ impl TryFrom<String> for Name {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        text.split('.').try_for_each(Label::check)?;
-        if text.len() > MAX_NAME {
-            Err(NameError::TooLong(text.len()))
-        } else if is_reserved(&text) {
-            Err(NameError::Reserved(text))
-        } else {
-            Ok(Self(text.into_boxed_str()))
-        }
+        Self::check(&text)?;
+        Ok(Self(text.into_boxed_str()))
     }
 }
 

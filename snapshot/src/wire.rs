@@ -85,6 +85,10 @@ struct Wire<H> {
     domain: Option<Name>,
     format: u64,
     generation: u64,
+    #[serde(
+        bound(deserialize = "H: From<Hosts>"),
+        deserialize_with = "hosts::deserialize"
+    )]
     hosts: H,
     leader: String,
     names: usize,
@@ -161,6 +165,66 @@ impl Snapshot {
             root: wire.root,
             zxid: wire.zxid,
         })
+    }
+}
+
+/// The names, each list of addresses no larger than it must be, and all of them in one go.
+mod hosts {
+    use super::{Address, Hosts, Name};
+    use serde::Deserializer;
+    use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+    use std::fmt;
+
+    pub(super) fn deserialize<'de, H: From<Hosts>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<H, D::Error> {
+        from.deserialize_map(Entries).map(H::from)
+    }
+
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Hosts;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("names with lists of addresses")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hosts, A::Error> {
+            let mut entries: Vec<(Name, Vec<Address>)> = Vec::new();
+            while let Some(name) = map.next_key()? {
+                entries.push((name, map.next_value_seed(List)?));
+            }
+            Ok(entries.into_iter().collect())
+        }
+    }
+
+    struct List;
+
+    impl<'de> DeserializeSeed<'de> for List {
+        type Value = Vec<Address>;
+
+        fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Vec<Address>, D::Error> {
+            from.deserialize_seq(self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<Address>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of addresses")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Address>, A::Error> {
+            // Nearly every name has one address.
+            let mut addresses = Vec::with_capacity(1);
+            while let Some(address) = list.next_element::<Address>()? {
+                addresses.push(address);
+            }
+            addresses.shrink_to_fit();
+            Ok(addresses)
+        }
     }
 }
 

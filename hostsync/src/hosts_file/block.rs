@@ -175,7 +175,7 @@ impl<'a> Scan<'a> {
     fn terminated(&mut self, begin: usize, inside: &[&'a [u8]]) {
         let (mut first, mut count) = (None, 0);
         for (number, &line) in (begin + 1..).zip(inside) {
-            if line::entry(line).is_some() {
+            if line::is_entry(line) {
                 self.ours += 1;
             } else if line::is_dead(line) {
                 // Left by the other way of writing.

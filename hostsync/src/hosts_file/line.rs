@@ -36,11 +36,22 @@ pub(super) fn marker(line: &[u8]) -> Option<Marker> {
 /// The name and address of a line of the form that we write: an address in the first column,
 /// blanks, one name, and nothing but blanks behind it.
 pub(super) fn entry(line: &[u8]) -> Option<(Name, Address)> {
+    let (address, name) = tokens(line)?;
+    Some((name.parse().ok()?, address.parse().ok()?))
+}
+
+/// True when a line has the form that we write.
+pub(super) fn is_entry(line: &[u8]) -> bool {
+    tokens(line).is_some_and(|(address, name)| {
+        Name::check(name).is_ok() && address.parse::<Address>().is_ok()
+    })
+}
+
+/// The two words of a line that begins with one in the first column.
+fn tokens(line: &[u8]) -> Option<(&str, &str)> {
     let text = str::from_utf8(line.trim_ascii_end()).ok()?;
     let (address, name) = text.split_once([' ', '\t'])?;
-    let address = address.parse().ok()?;
-    let name = name.trim_start_matches([' ', '\t']).parse().ok()?;
-    Some((name, address))
+    Some((address, name.trim_start_matches([' ', '\t'])))
 }
 
 /// True for a line of ours that was made a comment by its first byte: nothing but blanks behind
