@@ -25,7 +25,8 @@ fn main() {
     let server = ZooKeeper::start();
     let mut rows = Vec::new();
     for size in SIZES {
-        let (product, snapshot_bytes, file_bytes) = product(&server, size);
+        let (replaced, sizes) = product(&server, size, "replace");
+        let (in_slots, _) = product(&server, size, "slots");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -35,8 +36,9 @@ fn main() {
             let tree = server.tree("floor");
             runtime.block_on(two_hops(tree.address(), bytes))
         };
-        let (small, equal) = (floor(10), floor(snapshot_bytes));
-        let file = replace_file(file_bytes);
+        let (small, equal) = (floor(10), floor(sizes.snapshot));
+        let file = replace_file(sizes.file);
+        let (snapshot_bytes, file_bytes) = (sizes.snapshot, sizes.file);
         for (what, times) in [
             ("floor: two hops of 10 bytes".to_owned(), &small),
             (
@@ -47,7 +49,14 @@ fn main() {
                 format!("floor: write, fsync, rename {file_bytes} bytes"),
                 &file,
             ),
-            ("znode set → hosts file shows it".to_owned(), &product),
+            (
+                "znode set → seen in the file, written in slots".to_owned(),
+                &in_slots,
+            ),
+            (
+                "znode set → seen in the file, replaced".to_owned(),
+                &replaced,
+            ),
         ] {
             rows.push(vec![
                 size.to_string(),
@@ -55,6 +64,7 @@ fn main() {
                 millis(times.p50()),
                 millis(times.p99()),
                 ratio(times.p50(), small.p50()),
+                ratio(times.p99(), small.p99()),
                 ratio(times.p50(), equal.p50()),
                 ratio(times.p50(), equal.p50() + file.p50()),
             ]);
@@ -66,21 +76,28 @@ fn main() {
         "",
         "p50",
         "p99",
-        "/ small hops",
-        "/ equal hops",
-        "/ (equal hops + file)",
+        "p50 / small",
+        "p99 / small",
+        "p50 / equal",
+        "p50 / (equal + file)",
     ];
     print(&heading, &rows);
 }
 
-/// Times from sending a change to the file showing it; and the sizes of snapshot and file.
-fn product(server: &ZooKeeper, size: usize) -> (Times, usize, usize) {
+/// How many bytes a snapshot and a hosts file have.
+struct Sizes {
+    snapshot: usize,
+    file: usize,
+}
+
+/// Times from sending a change to the file showing it.
+fn product(server: &ZooKeeper, size: usize, way: &str) -> (Times, Sizes) {
     let tree = server.tree("propagation");
     let paths: Vec<_> = (0..size).map(|i| format!("/n{i:05}")).collect();
     tree.create_many(paths.iter().map(|path| (path.as_str(), "10.255.255.255")));
     let hosts = HostsFile::with("127.0.0.1\tlocalhost\n");
     let _nameserver = nameserver(&tree).run();
-    let _hostsync = hostsync(&tree, &hosts).run();
+    let _hostsync = hostsync(&tree, &hosts).flag("write", way).run();
     hosts.soon_maps(&paths[size - 1][1..], &["10.255.255.255"]);
     let mut times = Vec::new();
     for round in 0..WARM_UP + ROUNDS {
@@ -89,7 +106,7 @@ fn product(server: &ZooKeeper, size: usize) -> (Times, usize, usize) {
             &paths[at][1..],
             format!("10.1.{}.{}", round / 256, round % 256),
         );
-        let line = format!("{address} {name}\n");
+        let line = format!("\n{address} {name}");
         let begun = Instant::now();
         tree.set(&paths[at], &address);
         let taken = seen(hosts.path(), line.as_bytes(), begun);
@@ -98,7 +115,8 @@ fn product(server: &ZooKeeper, size: usize) -> (Times, usize, usize) {
         }
     }
     let snapshot = tree.get("/nameserver/hosts").expect("published").len();
-    (Times::new(times), snapshot, hosts.bytes().len())
+    let file = hosts.bytes().len();
+    (Times::new(times), Sizes { snapshot, file })
 }
 
 /// When the file has the line. It is read only when its inode or time of change is another one, so
