@@ -13,6 +13,8 @@ pub enum Need {
     OtherUser,
     /// A mount namespace of one's own.
     MountNamespace,
+    /// A network namespace of one's own, and `ip` to change it.
+    NetworkNamespace,
 }
 
 impl Need {
@@ -21,6 +23,7 @@ impl Need {
             Need::Root => "root",
             Need::OtherUser => "root and setpriv, to become another user",
             Need::MountNamespace => "root and mount namespaces",
+            Need::NetworkNamespace => "root, network namespaces and ip (package iproute2)",
         }
     }
 
@@ -31,6 +34,9 @@ impl Need {
             Need::OtherUser => {
                 Need::Root.met()
                     && succeeds("setpriv", &["--reuid=65534", "--clear-groups", "true"])
+            }
+            Need::NetworkNamespace => {
+                succeeds("unshare", &["--net", "ip", "link", "set", "lo", "up"])
             }
             Need::MountNamespace => *NAMESPACES.get_or_init(|| {
                 let mount = "mount -t tmpfs -o size=64k lab /mnt";

@@ -6,6 +6,7 @@ mod bad_snapshots;
 mod daemon_manners;
 mod hosts_files;
 mod main_job;
+mod network;
 mod restarts;
 mod the_lab;
 mod usage;
