@@ -71,6 +71,7 @@ fn without_a_network_nobody_spins_and_nothing_is_lost() {
     // Loopback without an address and a route: connecting fails at once, as in a container whose
     // network was taken away.
     ip("link set lo down");
+    ip("address flush dev lo");
     leader.soon_says("lost the connection");
     let (begun, before) = (Instant::now(), [used(leader.pid()), used(agent.pid())]);
     // Longer than the session lives: it is when its end is noticed that the client would spin.
@@ -88,6 +89,7 @@ fn without_a_network_nobody_spins_and_nothing_is_lost() {
     }
     assert_eq!(hosts.addresses("db"), ["10.0.0.5"], "the names stay");
 
+    ip("address add 127.0.0.1/8 dev lo");
     ip("link set lo up");
     tree.set("/db", "10.0.0.6");
     hosts.soon_maps("db", &["10.0.0.6"]);
