@@ -1,6 +1,6 @@
 # Hostsync's commands. Each is a script or a cargo call, so nothing here is worth reading twice.
 
-.PHONY: help demo test bench lint man
+.PHONY: help demo test bench soak lint man
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -15,6 +15,15 @@ bench: ## propagation and walk, as ratios to their floors
 	@scripts/setup
 	cargo build --release
 	cargo bench --package benches
+
+SECONDS = 60
+UPDATES = 1000
+NAMES = 100
+WRITER = both
+soak: ## readers of a bind-mounted hosts file while it changes 1,000 times a second (root)
+	@scripts/setup
+	cargo build --release
+	cargo run --release --quiet --package soak -- --seconds $(SECONDS) --updates $(UPDATES) --names $(NAMES) --writer $(WRITER)
 
 lint: ## formatting, clippy and shellcheck
 	@scripts/lint

@@ -255,9 +255,10 @@ impl Outcome {
 fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
-        // target/PROFILE/deps/scenarios-HASH
+        // target/PROFILE/deps/scenarios-HASH, or target/PROFILE/soak
         let test = std::env::current_exe().expect("the path of this test");
-        let directory = test.ancestors().nth(2);
+        let mut directories = test.ancestors().skip(1);
+        let directory = directories.find(|directory| !directory.ends_with("deps"));
         let directory = directory.expect("tests lie in target/PROFILE/deps");
         // `cargo test` alone does not build the programs. Without cargo, they must be there.
         std::env::var_os("CARGO").map_or(Ok(()), |cargo| build(&cargo, directory))?;
