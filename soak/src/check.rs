@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use crate::load::{self, FOREIGN, Kind, Load};
+use crate::load::{self, FOREIGN, Kind, Load, Verdict};
 
 /// So many faults of each kind are told in full.
 const EXAMPLES: usize = 3;
@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) reads: u64,
     /// Lines that nobody ever wanted.
     pub(crate) torn: u64,
+    /// Whole lines with an address that should have been gone for long.
+    pub(crate) stale: u64,
     /// Names that were wanted all the time and were not there.
     pub(crate) missing: u64,
     /// Reads that took so long that they promise nothing.
@@ -25,12 +27,13 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn faults(&self) -> u64 {
-        self.torn + self.missing
+        self.torn + self.stale + self.missing
     }
 
     pub(crate) fn add(&mut self, read: Read<'_>) {
         self.reads += 1;
         self.torn += read.torn;
+        self.stale += read.stale_lines;
         let missing = read.missing();
         self.missing += missing.len() as u64;
         self.rounds.extend(read.rounds);
@@ -50,6 +53,7 @@ pub(crate) struct Read<'a> {
     stale: u64,
     found: HashSet<Found>,
     torn: u64,
+    stale_lines: u64,
     rounds: Vec<u64>,
     examples: Vec<String>,
 }
@@ -72,6 +76,7 @@ impl<'a> Read<'a> {
             stale: load.stale(),
             found: HashSet::with_capacity(stable.len()),
             torn: 0,
+            stale_lines: 0,
             rounds: Vec::new(),
             examples: Vec::new(),
         }
@@ -79,49 +84,57 @@ impl<'a> Read<'a> {
 
     /// A line as the reader got it, with its line ending.
     pub(crate) fn line(&mut self, line: &[u8]) {
-        if self.is_whole(line) {
-            return;
-        }
-        self.torn += 1;
+        let fault = match self.judge(line) {
+            Verdict::Right => return,
+            Verdict::Stale => {
+                self.stale_lines += 1;
+                "stale"
+            }
+            Verdict::Never => {
+                self.torn += 1;
+                "torn"
+            }
+        };
         if self.examples.len() < EXAMPLES {
             let text = String::from_utf8_lossy(line);
-            self.examples.push(format!("torn: {text:?}"));
+            self.examples
+                .push(format!("{fault}: {:?}", text.trim_end_matches(' ')));
         }
     }
 
-    fn is_whole(&mut self, line: &[u8]) -> bool {
+    fn judge(&mut self, line: &[u8]) -> Verdict {
         if !line.ends_with(b"\n") {
-            return false;
+            return Verdict::Never;
         }
         if line[0] == b'#' || line.trim_ascii().is_empty() {
-            return true;
+            return Verdict::Right;
         }
         let Ok(text) = str::from_utf8(line) else {
-            return false;
+            return Verdict::Never;
         };
         if FOREIGN.split_inclusive('\n').any(|line| line == text) {
             self.found.insert(Found::Foreign);
-            return true;
+            return Verdict::Right;
         }
         let mut words = text.split_ascii_whitespace();
         let (Some(address), Some(name), None) = (words.next(), words.next(), words.next()) else {
-            return false;
+            return Verdict::Never;
         };
-        let (Ok(address), Some(kind)) = (address.parse(), self.load.kind(name)) else {
-            return false;
-        };
-        kind != Kind::Foreign && self.says(kind, address)
+        match (address.parse(), self.load.kind(name)) {
+            (Ok(address), Some(kind)) if kind != Kind::Foreign => self.entry(kind, address),
+            _ => Verdict::Never,
+        }
     }
 
-    fn says(&mut self, kind: Kind, address: IpAddr) -> bool {
-        if !self.load.may_be(kind, address, self.stale) {
-            return false;
+    fn entry(&mut self, kind: Kind, address: IpAddr) -> Verdict {
+        let verdict = self.load.judge(kind, address, self.stale);
+        if verdict == Verdict::Right {
+            if kind == Kind::Beacon {
+                self.rounds.push(load::round_of(address));
+            }
+            self.found.extend(found(kind));
         }
-        if kind == Kind::Beacon {
-            self.rounds.push(load::round_of(address));
-        }
-        self.found.extend(found(kind));
-        true
+        verdict
     }
 
     fn missing(&self) -> Vec<&'a str> {

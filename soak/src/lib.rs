@@ -28,10 +28,11 @@ use place::{Kind, Place};
 use readers::Reader;
 use writer::{Hostsync, Naive, Writer};
 
-/// Read a bind-mounted hosts file at full speed while it changes; count torn lines and missing names.
+/// Read a bind-mounted hosts file at full speed while it changes; count torn lines and missing
+/// names.
 ///
-/// Exits with 1 when a reader of hostsync's file sees a torn line or misses a name, or when no reader
-/// of the naive writer's file does.
+/// Exits with 1 when a reader of hostsync's file sees a torn line, misses a name, or finds an address
+/// that has not been wanted for ten seconds, or when no reader of the naive writer's file does.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -78,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         })?;
         if faults > 0 {
             println!(
-                "FAILED: readers of hostsync's file saw {faults} torn lines and missing names\n"
+                "FAILED: readers of hostsync's file saw {faults} torn or stale lines and missing names\n"
             );
             is_good = false;
         }

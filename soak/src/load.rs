@@ -168,23 +168,40 @@ impl Load {
         self.moving.div_ceil(self.moves) + 1
     }
 
-    /// Whether a name may be seen with an address by a reader that began when `stale` was stale.
-    pub(crate) fn may_be(&self, kind: Kind, address: IpAddr, stale: u64) -> bool {
-        let is_of = |name: u64, turn: u64| {
-            let round = round_of(address);
-            let is_whole = moving_address(name, round) == address;
-            is_whole && round <= self.round() && round + turn >= stale
+    /// What an address is to a name, for a reader that began when `stale` was stale.
+    pub(crate) fn judge(&self, kind: Kind, address: IpAddr, stale: u64) -> Verdict {
+        let constant = |right: IpAddr| match right == address {
+            true => Verdict::Right,
+            false => Verdict::Never,
         };
-        match kind {
-            Kind::Foreign => address == FOREIGN_NAME.1,
-            Kind::Fixed(name) => address == fixed_address(name),
-            Kind::Guest(name) => address == guest_address(name),
-            Kind::Beacon => is_of(0, 1),
-            Kind::Moving(name) => {
-                is_of(name, self.turn()) && self.moved(name, round_of(address)) == round_of(address)
-            }
+        let (name, turn) = match kind {
+            Kind::Foreign => return constant(FOREIGN_NAME.1),
+            Kind::Fixed(name) => return constant(fixed_address(name)),
+            Kind::Guest(name) => return constant(guest_address(name)),
+            Kind::Beacon => (0, 1),
+            Kind::Moving(name) => (name, self.turn()),
+        };
+        let round = round_of(address);
+        let was = round <= self.round()
+            && moving_address(name, round) == address
+            && (kind == Kind::Beacon || self.moved(name, round) == round);
+        match (was, round + turn >= stale) {
+            (false, _) => Verdict::Never,
+            (true, true) => Verdict::Right,
+            (true, false) => Verdict::Stale,
         }
     }
+}
+
+/// What an address is to a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Wanted now, or a short while ago.
+    Right,
+    /// Wanted so long ago that it should be gone.
+    Stale,
+    /// Never wanted.
+    Never,
 }
 
 /// Every tenth name is so long that its slot has several cells.
@@ -248,7 +265,11 @@ mod tests {
                 let wanted: BTreeSet<_> = load.wanted(round).into_iter().collect();
                 for (name, address) in &wanted {
                     let kind = load.kind(name).expect("a name of the load");
-                    assert!(load.may_be(kind, *address, 0), "{name} {address}");
+                    assert_eq!(
+                        load.judge(kind, *address, 0),
+                        Verdict::Right,
+                        "{name} {address}"
+                    );
                 }
                 let names = |set: &BTreeSet<(String, IpAddr)>| -> BTreeSet<String> {
                     set.iter().map(|(name, _)| name.clone()).collect()
@@ -269,19 +290,20 @@ mod tests {
     #[test]
     fn what_never_was_and_what_is_long_gone_may_not_be_seen() {
         let load = Load::new(100, 1000);
-        let address = |text: &str| text.parse().expect("an address");
         for _ in 0..100 {
             load.advance();
         }
-        assert!(load.may_be(Kind::Beacon, address("10.0.0.101"), 0));
-        assert!(
-            !load.may_be(Kind::Beacon, address("10.0.0.102"), 0),
-            "the future"
-        );
-        assert!(
-            !load.may_be(Kind::Beacon, address("10.0.0.10"), 50),
-            "long gone"
-        );
-        assert!(!load.may_be(Kind::Fixed(3), address("172.0.0.4"), 0));
+        for (kind, address, stale, verdict) in [
+            (Kind::Beacon, "10.0.0.101", 0, Verdict::Right),
+            // The future.
+            (Kind::Beacon, "10.0.0.102", 0, Verdict::Never),
+            (Kind::Beacon, "10.0.0.10", 50, Verdict::Stale),
+            (Kind::Fixed(3), "172.0.0.3", 50, Verdict::Right),
+            (Kind::Fixed(3), "172.0.0.4", 0, Verdict::Never),
+            (Kind::Moving(4), "10.0.0.1", 0, Verdict::Never),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(load.judge(kind, address, stale), verdict, "{address}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::check::{Read, Tally};
-use crate::load::Load;
+use crate::load::{Load, Verdict};
 use crate::place::PATH;
 
 /// A reader that takes longer may see a slot that was reused; it says nothing about the protocol.
@@ -116,10 +116,13 @@ fn look_up(load: &Load, name: &str, begun: Instant, tally: &mut Tally) -> Durati
     match (found, load.kind(name)) {
         (Ok(addresses), Some(kind)) => {
             for address in addresses {
-                if !load.may_be(kind, address.ip(), stale) {
-                    tally.torn += 1;
-                    fault = Some(format!("torn: {} for {name}", address.ip()));
-                }
+                let (count, what) = match load.judge(kind, address.ip(), stale) {
+                    Verdict::Right => continue,
+                    Verdict::Stale => (&mut tally.stale, "stale"),
+                    Verdict::Never => (&mut tally.torn, "torn"),
+                };
+                *count += 1;
+                fault = Some(format!("{what}: {} for {name}", address.ip()));
             }
         }
         (Err(error), _) => {

@@ -17,16 +17,17 @@ pub(crate) fn print(
         length.as_secs()
     );
     println!(
-        "  {:12} {:>10} {:>10} {:>10} {:>10}",
-        "reader", "reads", "torn", "missing", "too slow"
+        "  {:12} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "reader", "reads", "torn", "missing", "stale", "too slow"
     );
     for (reader, tally) in tallies {
         println!(
-            "  {:12} {:>10} {:>10} {:>10} {:>10}",
+            "  {:12} {:>10} {:>10} {:>10} {:>10} {:>10}",
             reader.name(),
             tally.reads,
             tally.torn,
             tally.missing,
+            tally.stale,
             tally.discarded
         );
     }
