@@ -14,7 +14,7 @@ use crate::text::as_text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(IpAddr);
 
-as_text!(Address);
+as_text!(Address, |address, to| to.collect_str(address));
 
 /// Why a text or an IP address is no [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

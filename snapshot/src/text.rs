@@ -28,12 +28,13 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
     }
 }
 
-/// `Serialize` by `Display` and `Deserialize` by `FromStr`.
+/// `Serialize` as the text of the given expression, and `Deserialize` by `FromStr`.
 macro_rules! as_text {
-    ($type:ty) => {
+    ($type:ty, |$value:ident, $to:ident| $text:expr) => {
         impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+            fn serialize<S: serde::Serializer>(&self, $to: S) -> Result<S::Ok, S::Error> {
+                let $value = self;
+                $text
             }
         }
 
