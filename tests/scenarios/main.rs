@@ -8,5 +8,6 @@ mod hosts_files;
 mod main_job;
 mod network;
 mod restarts;
+mod slots;
 mod the_lab;
 mod usage;
