@@ -13,6 +13,7 @@ use crate::cache::{Cache, Source};
 use crate::entries::Selection;
 use crate::hosts_file::Choice;
 use crate::places::User;
+use crate::presence::Presence;
 
 /// The program's name, as in messages and variables.
 pub const PROGRAM: &str = "hostsync";
@@ -134,6 +135,11 @@ pub struct RunArgs {
     #[command(flatten)]
     pub names: NamesArgs,
 
+    /// The name of this agent below STATE/agents, where it tells what it has applied [default: the
+    /// host name]
+    #[arg(long, value_name = "NAME", help_heading = "Names")]
+    pub id: Option<String>,
+
     /// Foreground or background, and where the log goes.
     #[command(flatten)]
     pub daemon: DaemonArgs,
@@ -188,6 +194,25 @@ pub struct CleanArgs {
     /// Where the snapshot is kept.
     #[command(flatten)]
     pub cache: CacheArg,
+}
+
+impl RunArgs {
+    /// What tells everybody what this agent has applied.
+    ///
+    /// # Errors
+    /// The id is no component of a znode path, or the machine has no name.
+    pub fn presence(&self) -> anyhow::Result<Presence> {
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => {
+                let name = hostname::get()
+                    .context("this machine has no host name; name the agent with --id")?;
+                name.to_string_lossy().into_owned()
+            }
+        };
+        let hosts_file = self.names.hosts_file.hosts_file.clone();
+        Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id")
+    }
 }
 
 impl NamesArgs {

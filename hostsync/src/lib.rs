@@ -13,6 +13,7 @@ pub mod entries;
 pub mod hosts_file;
 pub mod keeper;
 pub mod places;
+pub mod presence;
 pub mod published;
 pub mod report;
 pub mod socket;

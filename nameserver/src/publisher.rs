@@ -20,6 +20,8 @@ pub struct Publisher {
     pub draft: Draft,
     hosts: ZnodePath,
     election: ZnodePath,
+    /// Where agents tell what they have applied.
+    agents: ZnodePath,
     incarnation: Incarnation,
     role: Role,
     /// The version of `STATE/hosts`, once known; inner none where there is no such znode.
@@ -48,6 +50,7 @@ impl Publisher {
             draft,
             hosts: child("hosts"),
             election: child("election"),
+            agents: child("agents"),
             incarnation: Incarnation::current(id),
             role: Role::Idle,
             head: None,
@@ -87,7 +90,11 @@ impl Publisher {
 
     async fn stand(&mut self, connection: &Connection) -> Result<(), Error> {
         self.role = Role::Idle;
-        match connection.create_all(&self.election).await {
+        let created = match connection.create_all(&self.election).await {
+            Ok(()) => connection.create_open(&self.agents).await,
+            refused => refused,
+        };
+        match created {
             Ok(()) => {}
             Err(error) if error.is_connection() => return Err(error),
             Err(error) => {

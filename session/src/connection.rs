@@ -157,6 +157,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Creates a persistent znode without data that everybody may write below, where it is missing.
+    ///
+    /// # Errors
+    /// As [`Connection::read`]; [`Error::NoNode`] without a parent.
+    pub async fn create_open(&self, path: &ZnodePath) -> Result<(), Error> {
+        let options = zk::CreateMode::Persistent.with_acls(zk::Acls::anyone_all());
+        match self
+            .call(self.client.create(path.as_str(), b"", &options))
+            .await
+        {
+            Ok(_) | Err(Error::NodeExists) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sets a znode's data, when it still has the given version.
     ///
     /// # Errors

@@ -74,9 +74,13 @@ impl Session {
     /// Waits for a live connection. Pends for ever once the session is closed.
     pub async fn connected(&self) -> Connection {
         let mut connection = self.connection.clone();
-        match connection.wait_for(Option::is_some).await {
-            Ok(connection) => connection.clone().expect("waited for it"),
-            Err(_) => std::future::pending().await,
+        loop {
+            if let Some(connection) = connection.borrow_and_update().clone() {
+                return connection;
+            }
+            if connection.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 

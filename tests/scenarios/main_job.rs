@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{HostsFile, Running, Tree, hostsync, nameserver, tree};
+use lab::{HostsFile, PATIENCE, Running, Tree, hostsync, nameserver, tree, wait_until};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -296,4 +296,28 @@ fn an_unchanged_tree_leaves_the_file_alone() {
     );
     hosts.soon_maps("last", &["10.0.0.2"]);
     assert!(written() > before);
+}
+
+#[test]
+fn an_agent_tells_what_it_has_applied_for_as_long_as_it_runs() {
+    let (tree, hosts) = (tree("agents"), HostsFile::with("127.0.0.1 localhost\n"));
+    tree.create("/db", "10.0.0.5");
+    let _nameserver = nameserver(&tree).run();
+    let mut agent = hostsync(&tree, &hosts).flag("id", "one").run();
+    let told = || -> Option<serde_json::Value> {
+        serde_json::from_slice(&tree.get("/nameserver/agents/one")?).ok()
+    };
+    let says = |generation: u64| told().is_some_and(|told| told["applied"] == generation);
+    let generation = tree.soon_maps("db", &["10.0.0.5"]).generation();
+    wait_until("the agent to tell", PATIENCE, || says(generation));
+    tree.set("/db", "10.0.0.6");
+    let generation = tree.soon_maps("db", &["10.0.0.6"]).generation();
+    wait_until("the agent to tell again", PATIENCE, || says(generation));
+    let told = told().expect("told");
+    assert_eq!(told["names"], 1);
+    assert_eq!(told["hosts_file"], hosts.path().to_str().expect("a path"));
+    agent.stop();
+    wait_until("the agent to be gone", PATIENCE, || {
+        tree.children("/nameserver/agents").is_empty()
+    });
 }

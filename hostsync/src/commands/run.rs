@@ -16,6 +16,7 @@ use crate::entries::Selection;
 use crate::hosts_file::{Choice, HostsFile};
 use crate::keeper::Keeper;
 use crate::places::User;
+use crate::presence::Presence;
 use crate::socket::{self, Socket};
 use crate::status::{Facts, Status};
 use crate::subscription::Subscription;
@@ -30,6 +31,7 @@ struct Setup {
     znode: ZnodePath,
     selection: Selection,
     cache: Cache,
+    presence: Presence,
     write: Choice,
     facts: Facts,
 }
@@ -70,6 +72,7 @@ impl Setup {
             znode,
             selection,
             cache,
+            presence: args.presence()?,
             write: names.write.write,
             facts,
         })
@@ -98,6 +101,7 @@ impl Setup {
                 None
             }
         };
+        let telling = tokio::spawn(self.presence.follow(session.clone(), agent.applied()));
         let keeping = tokio::spawn(keeper.follow(agent.applied()));
         // In one task, so that a snapshot goes from one to the other without a change of threads.
         let signal = tokio::select! {
@@ -106,6 +110,7 @@ impl Setup {
         };
         log::info!("{signal}: ending; the names stay in the file");
         drop(agent);
+        telling.abort();
         if let Some(answering) = answering {
             answering.abort();
             let _ = answering.await;
