@@ -18,10 +18,11 @@
 //! * Nothing waits for a fixed time: a test waits for a condition ([`wait_for`]) with a deadline, and
 //!   a failure says what was seen last.
 //! * What goes wrong inside the lab panics with the reason: it is only ever used by tests.
-//! * Every server listens on loopback only.
+//! * Every server listens on loopback only; [`Network::relay`] lets containers reach one.
 
 mod client;
 mod cluster;
+mod docker;
 mod files;
 mod needs;
 mod ports;
@@ -34,6 +35,7 @@ mod zookeeper;
 
 pub use client::Client;
 pub use cluster::Ensemble;
+pub use docker::{Container, Image, Network, docker};
 pub use files::{HostsFile, Names, Scratch};
 pub use needs::{Need, needs};
 pub use process::{Process, alive, kill_pid};

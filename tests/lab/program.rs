@@ -193,7 +193,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let scratch = Scratch::new("call");
         let file = |name: &str| std::fs::File::create(scratch.join(name)).expect("a scratch file");
         command
@@ -252,7 +252,7 @@ impl Outcome {
 }
 
 /// One of our programs as just built, in the profile of the tests.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
         // target/PROFILE/deps/scenarios-HASH, or target/PROFILE/soak

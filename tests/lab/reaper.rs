@@ -2,7 +2,8 @@
 //!
 //! One shell per test process reads from a pipe whose other end only the test process holds. It is
 //! told of every process and every directory that the lab makes; at the end of the pipe, however it
-//! came, it kills the processes that are left and removes the directories.
+//! came, it kills the processes that are left and removes the directories. What others made for the
+//! test, such as a Docker engine, is removed by the commands that it was told.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -15,14 +16,17 @@ pub(crate) const PREFIX: &str = "hostsync-lab-";
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 pids=
+owed=
 while IFS=' ' read -r word what; do
     case $word in
     born) pids="$pids $what" ;;
     dead) left=; for pid in $pids; do [ "$pid" = "$what" ] || left="$left $pid"; done; pids=$left ;;
+    owes) owed="$what; $owed" ;;
     made) set -- "$@" "$what" ;;
     esac
 done
 [ -z "$pids" ] || kill -9 $pids
+eval "$owed"
 for again in 1 2 3; do
     left=
     for directory; do
@@ -46,6 +50,11 @@ pub(crate) fn dead(pid: u32) {
 /// A directory was made.
 pub(crate) fn made(directory: &Path) {
     tell(&format!("made {}\n", directory.display()));
+}
+
+/// To be run at the end, the last one first; it does no harm to run it twice.
+pub(crate) fn owes(command: &str) {
+    tell(&format!("owes {command}\n"));
 }
 
 fn tell(line: &str) {

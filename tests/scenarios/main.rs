@@ -3,6 +3,7 @@
 mod access;
 mod bad_input;
 mod bad_snapshots;
+mod container;
 mod daemon_manners;
 mod hosts_files;
 mod main_job;

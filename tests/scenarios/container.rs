@@ -1,0 +1,122 @@
+//! hostsync in a container, with the engine's usual capabilities: `/etc/hosts` is a bind mount there,
+//! and the engine itself rewrites it whenever networks come and go.
+
+use std::time::Duration;
+
+use lab::{Container, Image, Need, Network, PATIENCE, docker, needs, tree, wait_for};
+use serde_json::json;
+
+/// The engine's own rewrite and a command in the container are part of the second that hostsync has.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The addresses of a name, as a program that reads the whole file finds them.
+fn addresses(text: &str, name: &str) -> Vec<String> {
+    let entries = text.lines().filter(|line| !line.starts_with('#'));
+    let words = entries.map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let of_name = words.filter(|words| words[1..].contains(&name));
+    of_name.map(|words| words[0].to_owned()).collect()
+}
+
+fn soon(container: &Container, what: &str, limit: Duration, done: impl Fn(&str) -> bool) -> String {
+    let text = wait_for(what, limit, || container.hosts(), |text| done(text));
+    for line in ["127.0.0.1\tlocalhost", "ff02::1\tip6-allnodes"] {
+        assert!(text.contains(line), "the engine's {line:?}: {text}");
+    }
+    text
+}
+
+/// How many lines the engine has written about the container itself.
+fn own_lines(container: &Container, text: &str) -> usize {
+    let id = docker(&[
+        "inspect",
+        "--format",
+        "{{.Config.Hostname}}",
+        container.name(),
+    ]);
+    addresses(text, id.stdout.trim()).len()
+}
+
+#[test]
+fn names_follow_and_survive_what_the_engine_does() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let tree = tree("container");
+    tree.publish(
+        1,
+        &json!({"db": ["10.0.0.5"], "web": ["10.0.0.7", "10.0.0.8"]}),
+    );
+    let (image, network, other) = (Image::with_hostsync(), Network::new(), Network::new());
+    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
+    let servers = format!("{}/{chroot}", network.relay(server));
+    let start = ["hostsync", "run", "-z", &servers];
+    let container = Container::run(&image, &network, &start);
+    // What the engine makes of a file that nobody else writes.
+    let control = [&start[..], &["--hosts-file", "/tmp/hosts"]].concat();
+    let control = Container::run(&image, &network, &control);
+
+    soon(&container, "db", PATIENCE, |text| {
+        addresses(text, "db") == ["10.0.0.5"]
+    });
+    let found = container
+        .call(&["getent", "ahostsv4", "web"])
+        .expect_code(0);
+    found.expect_words(&["10.0.0.7", "10.0.0.8"]);
+    let status = container.call(&["hostsync", "status"]).expect_code(0);
+    status.expect_words(&["in step", "written by: slots (the file is a mount point)"]);
+
+    tree.publish(2, &json!({"db": ["10.0.0.6"], "new": ["10.0.0.9"]}));
+    let text = soon(&container, "a change", PATIENCE, |text| {
+        addresses(text, "db") == ["10.0.0.6"] && addresses(text, "web").is_empty()
+    });
+    assert_eq!(addresses(&text, "new"), ["10.0.0.9"]);
+    let _ = container.call(&["getent", "hosts", "web"]).expect_code(2);
+    assert_eq!(own_lines(&container, &text), 1);
+
+    // Each makes the engine rewrite the file under us, the last one from scratch. Names are there
+    // at once, twice for a while where their lines were shifted.
+    let is_there = |text: &str| {
+        let is_at = |name: &str, address: &str| {
+            let found = addresses(text, name);
+            !found.is_empty() && found.iter().all(|one| one == address)
+        };
+        is_at("db", "10.0.0.6") && is_at("new", "10.0.0.9")
+    };
+    let is_exact = |text: &str| {
+        addresses(text, "db") == ["10.0.0.6"] && addresses(text, "new") == ["10.0.0.9"]
+    };
+    for (event, limit) in [
+        (&["network", "connect", other.name()][..], AT_ONCE),
+        (&["network", "disconnect", other.name()], AT_ONCE),
+        (&["restart", "--time", "5"], PATIENCE),
+    ] {
+        for container in [&control, &container] {
+            let _ = docker(&[event, &[container.name()]].concat());
+        }
+        let text = soon(
+            &container,
+            &format!("names after {event:?}"),
+            limit,
+            is_there,
+        );
+        let expected = own_lines(&control, &control.hosts());
+        assert_eq!(own_lines(&container, &text), expected, "{text}");
+        let text = soon(
+            &container,
+            &format!("no name twice after {event:?}"),
+            PATIENCE,
+            is_exact,
+        );
+        assert_eq!(own_lines(&container, &text), expected, "{text}");
+    }
+
+    // As process 1, to which signals do nothing by default.
+    let _ = docker(&["stop", "--time", "5", container.name()]);
+    let code = docker(&[
+        "inspect",
+        "--format",
+        "{{.State.ExitCode}}",
+        container.name(),
+    ]);
+    assert_eq!(code.stdout.trim(), "0", "{}", container.log());
+}
