@@ -25,6 +25,13 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
     }
 }
 
+/// Ends a program with 2, as clap does, where flags ask for something that cannot be, and only the
+/// program itself can tell.
+pub fn wrong_usage(program: &str, error: &anyhow::Error) -> ! {
+    say(program, "error", &chain(error));
+    std::process::exit(2)
+}
+
 /// One line on stderr; `what` is `error` or `warning`.
 pub(crate) fn say(program: &str, what: &str, text: &str) {
     let text = logging::one_line(text);

@@ -20,7 +20,7 @@ mod signals;
 mod start;
 mod zookeeper;
 
-pub use exit::{Stdout, exit, stdout};
+pub use exit::{Stdout, exit, stdout, wrong_usage};
 pub use generate::GenerateArgs;
 pub use runtime::runtime;
 pub use secret::Secret;

@@ -197,10 +197,11 @@ pub struct CleanArgs {
 }
 
 impl RunArgs {
-    /// What tells everybody what this agent has applied.
+    /// What tells everybody what this agent has applied. Ends the program where the id is no
+    /// component of a znode path.
     ///
     /// # Errors
-    /// The id is no component of a znode path, or the machine has no name.
+    /// No id was given, and the machine has no name.
     pub fn presence(&self) -> anyhow::Result<Presence> {
         let id = match &self.id {
             Some(id) => id.clone(),
@@ -211,17 +212,16 @@ impl RunArgs {
             }
         };
         let hosts_file = self.names.hosts_file.hosts_file.clone();
-        Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id")
+        let presence = Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id");
+        Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
     }
 }
 
 impl NamesArgs {
-    /// The names that are asked for.
-    ///
-    /// # Errors
-    /// A glob is malformed.
-    pub fn selection(&self) -> anyhow::Result<Selection> {
-        Selection::new(&self.select).context("cannot use --select")
+    /// The names that are asked for. Ends the program where a glob is malformed.
+    pub fn selection(&self) -> Selection {
+        let selection = Selection::new(&self.select).context("cannot use --select");
+        selection.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error))
     }
 
     /// The znode of the snapshot.

@@ -71,13 +71,11 @@ pub struct ScopeArgs {
 }
 
 impl ScopeArgs {
-    /// The scope that is asked for.
-    ///
-    /// # Errors
-    /// The flags do not go together.
-    pub fn scope(&self) -> anyhow::Result<Scope> {
+    /// The scope that is asked for. Ends the program where the flags do not go together.
+    pub fn scope(&self) -> Scope {
         let (root, state) = (self.root.clone(), self.state.clone());
-        Ok(Scope::new(root, state, self.domain.clone(), &self.exclude)?)
+        Scope::new(root, state, self.domain.clone(), &self.exclude)
+            .unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error.into()))
     }
 }
 

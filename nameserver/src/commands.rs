@@ -33,7 +33,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let (scope, id) = (args.scope.scope()?, args.id()?);
+    let (scope, id) = (args.scope.scope(), args.id()?);
     // Before the start, so that a mistake is seen at the terminal; once more after it, so that
     // warnings are seen in the log.
     args.zookeeper.options()?;
@@ -56,7 +56,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let scope = args.scope.scope()?;
+    let scope = args.scope.scope();
     let zone = with_connection(&args.zookeeper, async |connection| {
         read(&connection, &scope, |path| scope.covers(path)).await
     })?;
@@ -71,7 +71,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
-    let scope = args.scope.scope()?;
+    let scope = args.scope.scope();
     let text = args.name.trim_end_matches('.').to_ascii_lowercase();
     let name: Name = text
         .parse()

@@ -18,7 +18,7 @@ use crate::report::list;
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
-    let (selection, znode, cache) = (names.selection()?, names.znode()?, names.cache(&user)?);
+    let (selection, znode, cache) = (names.selection(), names.znode()?, names.cache(&user)?);
     let options = names.zookeeper.options()?;
     let mut hosts_file = HostsFile::new(&names.hosts_file.hosts_file, names.write.write);
     let kept = cache.load();

@@ -47,7 +47,7 @@ impl Setup {
     fn new(args: &RunArgs) -> anyhow::Result<Self> {
         let (names, user) = (&args.names, User::current());
         let path = &names.hosts_file.hosts_file;
-        let selection = names.selection()?;
+        let selection = names.selection();
         let (znode, cache) = (names.znode()?, names.cache(&user)?);
         let options = names.zookeeper.options()?;
         match HostsFile::new(path, names.write.write).read() {
