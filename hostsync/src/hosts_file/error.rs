@@ -28,6 +28,12 @@ pub enum Error {
     /// The directory of the file does not exist.
     #[error("directory {} does not exist; create it, or name another file with --hosts-file", .0.display())]
     NoDirectory(PathBuf),
+    /// Another hostsync writes the same file in slots.
+    #[error(
+        "{} is kept by another hostsync, perhaps in another container that shares the file; \
+         stop one of them", .0.display()
+    )]
+    Locked(PathBuf),
     /// Symbolic links that lead in a circle.
     #[error("{} leads in a circle of symbolic links; point it at a file", .0.display())]
     Circle(PathBuf),

@@ -322,3 +322,15 @@ fn a_foreign_rewrite_is_repaired_at_once() {
         );
     }
 }
+
+#[test]
+fn of_two_that_write_slots_the_second_is_refused() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut first = HostsFile::new(&path, Choice::Slots);
+    first.reconcile(&wanted(), &Hosts::new()).unwrap();
+    let mut second = HostsFile::new(&path, Choice::Slots);
+    let refused = second.reconcile(&wanted(), &Hosts::new()).unwrap_err();
+    assert!(matches!(refused, Error::Locked(_)), "{refused}");
+    drop(first);
+    assert!(second.reconcile(&wanted(), &Hosts::new()).is_ok());
+}

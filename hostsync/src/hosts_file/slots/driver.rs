@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, fallocate};
+use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
 use snapshot::{Hosts, Name};
@@ -24,7 +24,8 @@ const ATTEMPTS: usize = 20;
 #[derive(Debug)]
 pub(in super::super) struct Driver {
     path: PathBuf,
-    file: File,
+    /// Locked: two that write the same slots would tear them.
+    file: Flock<File>,
     clock: Instant,
     /// None when it is to be made from the file, at first and after a failure.
     table: Option<Table>,
@@ -55,13 +56,21 @@ pub(in super::super) struct Progress {
 }
 
 impl Driver {
-    /// Opens the file at `path`, which exists.
+    /// Opens and locks the file at `path`, which exists. Only other hostsyncs mind the lock.
     pub(in super::super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).open(path);
+        let file = file.map_err(Error::io("write", path))?;
+        let file =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
+                |(_, errno)| match errno {
+                    Errno::EAGAIN => Error::Locked(path.to_owned()),
+                    errno => Error::io("lock", path)(errno.into()),
+                },
+            )?;
         Ok(Self {
             path: path.to_owned(),
-            file: file.map_err(Error::io("write", path))?,
+            file,
             // A time at which nothing that is there can have died yet.
             clock: Instant::now() - GRACE,
             table: None,
@@ -256,7 +265,7 @@ impl Driver {
             now
         };
         futimens(
-            &self.file,
+            &*self.file,
             &TimeSpec::UTIME_OMIT,
             &TimeSpec::from_duration(time),
         )
