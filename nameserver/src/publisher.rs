@@ -191,6 +191,9 @@ impl Publisher {
         while matches!(self.role, Role::Leader(_)) && self.retry_at.is_none() {
             if self.head.is_none() {
                 self.read_head(connection).await?;
+                if self.head.is_none() {
+                    return Ok(());
+                }
             }
             let edition = match self.draft.edition(SystemTime::now()) {
                 Ok(None) => return Ok(()),

@@ -71,6 +71,16 @@ impl Client {
         .unwrap_or_else(|error| panic!("create {path}: {error}"));
     }
 
+    /// Creates a persistent znode that nobody may change, but everybody read.
+    pub fn create_read_only(&self, path: &str, data: impl AsRef<[u8]>) {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_read());
+        self.call(|inner| {
+            let (data, options) = (data.as_ref(), options.clone());
+            async move { inner.create(path, data, &options).await.map(drop) }
+        })
+        .unwrap_or_else(|error| panic!("create {path}: {error}"));
+    }
+
     /// Creates a persistent znode.
     pub fn create(&self, path: &str, data: impl AsRef<[u8]>) {
         self.create_as(CreateMode::Persistent, path, data.as_ref());

@@ -63,3 +63,17 @@ fn a_znode_that_may_not_be_read_is_reported() {
     let _server = program.run();
     tree.soon_maps("db", &["10.0.0.2"]);
 }
+
+#[test]
+fn a_snapshot_that_may_not_be_written_is_said_once_and_written_when_it_may() {
+    let tree = tree("may-not-write");
+    tree.create("/db", "10.0.0.5");
+    tree.create("/nameserver", "");
+    tree.create_read_only("/nameserver/hosts", "not ours");
+    let server = nameserver(&tree).run();
+    server.soon_says("cannot write /nameserver/hosts: not authorised");
+    tree.delete("/nameserver/hosts");
+    tree.soon_maps("db", &["10.0.0.5"]);
+    let complaints = server.log().matches("cannot write").count();
+    assert_eq!(complaints, 1, "{}", server.log());
+}
