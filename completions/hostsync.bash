@@ -475,7 +475,7 @@ _hostsync() {
             return 0
             ;;
         hostsync__subcmd__run)
-            opts="-z -h --zookeeper --auth --auth-file --session-timeout --state --select --hosts-file --write --cache --daemon --pid-file --log-file --log-level --config --help"
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --state --select --hosts-file --write --cache --id --daemon --pid-file --log-file --log-level --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -518,6 +518,10 @@ _hostsync() {
                     return 0
                     ;;
                 --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -45,6 +45,7 @@ complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l write -d 'How 
 replace\t'Only ever replace the file'
 slots\t'Write in slots'"
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l cache -d 'Keep the last good snapshot here, to start without ZooKeeper [default: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync]' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l id -d 'The name of this agent below STATE/agents, where it tells what it has applied [default: the host name]' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l pid-file -d 'Lock this file and write the process id there [default with --daemon: /run/hostsync.pid]' -r -F
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l log-file -d 'Log to this file, reopened on SIGHUP [default: stderr; with --daemon: /var/log/hostsync.log]' -r -F
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l log-level -d 'Log messages of this level and above; from debug on also those of libraries' -r -f -a "error\t''

@@ -43,6 +43,7 @@ _arguments "${_arguments_options[@]}" : \
 replace\:"Only ever replace the file"
 slots\:"Write in slots"))' \
 '--cache=[Keep the last good snapshot here, to start without ZooKeeper \[default\: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync\]]:FILE:_files' \
+'--id=[The name of this agent below STATE/agents, where it tells what it has applied \[default\: the host name\]]:NAME:_default' \
 '--pid-file=[Lock this file and write the process id there \[default with --daemon\: /run/hostsync.pid\]]:FILE:_files' \
 '--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/hostsync.log\]]:FILE:_files' \
 '--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
