@@ -28,8 +28,18 @@ pub(super) fn block(size: u64, is_terminated: bool, mut sizes: Vec<usize>) -> Ve
         }
         bytes.extend(dead_slot(cells));
     }
-    while !(size + (bytes.len() + CELL) as u64).is_multiple_of(PAGE) {
-        bytes.extend(dead_slot(1));
+    // The rest of the page is for more of the same: slots of one cell would be of no use to names
+    // that need several, and each of those would make the file grow by a page.
+    let mut more = sizes.iter().copied().cycle();
+    loop {
+        let at = size + bytes.len() as u64;
+        let room = ((at + CELL as u64).next_multiple_of(PAGE) - at) as usize / CELL - 1;
+        if room == 0 {
+            break;
+        }
+        let cells = more.next().unwrap_or(1);
+        let fits = cells <= room && in_one_group(at, cells);
+        bytes.extend(dead_slot(if fits { cells } else { 1 }));
     }
     bytes.extend(format!("{END:width$}\n", width = CELL - 1).bytes());
     bytes

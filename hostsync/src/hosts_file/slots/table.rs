@@ -349,27 +349,28 @@ impl Table {
             ..
         } = difference;
         let mut wake = None;
-        let mut staying = Vec::new();
-        for slot in superseded {
-            let survivors = kept
-                .iter()
-                .map(|survivor| self.may_die_for(&slot, survivor, now));
+        // The oldest first, each relying on younger ones, which may be superseded too; and none
+        // before an older one. Else a name that changes more often than the grace period ends
+        // never has a line that is old enough for the others to go.
+        let mut alive = VecDeque::from(superseded);
+        alive.make_contiguous().sort_by_key(|slot| slot.since);
+        while let Some(slot) = alive.pop_front() {
+            let others = kept.iter().chain(&alive);
+            let others = others.map(|survivor| self.may_die_for(&slot, survivor, now));
             let may_die = match is_wanted {
-                true => survivors.min(),
+                true => others.min(),
                 false => Some(now),
             };
-            match may_die {
-                Some(at) if at <= now => {
-                    self.kill(&slot, is_wanted, now, writes);
-                }
-                at => {
-                    wake = earlier(wake, at);
-                    self.retiring += 1;
-                    staying.push(slot);
-                }
+            if may_die.is_some_and(|at| at <= now) {
+                self.kill(&slot, is_wanted, now, writes);
+                continue;
             }
+            wake = earlier(wake, may_die);
+            alive.push_front(slot);
+            break;
         }
-        kept.extend(staying);
+        self.retiring += alive.len();
+        kept.extend(alive);
         match kept.is_empty() {
             true => drop(self.live.remove(&name)),
             false => drop(self.live.insert(name, kept)),
