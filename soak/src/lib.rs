@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 
 use check::Tally;
+use lab::{Need, needs};
 use load::Load;
 use place::{Kind, Place};
 use readers::Reader;
@@ -74,9 +75,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let length = Duration::from_secs(arguments.seconds);
     let mut is_good = true;
     if arguments.writer != Who::Naive {
-        let faults = on_both(arguments, length, "hostsync", |place, load| {
+        let mut faults = on_both(arguments, length, "hostsync", |place, load| {
             Ok(Box::new(Hostsync::start(place, load)?))
         })?;
+        if needs(Need::Docker) {
+            faults += in_container(arguments, length)?;
+        }
         if faults > 0 {
             println!(
                 "FAILED: readers of hostsync's file saw {faults} torn or stale lines and missing names\n"
@@ -102,6 +106,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Soaks hostsync in a container, whose file is read from outside; how many faults the readers saw.
+fn in_container(arguments: &Arguments, length: Duration) -> anyhow::Result<u64> {
+    let load = Load::new(arguments.names, arguments.updates);
+    let (place, mut writer) = Hostsync::in_container(&load)?;
+    finish(
+        &load,
+        length,
+        "hostsync in a container",
+        &place,
+        &mut writer,
+    )
+}
+
 /// Soaks one writer on both file systems; how many faults the readers saw.
 fn on_both(
     arguments: &Arguments,
@@ -114,14 +131,24 @@ fn on_both(
         let load = Load::new(arguments.names, arguments.updates);
         let place = Place::new(kind, load::FOREIGN)?;
         let mut writer_of_file = start(&place, &load)?;
-        let tallies = soak(&load, length, &mut *writer_of_file)?;
-        let file_system = place.file_system()?;
-        report::print(writer, &file_system, length, &tallies);
-        writer_of_file.report(&load, length)?;
-        println!();
-        faults += tallies.iter().map(|(_, tally)| tally.faults()).sum::<u64>();
+        faults += finish(&load, length, writer, &place, &mut *writer_of_file)?;
     }
     Ok(faults)
+}
+
+/// Soaks a writer that is at work already, and says what was found; how many faults.
+fn finish(
+    load: &Load,
+    length: Duration,
+    name: &str,
+    place: &Place,
+    writer: &mut dyn Writer,
+) -> anyhow::Result<u64> {
+    let tallies = soak(load, length, writer)?;
+    report::print(name, &place.file_system()?, length, &tallies);
+    writer.report(load, length)?;
+    println!();
+    Ok(tallies.iter().map(|(_, tally)| tally.faults()).sum())
 }
 
 /// Readers and the load side by side for so long.

@@ -1,6 +1,6 @@
 //! A file that is bind mounted over `/etc/hosts`, where only this process and its children see it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,6 +13,8 @@ pub(crate) const PATH: &str = "/etc/hosts";
 /// A file system in memory in which this process and its children have whatever runs to themselves:
 /// the agent's socket, and no name service cache of the machine.
 const RUN: &str = "/run";
+/// The socket of the Docker engine, which is needed all the same.
+const ENGINE: &str = "/run/docker.sock";
 
 /// A file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,15 @@ pub(crate) fn leave_the_mounts_of_others() -> anyhow::Result<()> {
     let nothing = None::<&str>;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(nothing, "/", nothing, private, nothing).context("cannot make the mounts private")?;
+    let kept = Scratch::new("engine");
+    let engine = keep(ENGINE, &kept.write("socket", ""))?;
     mount(Some("soak"), RUN, Some("tmpfs"), MsFlags::empty(), nothing)
         .context("cannot mount a tmpfs on /run")?;
+    if let Some(engine) = engine {
+        File::create(ENGINE).context(ENGINE)?;
+        bind(&engine, ENGINE)?;
+        umount2(&engine, MntFlags::MNT_DETACH).context("cannot unmount a socket")?;
+    }
     for (path, text) in [
         ("/etc/nsswitch.conf", "hosts: files\n"),
         ("/etc/host.conf", "multi on\n"),
@@ -51,6 +60,15 @@ pub(crate) fn leave_the_mounts_of_others() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes a socket known under another path too, if it is there.
+fn keep(socket: &str, elsewhere: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !Path::new(socket).exists() {
+        return Ok(None);
+    }
+    bind(Path::new(socket), &elsewhere.display().to_string())?;
+    Ok(Some(elsewhere.to_owned()))
 }
 
 fn bind(source: &Path, target: &str) -> anyhow::Result<()> {
@@ -70,6 +88,14 @@ impl Place {
         fs::write(&source, text).with_context(|| source.display().to_string())?;
         bind(&source, PATH)?;
         Ok(Self { directory })
+    }
+
+    /// An existing file, such as that of a container.
+    pub(crate) fn of(file: &Path) -> anyhow::Result<Self> {
+        bind(file, PATH)?;
+        Ok(Self {
+            directory: Scratch::new("soak"),
+        })
     }
 
     /// A directory for what else there is to write.

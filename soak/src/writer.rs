@@ -2,10 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use lab::{Program, Running, Snapshot, Tree, ZooKeeper, wait_for};
+use lab::{
+    Container, Image, Network, Program, Running, Snapshot, Tree, ZooKeeper, docker, wait_for,
+};
 use serde_json::{Map, Value, json};
 
 use crate::load::{self, Load};
@@ -27,11 +30,25 @@ pub(crate) trait Writer {
 #[derive(Debug)]
 pub(crate) struct Hostsync {
     // In the order in which they end.
-    agent: Running,
-    program: Program,
+    agent: Agent,
     tree: Tree,
     _server: ZooKeeper,
 }
+
+/// Where the product runs.
+#[derive(Debug)]
+enum Agent {
+    Process(Running, Program),
+    /// With what it was made from and must outlive it.
+    Container(
+        Container,
+        #[expect(dead_code, reason = "only dropped")] (Image, Network),
+    ),
+}
+
+/// Waits for a file that [`Hostsync::in_container`] creates, so that the agent finds the hosts file as
+/// the readers expect it.
+const START: &str = "until [ -e /start ]; do :; done; exec \"$@\"";
 
 impl Hostsync {
     pub(crate) fn start(place: &Place, load: &Load) -> anyhow::Result<Self> {
@@ -43,10 +60,9 @@ impl Hostsync {
             .flag("hosts-file", PATH)
             .flag("cache", place.directory().join("cache"))
             .flag("log-level", "warn");
-        let agent = program.run();
+        let agent = Agent::Process(program.run(), program);
         let mut hostsync = Self {
             agent,
-            program,
             tree,
             _server: server,
         };
@@ -54,8 +70,37 @@ impl Hostsync {
         Ok(hostsync)
     }
 
+    /// The same in a container with the engine's usual capabilities, and its `/etc/hosts`, which is
+    /// put over that of this process for the readers.
+    pub(crate) fn in_container(load: &Load) -> anyhow::Result<(Place, Self)> {
+        let server = ZooKeeper::start();
+        let tree = server.tree("soak");
+        tree.publish(load.round(), &hosts(load, load.round()));
+        let (image, network) = (Image::with_hostsync(), Network::new());
+        let (address, chroot) = tree.address().split_once('/').context("a chroot")?;
+        let servers = format!("{}/{chroot}", network.relay(address));
+        let run = ["hostsync", "run", "-z", &servers, "--log-level", "warn"];
+        let command = [&["sh", "-c", START, "sh"][..], &run].concat();
+        let container = Container::run(&image, &network, &command);
+        let inspected = docker(&["inspect", "--format", "{{.HostsPath}}", container.name()]);
+        let file = Path::new(inspected.stdout.trim());
+        fs::write(file, load::FOREIGN).with_context(|| file.display().to_string())?;
+        let place = Place::of(file)?;
+        let _ = container.call(&["sh", "-c", ": >/start"]);
+        let mut hostsync = Self {
+            agent: Agent::Container(container, (image, network)),
+            tree,
+            _server: server,
+        };
+        hostsync.wait_for(load.round());
+        Ok((place, hostsync))
+    }
+
     fn status(&self) -> Value {
-        let outcome = self.program.call(&["status", "--json"]);
+        let outcome = match &self.agent {
+            Agent::Process(_, program) => program.call(&["status", "--json"]),
+            Agent::Container(container, ..) => container.call(&["hostsync", "status", "--json"]),
+        };
         serde_json::from_str(&outcome.stdout).unwrap_or_default()
     }
 
@@ -110,10 +155,16 @@ impl Writer for Hostsync {
             file["slots"],
             fs::metadata(PATH).context(PATH)?.len(),
         );
-        for line in self.agent.log().lines().take(10) {
+        let log = match &mut self.agent {
+            Agent::Process(process, _) => {
+                process.stop();
+                process.log()
+            }
+            Agent::Container(container, ..) => container.log(),
+        };
+        for line in log.lines().take(10) {
             println!("  hostsync said: {line}");
         }
-        self.agent.stop();
         Ok(())
     }
 }
