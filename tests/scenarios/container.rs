@@ -13,7 +13,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 fn addresses(text: &str, name: &str) -> Vec<String> {
     let entries = text.lines().filter(|line| !line.starts_with('#'));
     let words = entries.map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let of_name = words.filter(|words| words[1..].contains(&name));
+    // The engine leaves empty lines, too.
+    let of_name = words.filter(|words| words.iter().skip(1).any(|word| *word == name));
     of_name.map(|words| words[0].to_owned()).collect()
 }
 
