@@ -42,4 +42,6 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 type Time = Duration;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
