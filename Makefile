@@ -1,9 +1,9 @@
 # Hostsync's commands. Each is a script or a cargo call, so nothing here is worth reading twice.
 
-.PHONY: help demo test bench soak lint man
+.PHONY: help demo test bench soak chaos lint man deb deb-test image
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
 demo: ## a ZooKeeper, both daemons and a name that follows its znode (root or sudo)
 	@scripts/demo
@@ -25,8 +25,23 @@ soak: ## readers of a bind-mounted hosts file while it changes 1,000 times a sec
 	cargo build --release
 	cargo run --release --quiet --package soak -- --seconds $(SECONDS) --updates $(UPDATES) --names $(NAMES) --writer $(WRITER)
 
+SEED =
+chaos: ## break both daemons, ZooKeeper and the network at random, SECONDS long; the same SEED does the same (root)
+	@scripts/setup
+	cargo build
+	cargo run --quiet --package chaos -- --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 lint: ## formatting, clippy and shellcheck
 	@scripts/lint
 
 man: ## generate the man pages and shell completions from the command lines
 	@scripts/man
+
+deb: ## Debian packages of both daemons, checked by lintian
+	@scripts/deb
+
+deb-test: ## install, upgrade, remove and purge the packages (needs a Docker engine)
+	@scripts/deb-test
+
+image: ## the images nameserver and hostsync, from scratch (needs a Docker engine)
+	@docker/build

@@ -43,14 +43,62 @@ _arguments "${_arguments_options[@]}" : \
 replace\:"Only ever replace the file"
 slots\:"Write in slots"))' \
 '--cache=[Keep the last good snapshot here, to start without ZooKeeper \[default\: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync\]]:FILE:_files' \
-'--id=[The name of this agent below STATE/agents, where it tells what it has applied \[default\: the host name\]]:NAME:_default' \
+'--id=[The name of this agent\: below STATE/agents, where it tells what it has applied, and of what it registers \[default\: the host name\]]:NAME:_default' \
+'*--register=[Register this container in the tree while hostsync runs (repeatable)\: '\''web\:8080'\'' as one of the instances of the service web, '\''primary.db='\'' (or '\''primary.db=\:5432'\'') as that very name]:NAME[:PORT]|NAME=[:PORT]:_default' \
+'--address=[The address to register, or the interface that has it \[default\: the one that this host uses towards ZooKeeper\]]:IP|IFACE:_default' \
+'--check=[Register only while this passes\: a command for sh, '\''tcp'\'' (the registered ports take connections), or '\''http\:/PATH'\'' (they answer with a status below 400)]:COMMAND|tcp|http:/PATH:_default' \
+'--check-interval=[From the start of one check to the start of the next]:DURATION:_default' \
+'--check-timeout=[A check that takes longer has failed, and is killed with its children]:DURATION:_default' \
+'--check-rise=[Passed checks in a row until it is registered]:N:_default' \
+'--check-fall=[Failed checks in a row until it is withdrawn]:N:_default' \
+'*--bind=[Give this container a name of its own for one instance of a service (repeatable)\: with '\''mqtt=broker'\'', mqtt is the instance of broker with the fewest agents bound to it; '\''mqtt=broker\:leader'\'' takes the leader, '\''mqtt=broker\:random'\'' any]:LOCAL=SERVICE[:HOW]:_default' \
+'--http=[Tell about this daemon over HTTP here\: /status as JSON, /metrics for Prometheus, /healthz; 127.0.0.1\:PORT for this machine only]:ADDR:PORT:_default' \
 '--pid-file=[Lock this file and write the process id there \[default with --daemon\: /run/hostsync.pid\]]:FILE:_files' \
 '--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/hostsync.log\]]:FILE:_files' \
 '--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
 '--config=[Read settings from this TOML file; its keys are the long flags of hostsync]:FILE:_files' \
+'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first]' \
 '--daemon[Go to the background]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(exec)
+_arguments "${_arguments_options[@]}" : \
+'-z+[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'--zookeeper=[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'(--auth-file)--auth=[Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on the machine sees a command line]:USER:PASSWORD:_default' \
+'--auth-file=[Authenticate with USER\:PASSWORD from the first line of this file]:FILE:_files' \
+'--session-timeout=[How long ZooKeeper keeps the session of a client that it does not hear from; also the deadline of each request]:DURATION:_default' \
+'--state=[The znode below which nameserver keeps its own; the names are in its child '\''hosts'\'']:PATH:_default' \
+'*--select=[Only names that match this glob, such as '\''*.db'\'' (repeatable)]:GLOB:_default' \
+'--hosts-file=[The hosts file; it need not exist]:FILE:_files' \
+'--write=[How the hosts file is written; readers never see half of a change either way]:WAY:((auto\:"Replace the file where that is possible, else write in slots"
+replace\:"Only ever replace the file"
+slots\:"Write in slots"))' \
+'--cache=[Keep the last good snapshot here, to start without ZooKeeper \[default\: for /etc/hosts, /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync\]]:FILE:_files' \
+'--id=[The name of this agent\: below STATE/agents, where it tells what it has applied, and of what it registers \[default\: the host name\]]:NAME:_default' \
+'*--register=[Register this container in the tree while hostsync runs (repeatable)\: '\''web\:8080'\'' as one of the instances of the service web, '\''primary.db='\'' (or '\''primary.db=\:5432'\'') as that very name]:NAME[:PORT]|NAME=[:PORT]:_default' \
+'--address=[The address to register, or the interface that has it \[default\: the one that this host uses towards ZooKeeper\]]:IP|IFACE:_default' \
+'--check=[Register only while this passes\: a command for sh, '\''tcp'\'' (the registered ports take connections), or '\''http\:/PATH'\'' (they answer with a status below 400)]:COMMAND|tcp|http:/PATH:_default' \
+'--check-interval=[From the start of one check to the start of the next]:DURATION:_default' \
+'--check-timeout=[A check that takes longer has failed, and is killed with its children]:DURATION:_default' \
+'--check-rise=[Passed checks in a row until it is registered]:N:_default' \
+'--check-fall=[Failed checks in a row until it is withdrawn]:N:_default' \
+'*--bind=[Give this container a name of its own for one instance of a service (repeatable)\: with '\''mqtt=broker'\'', mqtt is the instance of broker with the fewest agents bound to it; '\''mqtt=broker\:leader'\'' takes the leader, '\''mqtt=broker\:random'\'' any]:LOCAL=SERVICE[:HOW]:_default' \
+'--http=[Tell about this daemon over HTTP here\: /status as JSON, /metrics for Prometheus, /healthz; 127.0.0.1\:PORT for this machine only]:ADDR:PORT:_default' \
+'--pid-file=[Lock this file and write the process id there \[default with --daemon\: /run/hostsync.pid\]]:FILE:_files' \
+'--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/hostsync.log\]]:FILE:_files' \
+'--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
+'*--wait=[Start the command only when the hosts file maps this name (repeatable)]:NAME:_default' \
+'--wait-timeout=[Give up when a name is still missing after this time]:DURATION:_default' \
+'--drain=[From the withdrawal to passing on the signal that asks for the end, so that work under way can be finished]:DURATION:_default' \
+'--config=[Read settings from this TOML file; its keys are the long flags of hostsync]:FILE:_files' \
+'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first]' \
+'--daemon[Go to the background]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::command -- The command and its arguments:_default' \
 && ret=0
 ;;
 (once)
@@ -182,6 +230,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(exec)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (once)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -239,6 +291,7 @@ esac
 _hostsync_commands() {
     local commands; commands=(
 'run:Follow the published names and keep the hosts file up to date' \
+'exec:Run a command with the names in place, as the first process of a container' \
 'once:Write the names once, then exit' \
 'lookup:Print the addresses that the hosts file gives to a name now, one a line' \
 'status:Say whether the running agent is in step, and if not, why' \
@@ -252,6 +305,11 @@ _hostsync_commands() {
 _hostsync__subcmd__clean_commands() {
     local commands; commands=()
     _describe -t commands 'hostsync clean commands' commands "$@"
+}
+(( $+functions[_hostsync__subcmd__exec_commands] )) ||
+_hostsync__subcmd__exec_commands() {
+    local commands; commands=()
+    _describe -t commands 'hostsync exec commands' commands "$@"
 }
 (( $+functions[_hostsync__subcmd__generate_commands] )) ||
 _hostsync__subcmd__generate_commands() {
@@ -300,6 +358,7 @@ _hostsync__subcmd__generate__subcmd__man_commands() {
 _hostsync__subcmd__help_commands() {
     local commands; commands=(
 'run:Follow the published names and keep the hosts file up to date' \
+'exec:Run a command with the names in place, as the first process of a container' \
 'once:Write the names once, then exit' \
 'lookup:Print the addresses that the hosts file gives to a name now, one a line' \
 'status:Say whether the running agent is in step, and if not, why' \
@@ -313,6 +372,11 @@ _hostsync__subcmd__help_commands() {
 _hostsync__subcmd__help__subcmd__clean_commands() {
     local commands; commands=()
     _describe -t commands 'hostsync help clean commands' commands "$@"
+}
+(( $+functions[_hostsync__subcmd__help__subcmd__exec_commands] )) ||
+_hostsync__subcmd__help__subcmd__exec_commands() {
+    local commands; commands=()
+    _describe -t commands 'hostsync help exec commands' commands "$@"
 }
 (( $+functions[_hostsync__subcmd__help__subcmd__generate_commands] )) ||
 _hostsync__subcmd__help__subcmd__generate_commands() {

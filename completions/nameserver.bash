@@ -28,8 +28,14 @@ _nameserver() {
             nameserver,lookup)
                 cmd="nameserver__subcmd__lookup"
                 ;;
+            nameserver,release)
+                cmd="nameserver__subcmd__release"
+                ;;
             nameserver,run)
                 cmd="nameserver__subcmd__run"
+                ;;
+            nameserver,status)
+                cmd="nameserver__subcmd__status"
                 ;;
             nameserver__subcmd__generate,completions)
                 cmd="nameserver__subcmd__generate__subcmd__completions"
@@ -61,8 +67,14 @@ _nameserver() {
             nameserver__subcmd__help,lookup)
                 cmd="nameserver__subcmd__help__subcmd__lookup"
                 ;;
+            nameserver__subcmd__help,release)
+                cmd="nameserver__subcmd__help__subcmd__release"
+                ;;
             nameserver__subcmd__help,run)
                 cmd="nameserver__subcmd__help__subcmd__run"
+                ;;
+            nameserver__subcmd__help,status)
+                cmd="nameserver__subcmd__help__subcmd__status"
                 ;;
             nameserver__subcmd__help__subcmd__generate,completions)
                 cmd="nameserver__subcmd__help__subcmd__generate__subcmd__completions"
@@ -77,7 +89,7 @@ _nameserver() {
 
     case "${cmd}" in
         nameserver)
-            opts="-h -V --config --help --version run check lookup generate help"
+            opts="-h -V --config --help --version run check lookup status release generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,7 +107,7 @@ _nameserver() {
             return 0
             ;;
         nameserver__subcmd__check)
-            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --json --config --help"
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --resolve-hostnames --explain --hosts-file --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -134,6 +146,14 @@ _nameserver() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --explain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -263,7 +283,7 @@ _nameserver() {
             return 0
             ;;
         nameserver__subcmd__help)
-            opts="run check lookup generate help"
+            opts="run check lookup status release generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,6 +380,20 @@ _nameserver() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nameserver__subcmd__help__subcmd__release)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nameserver__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -374,8 +408,22 @@ _nameserver() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nameserver__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nameserver__subcmd__lookup)
-            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --config --help"
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --resolve-hostnames --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,8 +476,50 @@ _nameserver() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nameserver__subcmd__release)
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --state --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --zookeeper)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -z)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nameserver__subcmd__run)
-            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --id --daemon --pid-file --log-file --log-level --config --help"
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --resolve-hostnames --id --drop-hold --http --daemon --pid-file --log-file --log-level --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -475,6 +565,14 @@ _nameserver() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --drop-hold)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --pid-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -485,6 +583,48 @@ _nameserver() {
                     ;;
                 --log-level)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nameserver__subcmd__status)
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --state --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --zookeeper)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -z)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

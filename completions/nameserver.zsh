@@ -41,10 +41,13 @@ _arguments "${_arguments_options[@]}" : \
 '--domain=[Append this to every name]:NAME:_default' \
 '*--exclude=[Leave out znodes that match, and all below them (repeatable)]:GLOB:_default' \
 '--id=[The name of this replica in the snapshot and in the election \[default\: the host name\]]:NAME:_default' \
+'--drop-hold=[When more than half of the names, and at least 10, would be gone at once, keep them for this long; 0s believes every drop]:DURATION:_default' \
+'--http=[Tell about this daemon over HTTP here\: /status as JSON, /metrics for Prometheus, /healthz; 127.0.0.1\:PORT for this machine only]:ADDR:PORT:_default' \
 '--pid-file=[Lock this file and write the process id there \[default with --daemon\: /run/nameserver.pid\]]:FILE:_files' \
 '--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/nameserver.log\]]:FILE:_files' \
 '--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
 '--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
+'--resolve-hostnames[Ask the system'\''s resolver for host names that no znode gives]' \
 '--daemon[Go to the background]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -61,7 +64,10 @@ _arguments "${_arguments_options[@]}" : \
 '--state=[The znode below which nameserver keeps its own; never named]:PATH:_default' \
 '--domain=[Append this to every name]:NAME:_default' \
 '*--exclude=[Leave out znodes that match, and all below them (repeatable)]:GLOB:_default' \
+'--explain=[Explain one znode\: what was read, in which format, which names and addresses it gives, and why not if none]:PATH:_default' \
+'--hosts-file=[Tell of names that lines of others in this hosts file map\: hostsync leaves them to those]:FILE:_files' \
 '--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
+'--resolve-hostnames[Ask the system'\''s resolver for host names that no znode gives]' \
 '--json[Print one JSON object]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -79,9 +85,37 @@ _arguments "${_arguments_options[@]}" : \
 '--domain=[Append this to every name]:NAME:_default' \
 '*--exclude=[Leave out znodes that match, and all below them (repeatable)]:GLOB:_default' \
 '--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
+'--resolve-hostnames[Ask the system'\''s resolver for host names that no znode gives]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':name -- The name, such as primary.db:_default' \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'-z+[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'--zookeeper=[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'(--auth-file)--auth=[Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on the machine sees a command line]:USER:PASSWORD:_default' \
+'--auth-file=[Authenticate with USER\:PASSWORD from the first line of this file]:FILE:_files' \
+'--session-timeout=[How long ZooKeeper keeps the session of a client that it does not hear from; also the deadline of each request]:DURATION:_default' \
+'--state=[The znode below which nameserver keeps its own]:PATH:_default' \
+'--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
+'--json[Print one JSON object]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(release)
+_arguments "${_arguments_options[@]}" : \
+'-z+[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'--zookeeper=[The servers, and a chroot if any]:HOST:PORT[,HOST:PORT…][/CHROOT]:_default' \
+'(--auth-file)--auth=[Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on the machine sees a command line]:USER:PASSWORD:_default' \
+'--auth-file=[Authenticate with USER\:PASSWORD from the first line of this file]:FILE:_files' \
+'--session-timeout=[How long ZooKeeper keeps the session of a client that it does not hear from; also the deadline of each request]:DURATION:_default' \
+'--state=[The znode below which nameserver keeps its own]:PATH:_default' \
+'--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
 && ret=0
 ;;
 (generate)
@@ -171,6 +205,14 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(release)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (generate)
 _arguments "${_arguments_options[@]}" : \
 ":: :_nameserver__subcmd__help__subcmd__generate_commands" \
@@ -214,6 +256,8 @@ _nameserver_commands() {
 'run:Follow the tree and publish its names; several replicas elect one that publishes' \
 'check:Walk the tree once and explain each znode that gives no name' \
 'lookup:Print the addresses that the tree gives to a name now, one a line' \
+'status:Say who leads, what is published and held, and which agents are behind' \
+'release:Publish a large drop of names now that is held because it is in doubt; see run --drop-hold' \
 'generate:Write man pages or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -273,6 +317,8 @@ _nameserver__subcmd__help_commands() {
 'run:Follow the tree and publish its names; several replicas elect one that publishes' \
 'check:Walk the tree once and explain each znode that gives no name' \
 'lookup:Print the addresses that the tree gives to a name now, one a line' \
+'status:Say who leads, what is published and held, and which agents are behind' \
+'release:Publish a large drop of names now that is held because it is in doubt; see run --drop-hold' \
 'generate:Write man pages or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -311,20 +357,40 @@ _nameserver__subcmd__help__subcmd__lookup_commands() {
     local commands; commands=()
     _describe -t commands 'nameserver help lookup commands' commands "$@"
 }
+(( $+functions[_nameserver__subcmd__help__subcmd__release_commands] )) ||
+_nameserver__subcmd__help__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'nameserver help release commands' commands "$@"
+}
 (( $+functions[_nameserver__subcmd__help__subcmd__run_commands] )) ||
 _nameserver__subcmd__help__subcmd__run_commands() {
     local commands; commands=()
     _describe -t commands 'nameserver help run commands' commands "$@"
+}
+(( $+functions[_nameserver__subcmd__help__subcmd__status_commands] )) ||
+_nameserver__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'nameserver help status commands' commands "$@"
 }
 (( $+functions[_nameserver__subcmd__lookup_commands] )) ||
 _nameserver__subcmd__lookup_commands() {
     local commands; commands=()
     _describe -t commands 'nameserver lookup commands' commands "$@"
 }
+(( $+functions[_nameserver__subcmd__release_commands] )) ||
+_nameserver__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'nameserver release commands' commands "$@"
+}
 (( $+functions[_nameserver__subcmd__run_commands] )) ||
 _nameserver__subcmd__run_commands() {
     local commands; commands=()
     _describe -t commands 'nameserver run commands' commands "$@"
+}
+(( $+functions[_nameserver__subcmd__status_commands] )) ||
+_nameserver__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'nameserver status commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_nameserver" ]; then

@@ -1,4 +1,5 @@
-//! Manners that both daemons share: command line, log, pid file, signals.
+//! Manners that both daemons share: command line, log, pid file, signals, status over HTTP and to a
+//! service manager.
 //!
 //! The order in a `main` matters, because a process may only fork while it has one thread:
 //!
@@ -6,13 +7,17 @@
 //!    type.
 //! 2. [`DaemonArgs::start`] locks the pid file, opens the log, forks, and hands back a [`Guard`].
 //! 3. [`runtime`] starts the threads; inside of it [`Signals`] says when to stop.
-//! 4. [`exit`] turns the outcome into one line and an exit code.
+//! 4. [`service`] tells a service manager such as systemd, where there is one, how it goes.
+//! 5. [`exit`] turns the outcome into one line and an exit code.
 
 pub mod command_line;
 pub mod logging;
+pub mod service;
 
 mod exit;
 mod generate;
+mod http;
+mod metrics;
 mod pid_file;
 mod runtime;
 mod secret;
@@ -22,6 +27,8 @@ mod zookeeper;
 
 pub use exit::{Stdout, exit, stdout, wrong_usage};
 pub use generate::GenerateArgs;
+pub use http::{Http, HttpArgs, Observed};
+pub use metrics::Metrics;
 pub use runtime::runtime;
 pub use secret::Secret;
 pub use signals::{Signal, Signals};

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{self, SignalKind};
 
-use crate::logging;
+use crate::{logging, service};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,16 @@ impl Signals {
     }
 
     /// Waits for the next signal. Nothing is lost where the future is dropped before it is ready.
+    /// The service manager learns of an end.
     pub async fn next(&mut self) -> Signal {
+        let signal = self.receive().await;
+        if matches!(signal, Signal::Stop(_)) {
+            service::stopping();
+        }
+        signal
+    }
+
+    async fn receive(&mut self) -> Signal {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => Signal::Stop("SIGTERM"),

@@ -1,16 +1,18 @@
 //! The agent: one idempotent pass that makes the hosts file agree with the latest good snapshot,
 //! and what wakes it.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Signal, Signals};
 use session::Backoff;
 use snapshot::{Hosts, Name};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::binding::{Bound, with_bound};
 use crate::entries::Selection;
 use crate::hosts_file::{self, HostsFile, Outcome, Pass, Slots, Watcher, Way};
 use crate::published::Published;
@@ -42,6 +44,13 @@ pub struct Applied {
     pub failure: Option<String>,
 }
 
+impl Applied {
+    /// True once a pass has tried to make the file agree.
+    pub(crate) fn is_after_a_pass(&self) -> bool {
+        self.published.is_some() || self.failure.is_some()
+    }
+}
+
 /// Keeps one hosts file.
 #[derive(Debug)]
 pub struct Agent {
@@ -49,6 +58,10 @@ pub struct Agent {
     watcher: Watcher,
     selection: Selection,
     view: watch::Receiver<View>,
+    /// Local names, beside those of the snapshot.
+    bound: watch::Receiver<Arc<Bound>>,
+    /// Those of them that are in the file.
+    applied_bound: Arc<Bound>,
     /// What was kept on disk of an earlier run.
     kept: Option<Arc<Published>>,
     applied: watch::Sender<Applied>,
@@ -59,14 +72,22 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent that starts from what `view` holds now, which was kept of an earlier run.
-    pub fn new(hosts_file: HostsFile, selection: Selection, view: watch::Receiver<View>) -> Self {
+    /// An agent that starts from what `view` and `bound` hold now, which was kept of an earlier run.
+    pub fn new(
+        hosts_file: HostsFile,
+        selection: Selection,
+        view: watch::Receiver<View>,
+        bound: watch::Receiver<Arc<Bound>>,
+    ) -> Self {
         let kept = view.borrow().snapshot.clone();
+        let applied_bound = Arc::clone(&bound.borrow());
         Self {
             hosts_file,
             watcher: Watcher::default(),
             selection,
             view,
+            bound,
+            applied_bound,
             kept,
             applied: watch::Sender::default(),
             report: Report::default(),
@@ -80,8 +101,13 @@ impl Agent {
         self.applied.subscribe()
     }
 
-    /// Works until a signal says stop; returns the signal's name. On SIGHUP `again` is notified.
-    pub async fn run(&mut self, mut signals: Signals, again: Arc<Notify>) -> &'static str {
+    /// True when the file has names of an earlier run, right ones or not.
+    pub fn has_names(&self) -> bool {
+        self.hosts_file.holds_block()
+    }
+
+    /// Works for ever. Notify `pass` to have the file looked at now.
+    pub async fn run(&mut self, pass: &Notify) -> Infallible {
         if self.kept.is_some() {
             let grace = if self.hosts_file.holds_block() {
                 GRACE
@@ -93,12 +119,10 @@ impl Agent {
         loop {
             tokio::select! {
                 biased;
-                signal = signals.next() => match signal {
-                    Signal::Stop(name) => return name,
-                    Signal::Hangup => again.notify_one(),
-                },
+                () = pass.notified() => {}
                 // The sender lives as long as the process.
                 _ = self.view.changed() => {}
+                Ok(()) = self.bound.changed() => {}
                 () = self.watcher.changed() => {}
                 () = at(self.next) => {}
             }
@@ -109,36 +133,43 @@ impl Agent {
     fn pass(&mut self) {
         self.next = self.next.filter(|at| *at > Instant::now());
         let snapshot = self.view.borrow_and_update().snapshot.clone();
+        let bound = Arc::clone(&self.bound.borrow_and_update());
         let Some(wanted) = snapshot else { return };
         // A write of our own wakes us too.
-        if self.has_applied(&wanted) && self.hosts_file.still_agrees() {
+        if self.has_applied(&wanted, &bound) && self.hosts_file.still_agrees() {
             return;
         }
-        self.reconcile(&wanted);
+        self.reconcile(&wanted, &bound);
         if self.watcher.follow(self.hosts_file.places()) {
             // What changed before the watch stood was not noticed.
-            self.reconcile(&wanted);
+            self.reconcile(&wanted, &bound);
         }
     }
 
-    fn has_applied(&self, wanted: &Arc<Published>) -> bool {
+    fn has_applied(&self, wanted: &Arc<Published>, bound: &Arc<Bound>) -> bool {
         let applied = self.applied.borrow();
-        applied.failure.is_none() && is(applied.published.as_ref(), wanted)
+        let same =
+            is(applied.published.as_ref(), wanted) && Arc::ptr_eq(&self.applied_bound, bound);
+        applied.failure.is_none() && same
     }
 
-    fn reconcile(&mut self, wanted: &Arc<Published>) {
+    fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
         let before = self.applied.borrow().published.clone();
         let last = before.clone().or_else(|| self.kept.clone());
         let nothing = Hosts::new();
         let last = last.as_ref().map_or(&nothing, |last| &last.snapshot.hosts);
-        let entries = self.selection.entries(&wanted.snapshot.hosts);
+        let applied_bound = Arc::clone(&self.applied_bound);
+        let entries = with_bound(self.selection.entries(&wanted.snapshot.hosts), bound);
+        let known = with_bound(Cow::Borrowed(last), &applied_bound);
         self.next = None;
-        match self.hosts_file.reconcile(&entries, last) {
+        match self.hosts_file.reconcile(&entries, &known) {
             Ok(Outcome::Done(pass)) => {
-                let old = self.selection.entries(last);
+                self.applied_bound = Arc::clone(bound);
+                let old = with_bound(self.selection.entries(last), &applied_bound);
+                let is_news = !is(before.as_ref(), wanted) || !Arc::ptr_eq(&applied_bound, bound);
                 let change = Change {
                     generation: wanted.snapshot.generation,
-                    before: (!is(before.as_ref(), wanted)).then_some(&old),
+                    before: is_news.then_some(&old),
                     wanted: &entries,
                     kept: is(self.kept.as_ref(), wanted),
                 };

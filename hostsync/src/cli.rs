@@ -1,19 +1,23 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use daemon::command_line::absolute_path;
-use daemon::{DaemonArgs, GenerateArgs, ZooKeeperArgs};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
 use snapshot::{PathError, ZnodePath};
 
+use crate::binding::{Binding, Memory};
 use crate::cache::{Cache, Source};
 use crate::entries::Selection;
+use crate::health::{Check, Rhythm};
 use crate::hosts_file::Choice;
 use crate::places::User;
 use crate::presence::Presence;
+use crate::registration::{AddressArg, AddressChoice, Instance, Registration, Sessions};
 
 /// The program's name, as in messages and variables.
 pub const PROGRAM: &str = "hostsync";
@@ -38,6 +42,8 @@ Examples:
   hostsync run -z zk1:2181 --daemon             the same, in the background
   hostsync run -z zk1:2181 --select '*.db' --select web
                                                 only some of the names
+  hostsync exec -z zk1:2181 --register web:8080 --wait db -- /srv/web --port 8080
+                                                the entrypoint of a container
   hostsync once -z zk1:2181                     write them once, as in a script
   hostsync lookup primary.db                    what does the hosts file say of a name?
   hostsync status                               is the running agent in step?
@@ -51,6 +57,13 @@ pub enum Command {
     /// Names stay in the file when ZooKeeper is away and when hostsync ends. SIGHUP makes a full
     /// pass at once and reopens the log; SIGTERM and SIGINT end cleanly.
     Run(RunArgs),
+    /// Run a command with the names in place, as the first process of a container
+    ///
+    /// First the names, then what is waited for, then the command, then the registration. Signals are
+    /// passed on, orphans are reaped, and the exit code is the command's (128 and the number of the
+    /// signal that ended it; 127 when there is no such command). The registration is withdrawn before
+    /// the command gets SIGTERM, SIGINT or SIGQUIT, and when it ends.
+    Exec(ExecArgs),
     /// Write the names once, then exit
     Once(OnceArgs),
     /// Print the addresses that the hosts file gives to a name now, one a line
@@ -135,14 +148,150 @@ pub struct RunArgs {
     #[command(flatten)]
     pub names: NamesArgs,
 
-    /// The name of this agent below STATE/agents, where it tells what it has applied [default: the
-    /// host name]
+    /// The name of this agent: below STATE/agents, where it tells what it has applied, and of what it
+    /// registers [default: the host name]
     #[arg(long, value_name = "NAME", help_heading = "Names")]
     pub id: Option<String>,
+
+    /// What this container is registered as.
+    #[command(flatten)]
+    pub registering: RegisterArgs,
+
+    /// Which local names it makes.
+    #[command(flatten)]
+    pub binding: BindArgs,
+
+    /// Whether it tells about itself over HTTP.
+    #[command(flatten)]
+    pub http: HttpArgs,
 
     /// Foreground or background, and where the log goes.
     #[command(flatten)]
     pub daemon: DaemonArgs,
+}
+
+/// Which local names it makes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Binding")]
+pub struct BindArgs {
+    /// Give this container a name of its own for one instance of a service (repeatable): with
+    /// 'mqtt=broker', mqtt is the instance of broker with the fewest agents bound to it;
+    /// 'mqtt=broker:leader' takes the leader, 'mqtt=broker:random' any
+    ///
+    /// It stays with that instance as long as it is published, and takes another one at once when it
+    /// no longer is. Each binding is an ephemeral znode STATE/bindings/SERVICE/ADDRESS/ID, where
+    /// everybody sees the load.
+    #[arg(long, value_name = "LOCAL=SERVICE[:HOW]")]
+    pub bind: Vec<Binding>,
+}
+
+/// What this container is registered as.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registration")]
+pub struct RegisterArgs {
+    /// Register this container in the tree while hostsync runs (repeatable): 'web:8080' as one of
+    /// the instances of the service web, 'primary.db=' (or 'primary.db=:5432') as that very name
+    ///
+    /// An instance is an ephemeral znode ROOT/web/ID with the address and the port, where ROOT is the
+    /// nameserver's; its name is the --id. It goes first thing on SIGTERM. After SIGUSR1 hostsync ends
+    /// too, but what is registered stays until the session times out, so that a new hostsync on this
+    /// host takes it over and nobody sees a gap.
+    #[arg(long, value_name = "NAME[:PORT]|NAME=[:PORT]")]
+    pub register: Vec<Registration>,
+
+    /// The address to register, or the interface that has it [default: the one that this host uses
+    /// towards ZooKeeper]
+    #[arg(long, value_name = "IP|IFACE")]
+    pub address: Option<AddressArg>,
+
+    /// Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is
+    /// the one that came first
+    #[arg(long)]
+    pub sequential: bool,
+
+    /// Register only while this passes: a command for sh, 'tcp' (the registered ports take
+    /// connections), or 'http:/PATH' (they answer with a status below 400)
+    #[arg(long, value_name = "COMMAND|tcp|http:/PATH", requires = "register")]
+    pub check: Option<Check>,
+
+    /// From the start of one check to the start of the next
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_time)]
+    pub check_interval: Duration,
+
+    /// A check that takes longer has failed, and is killed with its children
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = some_time)]
+    pub check_timeout: Duration,
+
+    /// Passed checks in a row until it is registered
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub check_rise: u32,
+
+    /// Failed checks in a row until it is withdrawn
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub check_fall: u32,
+}
+
+/// `hostsync exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// What `run` takes.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Start the command only when the hosts file maps this name (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = "Command")]
+    pub wait: Vec<String>,
+
+    /// Give up when a name is still missing after this time
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = duration,
+        help_heading = "Command"
+    )]
+    pub wait_timeout: Duration,
+
+    /// From the withdrawal to passing on the signal that asks for the end, so that work under way
+    /// can be finished
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        value_parser = duration,
+        help_heading = "Command"
+    )]
+    pub drain: Duration,
+
+    /// The command and its arguments
+    #[arg(
+        required = true,
+        last = true,
+        value_name = "COMMAND",
+        help_heading = "Command"
+    )]
+    pub command: Vec<String>,
+}
+
+impl RegisterArgs {
+    /// What is looked at, and how often. Ends the program where a check needs ports and no
+    /// registration has one.
+    pub fn check(&self) -> Option<(Check, Rhythm)> {
+        let check = self.check.clone()?;
+        if check.needs_ports() && self.register.iter().all(|register| register.port.is_none()) {
+            let error = anyhow::anyhow!(
+                "--check {check} needs a port to look at; register one, as in --register web:8080"
+            );
+            daemon::wrong_usage(PROGRAM, &error);
+        }
+        let rhythm = Rhythm {
+            interval: self.check_interval,
+            timeout: self.check_timeout,
+            rise: self.check_rise,
+            fall: self.check_fall,
+        };
+        Some((check, rhythm))
+    }
 }
 
 /// `hostsync once`.
@@ -203,17 +352,48 @@ impl RunArgs {
     /// # Errors
     /// No id was given, and the machine has no name.
     pub fn presence(&self) -> anyhow::Result<Presence> {
-        let id = match &self.id {
-            Some(id) => id.clone(),
+        let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
+        let presence = Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id");
+        Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
+    }
+
+    /// What the registrations have in common. `cache` is the file of the snapshot, beside which our
+    /// sessions are remembered.
+    ///
+    /// # Errors
+    /// No id was given, and the machine has no name.
+    pub fn instance(&self, cache: &Path) -> anyhow::Result<Instance> {
+        let RegisterArgs {
+            address,
+            sequential,
+            ..
+        } = &self.registering;
+        let mut sessions = cache.as_os_str().to_owned();
+        sessions.push(".sessions");
+        Ok(Instance {
+            id: self.id()?,
+            sequential: *sequential,
+            address: AddressChoice::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
+            sessions: Arc::new(Sessions::load(sessions.into())),
+        })
+    }
+
+    /// Where the bindings are kept, beside the file of the snapshot.
+    pub fn memory(&self, cache: &Path) -> Memory {
+        let mut bindings = cache.as_os_str().to_owned();
+        bindings.push(".bindings");
+        Memory::new(bindings.into())
+    }
+
+    fn id(&self) -> anyhow::Result<String> {
+        match &self.id {
+            Some(id) => Ok(id.clone()),
             None => {
                 let name = hostname::get()
                     .context("this machine has no host name; name the agent with --id")?;
-                name.to_string_lossy().into_owned()
+                Ok(name.to_string_lossy().into_owned())
             }
-        };
-        let hosts_file = self.names.hosts_file.hosts_file.clone();
-        let presence = Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id");
-        Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
+        }
     }
 }
 
@@ -252,6 +432,13 @@ impl CacheArg {
     pub fn path(&self, user: &User, hosts_file: &HostsFileArg) -> Option<PathBuf> {
         let default = || user.cache_file(&hosts_file.hosts_file);
         self.cache.clone().or_else(default)
+    }
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("choose more than nothing".to_owned()),
+        some => Ok(some),
     }
 }
 

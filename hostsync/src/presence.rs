@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::{debug, warn};
 use serde::Serialize;
-use session::{Connection, Create, Error, Session};
+use session::{Connection, Create, Error, Session, State};
 use snapshot::{PathError, ZnodePath};
 use tokio::sync::watch;
 
@@ -68,9 +68,10 @@ impl Presence {
             match self.tell(&connection, &fact).await {
                 Ok(()) => {
                     self.complaint = None;
-                    tokio::time::sleep(PAUSE).await;
+                    let told_in = connection.session_id();
                     drop(connection);
-                    self.until_news(&session, &mut applied).await;
+                    tokio::time::sleep(PAUSE).await;
+                    until_news(&session, told_in, &mut applied).await;
                 }
                 Err(error) if error.is_connection() => tokio::time::sleep(PAUSE).await,
                 Err(error) => {
@@ -78,16 +79,6 @@ impl Presence {
                     tokio::time::sleep(RETRY).await;
                 }
             }
-        }
-    }
-
-    /// Waits for another generation, or another session, with which the znode has gone.
-    async fn until_news(&self, session: &Session, applied: &mut watch::Receiver<Applied>) {
-        let mut states = session.states();
-        states.mark_unchanged();
-        tokio::select! {
-            _ = applied.changed() => {}
-            _ = states.changed() => {}
         }
     }
 
@@ -131,5 +122,16 @@ impl Presence {
             warn!("{complaint}; the names are not affected");
             self.complaint = Some(complaint);
         }
+    }
+}
+
+/// Waits for another generation, or for another session than the one with which the znode goes. A
+/// connection that is lost and found again is neither.
+async fn until_news(session: &Session, told_in: i64, applied: &mut watch::Receiver<Applied>) {
+    let is_another = |state: &State| matches!(state, State::Connected { session_id, .. } if *session_id != told_in);
+    let mut states = session.states();
+    tokio::select! {
+        _ = applied.changed() => {}
+        _ = states.wait_for(is_another) => {}
     }
 }

@@ -8,9 +8,12 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use session::State;
 use snapshot::{Counted, Name};
+use tokio::sync::watch;
 
 use crate::agent::Applied;
+use crate::binding::Bound;
 use crate::hosts_file::Slots;
+use crate::registration::{Outcome, Registration};
 use crate::report::list;
 use crate::subscription::View;
 
@@ -33,6 +36,23 @@ pub struct Status {
     pub hosts_file: HostsFile,
     /// The snapshot on disk.
     pub cache: Cache,
+    /// What this container is registered as.
+    #[serde(default)]
+    pub registrations: Vec<Registered>,
+    /// The local names of this container, each for one instance of a service.
+    #[serde(default)]
+    pub bindings: Bound,
+}
+
+/// One registration of this container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registered {
+    /// What was asked for.
+    pub register: String,
+    /// The znode, while it is there.
+    pub znode: Option<String>,
+    /// Why it is not there, if something is wrong.
+    pub failure: Option<String>,
 }
 
 /// The session with ZooKeeper.
@@ -159,6 +179,51 @@ impl Status {
                 path: facts.cache.clone(),
                 failure: cache_failure,
             },
+            registrations: Vec::new(),
+            bindings: Bound::new(),
+        }
+    }
+
+    /// Adds the local names.
+    #[must_use]
+    pub fn with_bindings(mut self, bound: &Bound) -> Self {
+        self.bindings = bound.clone();
+        self
+    }
+
+    /// Adds what became of the registrations.
+    #[must_use]
+    pub fn with_registrations(
+        mut self,
+        outcomes: &[(Registration, watch::Receiver<Outcome>)],
+    ) -> Self {
+        let registered = outcomes.iter().map(|(registration, outcome)| {
+            let (znode, failure) = match &*outcome.borrow() {
+                Outcome::Absent => (None, None),
+                Outcome::Present(path) => (Some(path.to_string()), None),
+                Outcome::Failed(why) => (None, Some(why.clone())),
+            };
+            Registered {
+                register: registration.to_string(),
+                znode,
+                failure,
+            }
+        });
+        self.registrations = registered.collect();
+        self
+    }
+}
+
+impl Status {
+    /// Whether it is in step, in one line.
+    pub fn line(&self) -> String {
+        match self.in_step {
+            true => {
+                let names = Counted(self.hosts_file.names, "name");
+                let generation = self.snapshot.applied.unwrap_or(0);
+                format!("in step: {names}, generation {generation}")
+            }
+            false => format!("not in step: {}", self.reasons.join("; ")),
         }
     }
 }
@@ -245,7 +310,16 @@ impl fmt::Display for Status {
         match &self.cache.failure {
             Some(failure) => writeln!(f, ": {failure}"),
             None => writeln!(f),
+        }?;
+        for registered in &self.registrations {
+            let state = registered.znode.as_ref().or(registered.failure.as_ref());
+            let state = state.map_or("not now", String::as_str);
+            writeln!(f, "registered  {}: {state}", registered.register)?;
         }
+        for (local, address) in &self.bindings {
+            writeln!(f, "bound       {local} to {address}")?;
+        }
+        Ok(())
     }
 }
 
@@ -341,6 +415,7 @@ mod tests {
         let mut status = Status::new(&facts(), &connected(), &view, &applied(7), None);
         let json = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+        assert_eq!(status.line(), "in step: 1 name, generation 7");
         status.pid = 42;
         assert_eq!(
             status.to_string(),

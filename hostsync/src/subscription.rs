@@ -6,14 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use session::{Backoff, Connection, Session, Znode};
+use session::{Backoff, Connection, Event, Session, Stat, Znode};
 use snapshot::{Snapshot, ZnodePath};
 use tokio::sync::{Notify, watch};
 
 use crate::published::Published;
+use crate::unread::Unread;
 
-/// Delays after a read that failed while the connection stood.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// Delays after a read that failed. The longest one is short, since both daemons are to be in step
+/// soon after ZooKeeper is well again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// What is known of the snapshot.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +43,12 @@ enum Seen {
     Missing,
     Version(i64, i64),
     Unreadable(String),
+}
+
+impl Seen {
+    fn at(stat: Option<&Stat>) -> Self {
+        stat.map_or(Self::Missing, |stat| Self::Version(stat.czxid, stat.mzxid))
+    }
 }
 
 impl Subscription {
@@ -93,26 +101,38 @@ impl Subscription {
         let again = Arc::clone(&self.again);
         // Another server than the last one may lag behind what was already seen.
         let (_, mut changes) = tokio::try_join!(connection.sync(), connection.watch(&self.path))?;
+        let mut unread = Unread::default();
+        // A thousand agents that come back need not all be sent again what they have.
+        let stat = connection.stat(&self.path).await?;
+        unread.read(stat.as_ref());
+        let mut is_due = self.seen != Some(Seen::at(stat.as_ref()));
         loop {
-            self.see(connection.read(&self.path).await?);
+            if std::mem::replace(&mut is_due, true) {
+                let znode = connection.read(&self.path).await?;
+                unread.read(znode.as_ref().map(|znode| &znode.stat));
+                self.see(znode);
+            }
             backoff.reset();
             loop {
                 tokio::select! {
-                    change = changes.next() => if change?.path == self.path { break },
+                    event = changes.next() => if self.is_news(&event?, &mut unread) { break },
                     () = again.notified() => break,
                 }
             }
             // One read for all changes that came meanwhile.
-            while changes.try_next()?.is_some() {}
+            while let Some(event) = changes.try_next()? {
+                self.is_news(&event, &mut unread);
+            }
         }
+    }
+
+    fn is_news(&self, event: &Event, unread: &mut Unread) -> bool {
+        event.path == self.path && unread.event(event.change)
     }
 
     /// Looks at what was read.
     fn see(&mut self, znode: Option<Znode>) {
-        let now = match &znode {
-            None => Seen::Missing,
-            Some(znode) => Seen::Version(znode.stat.czxid, znode.stat.mzxid),
-        };
+        let now = Seen::at(znode.as_ref().map(|znode| &znode.stat));
         if self.seen.replace(now.clone()) == Some(now) {
             return;
         }
@@ -179,7 +199,6 @@ impl Subscription {
 mod tests {
     use super::*;
     use crate::published::tests::published;
-    use session::Stat;
 
     fn znode(published: &Published, data: Option<&[u8]>) -> Option<Znode> {
         let encoded = published.snapshot.encode();

@@ -1,12 +1,18 @@
 //! `nameserver check`: what the tree gives, and what is wrong with it.
 
+pub mod explain;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use snapshot::{Counted, ZnodePath};
+use snapshot::{Counted, Hosts, Name, ZnodePath, hosts_line};
 
-use crate::zone::{Finding, Zone};
+use crate::records::{Format, Reading};
+use crate::zone::Zone;
 
 /// What a tree gives, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -17,10 +23,27 @@ pub struct Report {
     pub names: usize,
     /// Addresses of all names, counted once for each name.
     pub addresses: usize,
+    /// How many instances and services there are of each format, in service or not.
+    pub formats: BTreeMap<Format, usize>,
     /// Znodes that give no name, which is fine, in the order of their paths.
     pub nameless: Vec<Line>,
     /// What should be mended, in the order of the paths.
     pub problems: Vec<Line>,
+    /// Names that a hosts file has from somebody else, in the order of its lines.
+    pub shadowed: Vec<Shadow>,
+}
+
+/// A name that a line of a hosts file maps which is not hostsync's.
+#[derive(Debug, Serialize)]
+pub struct Shadow {
+    /// The name.
+    pub name: Name,
+    /// Where that line has it.
+    pub address: IpAddr,
+    /// The file.
+    pub file: String,
+    /// The number of the line.
+    pub line: usize,
 }
 
 /// One thing to say of one znode.
@@ -40,14 +63,16 @@ impl Report {
             znodes: zone.len(),
             names: hosts.len(),
             addresses: hosts.values().map(Vec::len).sum(),
+            formats: formats(zone),
             nameless: Vec::new(),
             problems: Vec::new(),
+            shadowed: Vec::new(),
         };
         for (path, findings) in zone.findings() {
             for finding in findings {
-                let lines = match finding {
-                    Finding::Nameless(_) => &mut report.nameless,
-                    _ => &mut report.problems,
+                let lines = match finding.is_problem() {
+                    false => &mut report.nameless,
+                    true => &mut report.problems,
                 };
                 lines.push(Line {
                     path: path.clone(),
@@ -56,6 +81,13 @@ impl Report {
             }
         }
         report
+    }
+
+    /// Adds the names of the zone that lines of others map in the text of a hosts file.
+    #[must_use]
+    pub fn beside(mut self, zone: &Zone, file: &Path, text: &[u8]) -> Self {
+        self.shadowed = shadowed(&zone.hosts(), file, text);
+        self
     }
 
     /// 1 when something should be mended.
@@ -78,9 +110,29 @@ impl Report {
             znodes,
             names,
             addresses,
+            formats,
             nameless,
             problems,
+            shadowed,
         } = self;
+        for shadow in shadowed {
+            let Shadow {
+                name,
+                address,
+                file,
+                line,
+            } = shadow;
+            writeln!(
+                to,
+                "shadowed: {name}: line {line} of {file} maps it to {address}; hostsync leaves it to that line"
+            )?;
+        }
+        if !formats.is_empty() {
+            let counts = formats
+                .iter()
+                .map(|(format, count)| format!("{count} {format}"));
+            writeln!(to, "found: {}", counts.collect::<Vec<_>>().join(", "))?;
+        }
         let (nameless, problems) = (nameless.len(), problems.len());
         writeln!(
             to,
@@ -102,12 +154,38 @@ impl Report {
     }
 }
 
+fn formats(zone: &Zone) -> BTreeMap<Format, usize> {
+    let mut formats = BTreeMap::new();
+    for reading in zone.readings() {
+        if let Reading::Instance(_) | Reading::Service(_) = reading
+            && let Some(format) = reading.format()
+        {
+            *formats.entry(format).or_default() += 1;
+        }
+    }
+    formats
+}
+
+fn shadowed(hosts: &Hosts, file: &Path, text: &[u8]) -> Vec<Shadow> {
+    let foreign = hosts_line::foreign(text).into_iter();
+    let named = foreign.filter_map(|(line, name, address)| {
+        let (name, _) = hosts.get_key_value(name.to_ascii_lowercase().as_str())?;
+        Some(Shadow {
+            name: name.clone(),
+            address,
+            file: file.display().to_string(),
+            line,
+        })
+    });
+    named.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{records, scope::Scope};
 
-    fn report(znodes: &[(&str, &str)]) -> Report {
+    pub(super) fn zone(znodes: &[(&str, &str)]) -> Zone {
         let scope = Scope::new(
             "/".parse().unwrap(),
             "/nameserver".parse().unwrap(),
@@ -115,9 +193,16 @@ mod tests {
             &[],
         )
         .unwrap();
-        let read =
-            |(path, data): &(&str, &str)| (path.parse().unwrap(), records::read(data.as_bytes()));
-        Report::new(&Zone::new(scope, znodes.iter().map(read)))
+        let read = |(path, data): &(&str, &str)| {
+            let path: ZnodePath = path.parse().unwrap();
+            let reading = records::read(path.component(), data.as_bytes());
+            (path, reading)
+        };
+        Zone::new(scope, znodes.iter().map(read))
+    }
+
+    fn report(znodes: &[(&str, &str)]) -> Report {
+        Report::new(&zone(znodes))
     }
 
     #[test]
@@ -136,6 +221,7 @@ mod tests {
             String::from_utf8(text).unwrap(),
             "no name: /empty: holds no data, and no child has an address\n\
              problem: /bad: 127.0.0.1 is a loopback address, which means another host to each reader\n\
+             found: 2 plain text\n\
              5 znodes: 3 names with 4 addresses, 1 without a name, 1 problem\n"
         );
         assert_eq!(report.exit_code(), ExitCode::from(1));
@@ -144,6 +230,25 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["problems"][0]["path"], "/bad");
         assert_eq!(json["names"], 3);
+        assert_eq!(json["formats"]["plain text"], 2);
+    }
+
+    #[test]
+    fn names_that_a_hosts_file_has_from_others_are_told() {
+        let zone = zone(&[("/db", "10.0.0.1"), ("/web", "10.0.0.2")]);
+        let text =
+            b"127.0.0.1 localhost\n10.1.1.1 DB\n# BEGIN hostsync\n10.0.0.2 web\n# END hostsync\n";
+        let report = Report::new(&zone).beside(&zone, Path::new("/etc/hosts"), text);
+        let mut to = Vec::new();
+        report.write_text(&mut to).unwrap();
+        let to = String::from_utf8(to).unwrap();
+        assert!(
+            to.starts_with(
+                "shadowed: db: line 2 of /etc/hosts maps it to 10.1.1.1; hostsync leaves it to that line\nfound"
+            ),
+            "{to}"
+        );
+        assert_eq!(report.exit_code(), ExitCode::SUCCESS);
     }
 
     #[test]

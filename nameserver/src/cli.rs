@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use daemon::{DaemonArgs, GenerateArgs, ZooKeeperArgs};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
 use snapshot::{Name, ZnodePath};
 
 use crate::scope::Scope;
@@ -26,9 +29,14 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   nameserver check -z zk1:2181                what names would this tree give, and what is wrong?
+  nameserver check -z zk1:2181 --explain /kafka/brokers/ids/1
+                                              what does this one znode give, and why not?
   nameserver run -z zk1:2181,zk2:2181         publish them, and keep them up to date
   nameserver run -z zk1:2181 --root /services --domain zk.internal --exclude '/services/*/locks'
   nameserver lookup primary.db                what does the tree say of one name?";
+
+/// Names of what is gone for a day mislead more than they help.
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -38,10 +46,18 @@ pub enum Command {
     /// Walk the tree once and explain each znode that gives no name
     ///
     /// Prints one line for each znode that gives no name or has a problem, with its path and the
-    /// reason, then the counts. Exits with 1 when there are problems.
+    /// reason; one for each name that this machine's hosts file has from somebody else; then how many
+    /// records of each format were found, and the counts. Nothing is written anywhere. Exits with 1
+    /// when there are problems.
     Check(CheckArgs),
     /// Print the addresses that the tree gives to a name now, one a line
     Lookup(LookupArgs),
+    /// Say who leads, what is published and held, and which agents are behind
+    ///
+    /// Exits with 0 when a replica leads and a good snapshot is published, else with 1.
+    Status(StatusArgs),
+    /// Publish a large drop of names now that is held because it is in doubt; see run --drop-hold
+    Release(ReleaseArgs),
     /// Write man pages or shell completions
     Generate(GenerateArgs),
 }
@@ -68,6 +84,14 @@ pub struct ScopeArgs {
     /// (locks). `*` stays within a component, `**` does not.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+
+    /// Ask the system's resolver for host names that no znode gives
+    ///
+    /// Where a record holds a host name in place of an address, that is first one of the names that
+    /// the tree itself gives. Without this flag, any other is a problem. Answers are asked for again
+    /// every minute, and outlive a resolver that is down for an hour.
+    #[arg(long)]
+    pub resolve_hostnames: bool,
 }
 
 impl ScopeArgs {
@@ -94,6 +118,19 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
 
+    /// When more than half of the names, and at least 10, would be gone at once, keep them for this
+    /// long; 0s believes every drop
+    ///
+    /// What is lost within 5 seconds is lost at once. Everything else goes on meanwhile: new names,
+    /// changed addresses, names that come back. `nameserver status` tells what is held and until
+    /// when, and `nameserver release` publishes the drop now.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = drop_hold)]
+    pub drop_hold: Duration,
+
+    /// Whether it tells about itself over HTTP.
+    #[command(flatten)]
+    pub http: HttpArgs,
+
     /// Foreground or background, and where the log goes.
     #[command(flatten)]
     pub daemon: DaemonArgs,
@@ -116,6 +153,18 @@ impl RunArgs {
     }
 }
 
+/// Reads a duration; a plain 0 needs no unit.
+fn drop_hold(text: &str) -> Result<Duration, String> {
+    let hold = match text {
+        "0" => Ok(Duration::ZERO),
+        text => humantime::parse_duration(text).map_err(|error| error.to_string()),
+    };
+    match hold? {
+        hold if hold <= LONGEST_HOLD => Ok(hold),
+        _ => Err("choose a time up to 24h".to_owned()),
+    }
+}
+
 /// `nameserver check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -127,9 +176,56 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub scope: ScopeArgs,
 
+    /// Explain one znode: what was read, in which format, which names and addresses it gives, and
+    /// why not if none
+    ///
+    /// Exits with 1 when it has a problem or is not there.
+    #[arg(long, value_name = "PATH")]
+    pub explain: Option<ZnodePath>,
+
+    /// Tell of names that lines of others in this hosts file map: hostsync leaves them to those
+    #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
+    pub hosts_file: PathBuf,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where nameserver keeps its own.
+#[derive(Debug, Args)]
+pub struct StateArg {
+    /// The znode below which nameserver keeps its own
+    #[arg(long, value_name = "PATH", default_value = "/nameserver")]
+    pub state: ZnodePath,
+}
+
+/// `nameserver status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nameserver release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
 }
 
 /// `nameserver lookup`.

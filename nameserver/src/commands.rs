@@ -1,23 +1,32 @@
 //! The subcommands, each from its arguments to an exit code.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use daemon::{Signals, ZooKeeperArgs};
+use daemon::{Signals, ZooKeeperArgs, service};
 use indicatif::ProgressBar;
 use log::LevelFilter;
 use session::{Connection, Session, State};
 use snapshot::{Name, ZnodePath};
 
 use crate::check::Report;
+use crate::check::explain::Explanation;
 use crate::cli::{CheckArgs, Cli, Command, LookupArgs, PROGRAM, RunArgs};
+use crate::hold::Hold;
+use crate::operate;
+use crate::resolver::Resolver;
 use crate::run::Nameserver;
 use crate::scope::Scope;
+use crate::status::{Facts, Status};
 use crate::walk::{progress_bar, walk};
 use crate::zone::Zone;
+
+/// How long a command waits for the system's resolver.
+const RESOLVING: Duration = Duration::from_secs(10);
 
 /// Does what the command line asks for.
 ///
@@ -28,6 +37,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run(&args),
         Command::Check(args) => check(&args),
         Command::Lookup(args) => lookup(&args),
+        Command::Status(args) => operate::status(&args),
+        Command::Release(args) => operate::release(&args),
         Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -37,6 +48,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Before the start, so that a mistake is seen at the terminal; once more after it, so that
     // warnings are seen in the log.
     args.zookeeper.options()?;
+    let http = args.http.listen()?;
     let _guard = args.daemon.start(PROGRAM)?;
     let options = args.zookeeper.options()?;
     let is_terminal = !args.daemon.daemon && std::io::stderr().is_terminal();
@@ -45,29 +57,84 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     } else {
         ProgressBar::hidden
     };
-    daemon::runtime()?.block_on(async {
+    let resolves = args.scope.resolve_hostnames;
+    block_on(async {
         let signals = Signals::new().context("cannot listen to signals")?;
+        let (named, facts) = (options.auth.is_some(), facts(args, &id));
         let session = Session::start(options);
-        Nameserver::new(scope, id, progress)
-            .run(session, signals)
-            .await;
+        let nameserver =
+            Nameserver::new(scope, id, Hold::new(args.drop_hold), progress).resolving(resolves);
+        let status = Status {
+            facts,
+            session: session.states(),
+            progress: nameserver.told(),
+        };
+        if let Some(http) = http {
+            tokio::spawn(http.serve(status.clone()));
+        }
+        let informing = tokio::spawn(status.tell());
+        let ended = service::watched(nameserver.run(session, signals, named)).await;
+        informing.abort();
+        ended?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
+fn facts(args: &RunArgs, id: &str) -> Facts {
+    Facts {
+        id: id.to_owned(),
+        pid: std::process::id(),
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        servers: args.zookeeper.zookeeper.to_string(),
+        root: args.scope.root.clone(),
+        state: args.scope.state.clone(),
+    }
+}
+
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let scope = args.scope.scope();
-    let zone = with_connection(&args.zookeeper, async |connection| {
-        read(&connection, &scope, |path| scope.covers(path)).await
+    let mut resolver = Resolver::new(args.scope.resolve_hostnames);
+    let (zone, explained) = with_connection(&args.zookeeper, async |connection| {
+        let mut zone = read(&connection, &scope, |path| scope.covers(path)).await?;
+        resolver.want_all(&zone);
+        resolver.settle(&mut zone, RESOLVING).await;
+        let explained = match &args.explain {
+            None => None,
+            Some(path) => Some((path, data_of(&connection, path).await?)),
+        };
+        Ok((zone, explained))
     })?;
-    let report = Report::new(&zone);
     let mut stdout = BufWriter::new(daemon::stdout());
-    match args.json {
-        true => report.write_json(&mut stdout)?,
-        false => report.write_text(&mut stdout)?,
-    }
+    let code = match explained {
+        Some((path, data)) => {
+            let explanation = Explanation::new(&scope, &zone, path, &data);
+            match args.json {
+                true => explanation.write_json(&mut stdout)?,
+                false => explanation.write_text(&mut stdout)?,
+            }
+            explanation.exit_code()
+        }
+        None => {
+            // A machine without such a file has no lines of others in it.
+            let hosts = std::fs::read(&args.hosts_file).unwrap_or_default();
+            let report = Report::new(&zone).beside(&zone, &args.hosts_file, &hosts);
+            match args.json {
+                true => report.write_json(&mut stdout)?,
+                false => report.write_text(&mut stdout)?,
+            }
+            report.exit_code()
+        }
+    };
     stdout.flush()?;
-    Ok(report.exit_code())
+    Ok(code)
+}
+
+async fn data_of(connection: &Connection, path: &ZnodePath) -> anyhow::Result<Vec<u8>> {
+    let znode = connection.read(path).await;
+    let znode = znode.with_context(|| format!("cannot read {path}"))?;
+    let znode = znode.with_context(|| format!("there is no znode {path}"))?;
+    Ok(znode.data.to_vec())
 }
 
 fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
@@ -76,9 +143,23 @@ fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
     let name: Name = text
         .parse()
         .with_context(|| format!("{:?} is no name", args.name))?;
+    let mut resolver = Resolver::new(args.scope.resolve_hostnames);
     let zone = with_connection(&args.zookeeper, async |connection| {
-        let needed = |path: &ZnodePath| scope.covers(path) && scope.concerns(path, &name);
-        read(&connection, &scope, needed).await
+        // What the name leads to by way of host names is read as well, until nothing new comes up.
+        let mut names = HashSet::from([name.clone()]);
+        let mut zone = loop {
+            let concerned = |path: &ZnodePath| names.iter().any(|name| scope.concerns(path, name));
+            let needed = |path: &ZnodePath| scope.covers(path) && concerned(path);
+            let zone = read(&connection, &scope, needed).await?;
+            let known = names.len();
+            names.extend(zone.mentioned().cloned());
+            if names.len() == known {
+                break zone;
+            }
+        };
+        resolver.want_all(&zone);
+        resolver.settle(&mut zone, RESOLVING).await;
+        Ok(zone)
     })?;
     let Some(addresses) = zone.addresses(&name) else {
         let root = scope.root();
@@ -116,8 +197,17 @@ async fn read(
     Ok(Zone::new(scope.clone(), tree.znodes))
 }
 
+/// Runs `work` in a runtime that ends with it, even while the system's resolver still keeps threads
+/// waiting.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = daemon::runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
 /// Runs `work` once over a connection, which must come up within the session timeout.
-fn with_connection<T, F>(
+pub(crate) fn with_connection<T, F>(
     args: &ZooKeeperArgs,
     work: impl FnOnce(Connection) -> F,
 ) -> anyhow::Result<T>
@@ -127,7 +217,7 @@ where
     daemon::logging::to_stderr(LevelFilter::Error);
     let options = args.options()?;
     let patience = options.session_timeout.max(Duration::from_secs(1));
-    daemon::runtime()?.block_on(async {
+    block_on(async {
         let session = Session::start(options);
         let connection = match tokio::time::timeout(patience, session.connected()).await {
             Ok(connection) => connection,

@@ -5,16 +5,23 @@
 //! to be published, and [`publisher`] writes it while this replica leads. [`run`] holds them
 //! together; everything between reading and writing is pure.
 
+pub mod access;
 pub mod changes;
 pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod draft;
+pub mod hold;
+pub mod hold_znode;
 pub mod incarnation;
+pub mod operate;
+pub mod overview;
 pub mod problems;
 pub mod publisher;
 pub mod records;
+pub mod resolver;
 pub mod run;
 pub mod scope;
+pub mod status;
 pub mod walk;
 pub mod zone;

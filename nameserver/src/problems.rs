@@ -17,6 +17,16 @@ pub struct Problems {
 }
 
 impl Problems {
+    /// How many znodes have something to be mended.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// True when nothing is to be mended.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Takes over the findings of the whole tree, and logs the problems that are new.
     pub fn replace(&mut self, findings: impl IntoIterator<Item = (ZnodePath, Vec<Finding>)>) {
         let old = std::mem::take(&mut self.known);

@@ -7,8 +7,11 @@ use session::{Connection, Error, Leadership};
 use snapshot::{Counted, Snapshot, ZnodePath};
 use tokio::task::JoinSet;
 
-use crate::draft::{Draft, Edition, TooLarge};
+use crate::draft::{Draft, Edition, Ending, TooLarge};
+use crate::hold::{Held, Moment};
+use crate::hold_znode::HoldZnode;
 use crate::incarnation::Incarnation;
+use crate::status;
 
 /// How long a refused write or a lost election waits before the next try.
 const RETRY: Duration = Duration::from_secs(5);
@@ -22,15 +25,23 @@ pub struct Publisher {
     election: ZnodePath,
     /// Where agents tell what they have applied.
     agents: ZnodePath,
+    /// Where agents tell which instances they are bound to.
+    bindings: ZnodePath,
+    hold: HoldZnode,
     incarnation: Incarnation,
     role: Role,
+    /// What `STATE/hosts` holds is a predecessor's, not to be told from our own.
+    inherits: bool,
     /// The version of `STATE/hosts`, once known; inner none where there is no such znode.
     head: Option<Option<i32>>,
     /// Events of our own writes that the watch has still to yield.
     echoes: u32,
     retry_at: Option<Instant>,
     complaint: Option<String>,
+    /// The draft does not fit a znode, and this was said.
+    is_too_large: bool,
     cost: Duration,
+    publishes: u64,
 }
 
 /// What this process is in the election.
@@ -51,13 +62,18 @@ impl Publisher {
             hosts: child("hosts"),
             election: child("election"),
             agents: child("agents"),
+            bindings: child("bindings"),
+            hold: HoldZnode::new(state),
             incarnation: Incarnation::current(id),
             role: Role::Idle,
+            inherits: false,
             head: None,
             echoes: 0,
             retry_at: None,
             complaint: None,
+            is_too_large: false,
             cost: Duration::ZERO,
+            publishes: 0,
         }
     }
 
@@ -66,9 +82,35 @@ impl Publisher {
         &self.hosts
     }
 
+    /// Where it is told what is held.
+    pub fn hold(&self) -> &ZnodePath {
+        self.hold.path()
+    }
+
     /// How long the last publish took.
     pub fn cost(&self) -> Duration {
         self.cost
+    }
+
+    /// What this replica is in the election.
+    pub fn role(&self) -> status::Role {
+        match self.role {
+            Role::Idle => status::Role::Idle,
+            Role::Candidate(..) => status::Role::StandingBy,
+            Role::Leader(_) => status::Role::Leading,
+        }
+    }
+
+    /// What cannot be done, and why.
+    pub fn complaint(&self) -> Option<String> {
+        let too_large = "the snapshot does not fit a znode; see the log";
+        let too_large = self.is_too_large.then(|| too_large.to_owned());
+        self.complaint.clone().or(too_large)
+    }
+
+    /// How many snapshots were written.
+    pub fn publishes(&self) -> u64 {
+        self.publishes
     }
 
     /// Begins with a new connection: whether earlier writes arrived is unknown, and a leadership or
@@ -82,16 +124,43 @@ impl Publisher {
             Role::Candidate(of, _) => of.shares_client_with(connection),
             Role::Leader(leadership) => leadership.is_of(connection),
         };
-        match goes_on {
-            true => Ok(()),
-            false => self.stand(connection).await,
+        if goes_on {
+            return Ok(());
         }
+        if let Role::Leader(leadership) = &self.role {
+            let reason = match leadership.session_id() == connection.session_id() {
+                false => {
+                    "its session ended, as after a pause or an outage longer than --session-timeout"
+                }
+                true => "its connection was away for about as long as --session-timeout",
+            };
+            self.step_down(reason);
+        }
+        self.stand(connection).await
+    }
+
+    /// Says why this replica no longer leads, and leaves what it held to its successor.
+    fn step_down(&mut self, reason: &str) {
+        warn!(
+            "no longer leading as {:?}: {reason}; standing for election again",
+            self.incarnation.id
+        );
+        self.idle();
+    }
+
+    fn idle(&mut self) {
+        self.role = Role::Idle;
+        self.draft.end_hold(Ending::Deposed);
     }
 
     async fn stand(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.role = Role::Idle;
+        self.idle();
         let created = match connection.create_all(&self.election).await {
             Ok(()) => connection.create_open(&self.agents).await,
+            refused => refused,
+        };
+        let created = match created {
+            Ok(()) => connection.create_open(&self.bindings).await,
             refused => refused,
         };
         match created {
@@ -121,12 +190,7 @@ impl Publisher {
     /// Waits until there is something to do that no event of a watch tells of: the election is won
     /// or lost, or it is time to try again.
     pub async fn wake(&mut self, connection: &Connection) -> Result<(), Error> {
-        let retry = async {
-            match self.retry_at {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (retry, hold_ends) = (at(self.retry_at), at(self.draft.hold_ends()));
         let elected = async {
             match &mut self.role {
                 Role::Candidate(_, candidacy) => candidacy.join_next().await,
@@ -135,12 +199,17 @@ impl Publisher {
         };
         let elected = tokio::select! {
             elected = elected => elected,
+            () = hold_ends => return Ok(()),
             () = retry => {
-                self.retry_at = None;
-                return match self.role {
-                    Role::Idle => self.stand(connection).await,
-                    Role::Candidate(..) | Role::Leader(_) => Ok(()),
-                };
+                let due = self.retry_at;
+                if matches!(self.role, Role::Idle) {
+                    self.stand(connection).await?;
+                }
+                // Not before: this may be dropped while it stands, and has then still to be done.
+                if self.retry_at == due {
+                    self.retry_at = None;
+                }
+                return Ok(());
             }
         };
         self.elected(elected)
@@ -158,6 +227,7 @@ impl Publisher {
                 );
                 self.role = Role::Leader(leadership);
                 self.head = None;
+                self.inherits = true;
             }
             Some(Ok(Err(error))) => {
                 self.role = Role::Idle;
@@ -170,7 +240,10 @@ impl Publisher {
                     remedy(&error)
                 ));
             }
-            Some(Err(_)) | None => self.role = Role::Idle,
+            Some(Err(_)) | None => {
+                self.role = Role::Idle;
+                self.retry_at = Some(Instant::now() + RETRY);
+            }
         }
         Ok(())
     }
@@ -183,11 +256,21 @@ impl Publisher {
         }
     }
 
+    /// Takes an event of `STATE/hold` in: an operator may have released what is held.
+    pub fn hold_changed(&mut self) {
+        self.hold.changed();
+    }
+
     /// Publishes the draft if this process leads and a publish is due.
     ///
     /// # Errors
     /// The connection broke.
     pub async fn publish(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.publish_what_is_due(connection).await?;
+        self.tell_what_is_held().await
+    }
+
+    async fn publish_what_is_due(&mut self, connection: &Connection) -> Result<(), Error> {
         while matches!(self.role, Role::Leader(_)) && self.retry_at.is_none() {
             if self.head.is_none() {
                 self.read_head(connection).await?;
@@ -195,6 +278,10 @@ impl Publisher {
                     return Ok(());
                 }
             }
+            if self.hold.is_released(connection).await? {
+                self.end_hold(Ending::Released);
+            }
+            self.doubt();
             let edition = match self.draft.edition(SystemTime::now()) {
                 Ok(None) => return Ok(()),
                 Ok(Some(edition)) => edition,
@@ -203,6 +290,7 @@ impl Publisher {
                     return Ok(());
                 }
             };
+            self.is_too_large = false;
             let begun = Instant::now();
             let written = self.write(&edition).await;
             self.cost = begun.elapsed();
@@ -211,7 +299,55 @@ impl Publisher {
         Ok(())
     }
 
+    /// Holds what is in doubt, and says so.
+    fn doubt(&mut self) {
+        let (was_held, now) = (self.draft.held(), Moment::now());
+        if let Some(why) = self.draft.doubt(now) {
+            self.report_end(why, was_held.as_ref());
+        } else if let (None, Some(held)) = (was_held, self.draft.held()) {
+            let (lost, left) = (Counted(held.names, "name"), self.draft.names());
+            warn!(
+                "{lost} would be gone at once ({}), {left} left: held until {}; publish it sooner \
+                 with `nameserver release`, see --drop-hold",
+                held.list(),
+                held.until()
+            );
+        }
+    }
+
+    fn end_hold(&mut self, why: Ending) {
+        let held = self.draft.held();
+        self.draft.end_hold(why);
+        self.report_end(why, held.as_ref());
+    }
+
+    fn report_end(&self, why: Ending, held: Option<&Held>) {
+        let names = Counted(held.map_or(0, |held| held.names), "name");
+        match why {
+            Ending::Time => warn!("{names} held until now are still gone, so they go"),
+            Ending::Released => warn!("{names} held until now go: an operator released them"),
+            Ending::Back => info!("all names that were held are back"),
+            Ending::Deposed => {}
+        }
+    }
+
+    async fn tell_what_is_held(&mut self) -> Result<(), Error> {
+        let Role::Leader(leadership) = &self.role else {
+            return Ok(());
+        };
+        match self.hold.tell(leadership, self.draft.held()).await {
+            Err(Error::Deposed) => self.deposed(),
+            told => return told,
+        }
+        Ok(())
+    }
+
     async fn read_head(&mut self, connection: &Connection) -> Result<(), Error> {
+        if self.inherits
+            && let Some(held) = self.hold.inherit(connection).await?
+        {
+            self.draft.inherit_hold(&held, Moment::now());
+        }
         let znode = match connection.read(&self.hosts).await {
             Err(error) if !error.is_connection() => {
                 self.complain(format!("cannot read {}: {}", self.hosts, remedy(&error)));
@@ -231,6 +367,8 @@ impl Publisher {
             decoded
                 .as_ref()
                 .map(|(version, decoded)| (*version, decoded)),
+            std::mem::take(&mut self.inherits),
+            Instant::now(),
         );
         Ok(())
     }
@@ -245,7 +383,9 @@ impl Publisher {
                 .await
                 .map(|()| 0),
             Some(version) => {
-                let stat = leadership.set(&self.hosts, &edition.bytes, version).await?;
+                let stat = leadership
+                    .set(&self.hosts, &edition.bytes, Some(version))
+                    .await?;
                 Ok(stat.version)
             }
         }
@@ -256,6 +396,7 @@ impl Publisher {
             Ok(version) => {
                 self.head = Some(Some(version));
                 self.echoes += 1;
+                self.publishes += 1;
                 self.complaint = None;
                 self.draft.published(edition);
                 let Edition {
@@ -271,25 +412,24 @@ impl Publisher {
             }
             Err(error) if error.is_connection() => return Err(error),
             Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => self.head = None,
-            Err(Error::Deposed) => {
-                warn!(
-                    "this replica no longer leads: its znode below {} is gone",
-                    self.election
-                );
-                self.role = Role::Idle;
-                self.retry_at = Some(Instant::now());
-            }
+            Err(Error::Deposed) => self.deposed(),
             Err(error) => self.complain(format!("cannot write {}: {}", self.hosts, remedy(&error))),
         }
         Ok(())
     }
 
+    fn deposed(&mut self) {
+        self.step_down(&format!(
+            "its znode below {} is gone, though its session goes on: somebody deleted it",
+            self.election
+        ));
+        self.retry_at = Some(Instant::now());
+    }
+
     fn too_large(&mut self, too_large: &TooLarge) {
-        // Once a size, not once an event; and no retry: only another tree helps.
-        let text = too_large.to_string();
-        if self.complaint.as_ref() != Some(&text) {
-            error!("cannot publish {}: {text}", self.hosts);
-            self.complaint = Some(text);
+        // Once, not once a size; and no retry: only another tree helps.
+        if !std::mem::replace(&mut self.is_too_large, true) {
+            error!("cannot publish {}: {too_large}", self.hosts);
         }
     }
 
@@ -305,6 +445,13 @@ impl Publisher {
     /// Gives up leadership or candidacy.
     pub fn resign(&mut self) {
         self.role = Role::Idle;
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

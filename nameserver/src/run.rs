@@ -1,27 +1,41 @@
 //! The daemon: follow the tree, keep the names, publish.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use daemon::{Signal, Signals};
 use futures::StreamExt;
 use futures::stream;
 use indicatif::ProgressBar;
 use log::{error, info, warn};
 use session::{Backoff, Connection, Error, Session, Watch};
-use snapshot::Counted;
+use snapshot::{Counted, ZnodePath};
+use tokio::sync::watch;
 
+use crate::access;
 use crate::changes::Changes;
 use crate::draft::Draft;
+use crate::hold::Hold;
 use crate::problems::Problems;
 use crate::publisher::Publisher;
+use crate::records::Reading;
+use crate::resolver::Resolver;
 use crate::scope::Scope;
+use crate::status::Progress;
 use crate::walk::{Tree, visit, walk};
 use crate::zone::Zone;
 
+/// Delays after the tree could not be followed. The longest one is short, since both daemons are to
+/// be in step soon after ZooKeeper is well again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How many znodes are read again at once.
 const IN_FLIGHT: usize = 512;
 /// A burst goes on being taken in for as long as this many publishes take.
 const BURST: u32 = 8;
+/// After a walk, host names that were never asked for get this long to be answered: else a restart
+/// would take their names away for a moment.
+const RESOLVING: Duration = Duration::from_secs(2);
 
 /// The daemon's state, across connections.
 #[derive(Debug)]
@@ -30,36 +44,94 @@ pub struct Nameserver {
     zone: Zone,
     publisher: Publisher,
     problems: Problems,
+    resolver: Resolver,
     progress: fn() -> ProgressBar,
     /// Why the tree could not be followed, as the log knows it.
     complaint: Option<String>,
+    walks: u64,
+    told: watch::Sender<Progress>,
 }
 
 impl Nameserver {
-    /// A nameserver that stands for election as `id`. `progress` shows a walk.
-    pub fn new(scope: Scope, id: String, progress: fn() -> ProgressBar) -> Self {
-        let draft = Draft::new(&scope, id.clone());
+    /// A nameserver that stands for election as `id` and doubts large drops as `hold` says.
+    /// `progress` shows a walk.
+    pub fn new(scope: Scope, id: String, hold: Hold, progress: fn() -> ProgressBar) -> Self {
+        let draft = Draft::new(&scope, id.clone(), hold);
         Self {
             zone: Zone::new(scope.clone(), []),
             publisher: Publisher::new(scope.state(), id, draft),
             problems: Problems::default(),
+            resolver: Resolver::new(false),
             scope,
             progress,
             complaint: None,
+            walks: 0,
+            told: watch::Sender::default(),
         }
     }
 
-    /// Runs until a signal asks for the end.
-    pub async fn run(mut self, session: Session, mut signals: Signals) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    /// Whether the system's resolver is asked for host names that no znode gives.
+    #[must_use]
+    pub fn resolving(mut self, resolves: bool) -> Self {
+        self.resolver = Resolver::new(resolves);
+        self
+    }
+
+    /// What it has done, now and from now on.
+    pub fn told(&self) -> watch::Receiver<Progress> {
+        self.told.subscribe()
+    }
+
+    /// Tells those who ask.
+    fn tell(&self, follows: bool) {
+        let draft = &self.publisher.draft;
+        self.told.send_replace(Progress {
+            role: self.publisher.role(),
+            follows,
+            znodes: self.zone.len(),
+            names: draft.names(),
+            problems: self.problems.len(),
+            zxid: draft.zxid(),
+            generation: draft.generation(),
+            publishes: self.publisher.publishes(),
+            walks: self.walks,
+            hold: draft.held(),
+            complaint: self.complaint.clone().or(self.publisher.complaint()),
+        });
+    }
+
+    /// Runs until a signal asks for the end. Whether an identity is `named` matters for what is
+    /// said when it may not write.
+    ///
+    /// # Errors
+    /// It may not keep its state in ZooKeeper, which is found out at the start.
+    pub async fn run(
+        mut self,
+        session: Session,
+        mut signals: Signals,
+        named: bool,
+    ) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        tokio::select! {
+            biased;
+            () = stop(&mut signals) => {
+                session.close().await;
+                return Ok(());
+            }
+            refusal = self.refusal(&session, &mut backoff, named) => if let Some(refusal) = refusal {
+                session.close().await;
+                bail!(refusal);
+            }
+        }
         loop {
             let signal = tokio::select! {
                 biased;
                 signal = signals.next() => signal,
                 ended = self.serve(&session, &mut backoff) => {
+                    self.tell(false);
                     // A lost connection is the session's to report, and it comes back by itself.
                     if !ended.is_connection() {
-                        self.complain(&ended);
+                        self.complain(&format!("cannot follow {}: {ended}", self.scope.root()));
                     }
                     tokio::select! {
                         () = tokio::time::sleep(backoff.delay()) => continue,
@@ -72,18 +144,42 @@ impl Nameserver {
                 Signal::Stop(signal) => {
                     info!("{signal}: ending");
                     self.publisher.resign();
-                    return session.close().await;
+                    session.close().await;
+                    return Ok(());
                 }
             }
         }
     }
 
+    /// Why this replica may not publish; waits for ZooKeeper to say so.
+    async fn refusal(
+        &mut self,
+        session: &Session,
+        backoff: &mut Backoff,
+        named: bool,
+    ) -> Option<String> {
+        loop {
+            let connection = session.connected().await;
+            match access::refusal(&connection, self.scope.state(), named).await {
+                Ok(refusal) => return refusal,
+                Err(Error::NoNode) => self.complain(&format!(
+                    "cannot create {}: the chroot of --zookeeper does not exist; create it first",
+                    self.scope.state()
+                )),
+                Err(error) if error.is_connection() => {}
+                Err(error) => self.complain(&format!("cannot use {}: {error}", self.scope.state())),
+            }
+            drop(connection);
+            tokio::time::sleep(backoff.delay()).await;
+        }
+    }
+
     /// Says why the tree cannot be followed, once for each reason.
-    fn complain(&mut self, error: &Error) {
-        let complaint = format!("cannot follow {}: {error}", self.scope.root());
-        if self.complaint.as_ref() != Some(&complaint) {
+    fn complain(&mut self, complaint: &str) {
+        if self.complaint.as_deref() != Some(complaint) {
             error!("{complaint}; trying again until it works, the published names stay");
-            self.complaint = Some(complaint);
+            self.complaint = Some(complaint.to_owned());
+            self.tell(false);
         }
     }
 
@@ -103,22 +199,35 @@ impl Nameserver {
     ) -> Result<std::convert::Infallible, Error> {
         let mut tree = connection.watch(self.scope.root()).await?;
         let mut hosts = connection.watch(self.publisher.hosts()).await?;
+        let mut hold = connection.watch(self.publisher.hold()).await?;
         connection.sync().await?;
         self.read_all(connection).await?;
         self.publisher.begin(connection).await?;
         backoff.reset();
         self.complaint = None;
+        let mut left = Changes::default();
         loop {
             self.publisher.publish(connection).await?;
+            self.tell(true);
             tokio::select! {
-                event = tree.next() => {
-                    let mut changes = Changes::default();
-                    changes.note(event?, &self.scope);
-                    self.take_in(connection, changes, &mut tree).await?;
+                () = std::future::ready(()), if !left.is_empty() => {
+                    left = self.take_in(connection, left, &mut tree).await?;
+                }
+                event = tree.next(), if left.is_empty() => {
+                    left.note(event?, &self.scope);
+                    left = self.take_in(connection, left, &mut tree).await?;
                 }
                 event = hosts.next() => {
                     event?;
                     self.publisher.hosts_changed();
+                }
+                event = hold.next() => {
+                    event?;
+                    self.publisher.hold_changed();
+                }
+                answer = self.resolver.next(|host| self.zone.needs(host)) => {
+                    let touched = self.zone.answer(answer);
+                    self.take_over(touched);
                 }
                 woken = self.publisher.wake(connection) => woken?,
             }
@@ -139,8 +248,11 @@ impl Nameserver {
         if !has_root {
             warn!("{root} does not exist yet, so it gives no names; see --root");
         }
-        self.zone = Zone::new(self.scope.clone(), znodes);
-        self.publisher.draft.set_all(self.zone.hosts());
+        self.walks += 1;
+        self.zone.replace(znodes);
+        self.resolver.want_all(&self.zone);
+        self.resolver.settle(&mut self.zone, RESOLVING).await;
+        self.publisher.draft.set_all(self.zone.hosts(), begun);
         self.publisher.draft.reflect(zxid);
         let (znodes, names, took) = (
             self.zone.len(),
@@ -154,49 +266,90 @@ impl Nameserver {
     }
 
     /// Takes a burst of changes in. What arrives while it is read joins it, but only for so long
-    /// that publishing still happens: a single change is never held up.
+    /// that publishing still happens: a single change is never held up. Returns what is left then.
     async fn take_in(
         &mut self,
         connection: &Connection,
         mut changes: Changes,
         tree: &mut Watch,
-    ) -> Result<(), Error> {
+    ) -> Result<Changes, Error> {
         let begun = Instant::now();
         loop {
-            while let Some(event) = tree.try_next()? {
-                changes.note(event, &self.scope);
-            }
+            self.note_arrived(&mut changes, tree)?;
             if changes.is_empty() {
-                return Ok(());
+                return Ok(changes);
             }
-            self.read_again(connection, std::mem::take(&mut changes))
-                .await?;
+            let (mut updates, zxid) = read_again(connection, std::mem::take(&mut changes)).await?;
+            let all = updates.len();
+            // A transaction that deletes a znode and creates it again is two events, but nobody can
+            // read what lies between them. The second event comes before the answers to what was
+            // read for the first one.
+            self.note_arrived(&mut changes, tree)?;
+            updates.retain(|(path, reading)| reading.is_some() || !changes.read.contains(path));
+            if updates.len() == all {
+                self.publisher.draft.reflect(zxid);
+            }
+            self.update(updates);
             if begun.elapsed() > self.publisher.cost() * BURST {
-                return Ok(());
+                return Ok(changes);
             }
         }
     }
 
-    async fn read_again(&mut self, connection: &Connection, changes: Changes) -> Result<(), Error> {
-        let mut updates: Vec<_> = changes.gone.into_iter().map(|path| (path, None)).collect();
-        let visits = changes.read.into_iter().map(|path| visit(connection, path));
-        let mut visits = stream::iter(visits).buffer_unordered(IN_FLIGHT);
-        while let Some(visit) = visits.next().await {
-            let visit = visit?;
-            self.publisher.draft.reflect(visit.zxid);
-            updates.push((visit.path, visit.reading));
+    fn note_arrived(&self, changes: &mut Changes, tree: &mut Watch) -> Result<(), Error> {
+        while let Some(event) = tree.try_next()? {
+            changes.note(event, &self.scope);
         }
+        Ok(())
+    }
+
+    fn update(&mut self, updates: Vec<(ZnodePath, Option<Reading>)>) {
         let touched = self.zone.update(updates);
+        let foreign = touched
+            .iter()
+            .flat_map(|path| self.zone.foreign_hosts(path));
+        self.resolver.want(foreign);
+        self.take_over(touched);
+    }
+
+    /// Hands on what the given znodes give now.
+    fn take_over(&mut self, touched: HashSet<ZnodePath>) {
+        let now = Instant::now();
         for name in touched.iter().flat_map(|path| self.zone.names_of(path)) {
             self.publisher
                 .draft
-                .set(name.clone(), self.zone.addresses(&name));
+                .set(name.clone(), self.zone.addresses(&name), now);
         }
         let found = touched.into_iter().map(|path| {
             let findings = self.zone.findings_of(&path);
             (path, findings)
         });
         self.problems.update(found.collect::<Vec<_>>());
-        Ok(())
+    }
+}
+
+/// What changed znodes hold now, and the newest transaction that this reflects.
+async fn read_again(
+    connection: &Connection,
+    changes: Changes,
+) -> Result<(Vec<(ZnodePath, Option<Reading>)>, i64), Error> {
+    let mut updates: Vec<_> = changes.gone.into_iter().map(|path| (path, None)).collect();
+    let mut zxid = 0;
+    let visits = changes.read.into_iter().map(|path| visit(connection, path));
+    let mut visits = stream::iter(visits).buffer_unordered(IN_FLIGHT);
+    while let Some(visit) = visits.next().await {
+        let visit = visit?;
+        zxid = zxid.max(visit.zxid);
+        updates.push((visit.path, visit.reading));
+    }
+    Ok((updates, zxid))
+}
+
+/// Waits for the signal to stop.
+async fn stop(signals: &mut Signals) {
+    loop {
+        if let Signal::Stop(signal) = signals.next().await {
+            return info!("{signal}: ending");
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! Which znodes are looked at, and what they are called.
 
+use std::borrow::Cow;
+
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use snapshot::{Name, NameError, ZnodePath};
 
 /// ZooKeeper's own znodes.
 const ZOOKEEPER: &str = "/zookeeper";
+/// ZooKeeper counts sequential znodes with a signed number of 32 bits.
+const LAST_SEQUENCE: u64 = i32::MAX as u64;
 
 /// Which znodes are looked at, and what they are called. Pure: paths in, names out.
 #[derive(Debug, Clone)]
@@ -86,6 +90,22 @@ impl Scope {
             && !self.excludes(path)
     }
 
+    /// Why a znode is not looked at; none for one that is.
+    pub fn leaves_out(&self, path: &ZnodePath) -> Option<String> {
+        let Self { root, state, .. } = self;
+        if !path.is_within(root) {
+            Some(format!("it does not lie below --root {root}"))
+        } else if path.is_within(state) {
+            Some(format!("it lies below --state {state}, nameserver's own"))
+        } else if is_zookeeper_s(path) {
+            Some("it is ZooKeeper's own".to_owned())
+        } else if self.excludes(path) {
+            Some("--exclude matches it, or a znode above it".to_owned())
+        } else {
+            None
+        }
+    }
+
     fn excludes(&self, path: &ZnodePath) -> bool {
         if self.exclude.is_empty() {
             return false;
@@ -114,6 +134,17 @@ impl Scope {
     /// The name of the first instance of the service that has `name`.
     pub fn leader_name(name: &Name) -> Result<Name, NameError> {
         format!("leader.{name}").try_into()
+    }
+
+    /// What a record may mean by `host`: that name, or the one that the tree gives to it by adding
+    /// the domain.
+    pub fn meant_by<'a>(&self, host: &'a Name) -> impl Iterator<Item = Cow<'a, Name>> {
+        let absolute = self
+            .domain
+            .is_some()
+            .then(|| self.absolute(host.to_string()));
+        let absolute = absolute.and_then(|text| text.try_into().ok());
+        std::iter::once(Cow::Borrowed(host)).chain(absolute.map(Cow::Owned))
     }
 
     /// Whether looking `name` up needs the znode at `path`: because it has the name, or is on the
@@ -185,7 +216,10 @@ pub fn sequence(component: &str) -> Option<u64> {
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
     let longer = prefix.ends_with(|c: char| c.is_ascii_digit());
     if is_number && (!longer || number.starts_with("0000")) {
-        number.parse().ok()
+        number
+            .parse()
+            .ok()
+            .filter(|&number| number <= LAST_SEQUENCE)
     } else {
         None
     }
@@ -270,6 +304,7 @@ mod tests {
             "/nameserver2",
         ] {
             assert!(all.covers(&path(covered)), "{covered}");
+            assert_eq!(all.leaves_out(&path(covered)), None);
         }
         for left_out in [
             "/zookeeper",
@@ -282,8 +317,12 @@ mod tests {
             "/a/b.tmp/c",
         ] {
             assert!(!all.covers(&path(left_out)), "{left_out}");
+            assert!(all.leaves_out(&path(left_out)).is_some(), "{left_out}");
         }
-        assert!(!scope("/services", "", &[]).covers(&path("/db")));
+        let services = scope("/services", "", &[]);
+        assert!(!services.covers(&path("/db")));
+        let why = services.leaves_out(&path("/db")).unwrap();
+        assert!(why.contains("--root /services"));
     }
 
     #[test]
@@ -332,6 +371,7 @@ mod tests {
             ("web10000000007", Some(7)),
             ("n-2147483647", Some(2_147_483_647)),
             ("host,16020,1630123025659", None),
+            ("a-2147483648", None),
             ("000000007", None),
             ("member_000000000x", None),
             ("", None),

@@ -85,7 +85,7 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
     let (reading, zxid, is_parent) = match connection.read(&path).await {
         Ok(None) => (None, 0, false),
         Ok(Some(znode)) => {
-            let reading = records::read(&znode.data);
+            let reading = records::read(path.component(), &znode.data);
             (
                 Some(reading),
                 znode.stat.zxid(),

@@ -3,95 +3,40 @@
 //! Pure: readings in, names out. [`Zone::update`] costs what changed, and always ends where
 //! building the zone anew would.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod claims;
+mod finding;
+mod follow;
+mod loops;
+mod mentions;
+mod tree;
 
-use snapshot::{Address, Hosts, MAX_ADDRESSES_PER_NAME, Name, NameError, ZnodePath};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::records::{Problem, Reading};
-use crate::scope::{Scope, sequence};
+use snapshot::{Address, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
+
+use crate::records::{Instance, Reading};
+use crate::resolver::Answer;
+use crate::scope::Scope;
+
+pub use finding::{DeadEnd, Finding};
+
+use claims::{Claim, Claimant, Claims};
+use follow::Standing;
+use loops::Loops;
+use mentions::Mentions;
+use tree::Tree;
 
 /// The live copy of the tree below the root and the names that it gives.
 #[derive(Debug, Clone)]
 pub struct Zone {
     scope: Scope,
-    znodes: HashMap<ZnodePath, Reading>,
-    /// The components of the children, by parent, in the order of a service's addresses.
-    children: HashMap<ZnodePath, BTreeSet<Child>>,
-    /// Who would have each name; the first has it.
-    claims: BTreeMap<Name, Vec<Claim>>,
-}
-
-/// A znode's component, ordered by sequence number, then by name; those without a number last.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Child {
-    unnumbered: bool,
-    sequence: u64,
-    component: Box<str>,
-}
-
-/// The addresses that a znode would give to a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Claim {
-    claimant: Claimant,
-    addresses: Vec<Address>,
-}
-
-/// By whom and how a name is claimed. A znode that has the name itself comes before a service
-/// that would give it to its leader; else the first path in byte order wins.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Claimant {
-    as_leader: bool,
-    path: ZnodePath,
-}
-
-/// Why a znode gives no name, or fewer addresses than it could.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Finding {
-    /// Nothing is wrong; there is nothing to name.
-    #[error("{0}, and no child has an address")]
-    Nameless(&'static str),
-    /// The data should be an address and is not.
-    #[error(transparent)]
-    Record(#[from] Problem),
-    /// There are addresses, but the path makes no name.
-    #[error("its path makes no name: {0}")]
-    Name(#[from] NameError),
-    /// Another path has the name.
-    #[error("its name {name} is taken by {winner}")]
-    Taken {
-        /// The name.
-        name: Name,
-        /// The path whose name it is.
-        winner: ZnodePath,
-    },
-    /// More addresses than one name may have.
-    #[error(
-        "service {name} has {count} addresses; only the first {MAX_ADDRESSES_PER_NAME} are named"
-    )]
-    TooMany {
-        /// The service.
-        name: Name,
-        /// Its addresses.
-        count: usize,
-    },
-}
-
-impl Finding {
-    /// True for what an operator should mend.
-    pub fn is_problem(&self) -> bool {
-        !matches!(self, Self::Nameless(_))
-    }
-}
-
-impl Child {
-    fn new(component: &str) -> Self {
-        let sequence = sequence(component);
-        Self {
-            unnumbered: sequence.is_none(),
-            sequence: sequence.unwrap_or_default(),
-            component: component.into(),
-        }
-    }
+    tree: Tree,
+    claims: Claims,
+    /// Which znodes hold each host name, in every way that it may be meant.
+    mentions: Mentions,
+    /// What the system's resolver says of host names; no address for one that it does not know.
+    resolved: HashMap<Name, Vec<Address>>,
+    loops: Loops,
 }
 
 impl Zone {
@@ -99,9 +44,11 @@ impl Zone {
     pub fn new(scope: Scope, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) -> Self {
         let mut zone = Self {
             scope,
-            znodes: HashMap::new(),
-            children: HashMap::new(),
-            claims: BTreeMap::new(),
+            tree: Tree::default(),
+            claims: Claims::default(),
+            mentions: Mentions::default(),
+            resolved: HashMap::new(),
+            loops: Loops::default(),
         };
         zone.update(
             znodes
@@ -109,6 +56,20 @@ impl Zone {
                 .map(|(path, reading)| (path, Some(reading))),
         );
         zone
+    }
+
+    /// Takes over another complete tree. What the system's resolver said stays.
+    pub fn replace(&mut self, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) {
+        let resolved = std::mem::take(&mut self.resolved);
+        *self = Self {
+            resolved,
+            ..Self::new(self.scope.clone(), [])
+        };
+        self.update(
+            znodes
+                .into_iter()
+                .map(|(path, reading)| (path, Some(reading))),
+        );
     }
 
     /// Takes over what changed: a znode's new reading, or none for one that is gone. Returns the
@@ -119,37 +80,101 @@ impl Zone {
     ) -> HashSet<ZnodePath> {
         let mut touched = HashSet::new();
         for (path, reading) in changes {
-            let parent = path.parent();
-            match reading {
-                Some(reading) => self.insert(&path, parent.as_ref(), reading),
-                None => self.remove(&path, parent.as_ref()),
+            let new = host_names(reading.as_ref());
+            let before = match reading {
+                Some(reading) => self.tree.insert(&path, reading),
+                None => self.tree.remove(&path),
+            };
+            self.mention(&path, host_names(before.as_ref()), new);
+            touched.extend(path.parent().into_iter().chain([path]));
+        }
+        self.refresh(touched)
+    }
+
+    /// Takes over the addresses of a host name that the system's resolver was asked for.
+    fn resolve(&mut self, host: Name, addresses: Vec<Address>) -> HashSet<ZnodePath> {
+        let holders = self.mentions.of(&host);
+        let touched = holders.flat_map(with_parent).collect();
+        self.resolved.insert(host, addresses);
+        self.refresh(touched)
+    }
+
+    /// Takes over news from the system's resolver. Returns the znodes whose names or findings may
+    /// differ now.
+    pub fn answer(&mut self, answer: Answer) -> HashSet<ZnodePath> {
+        match answer {
+            Answer::Addresses(host, addresses) => self.resolve(host, addresses),
+            Answer::Unneeded(host) => {
+                self.resolved.remove(&host);
+                HashSet::new()
             }
-            touched.extend(parent.into_iter().chain([path]));
         }
-        for path in &touched {
-            self.claim(path);
-        }
-        touched
+    }
+
+    /// The host names that a znode holds and nothing in the tree has.
+    pub fn foreign_hosts(&self, path: &ZnodePath) -> Vec<Name> {
+        let names = host_names(self.tree.get(path)).into_iter();
+        names.filter(|host| !self.has_claims(host)).collect()
+    }
+
+    /// The host names that some znode holds and nothing in the tree has.
+    pub fn all_foreign_hosts(&self) -> HashSet<Name> {
+        let paths = self.tree.paths();
+        paths.flat_map(|path| self.foreign_hosts(path)).collect()
+    }
+
+    /// Every name of the tree that a host name may mean.
+    pub fn mentioned(&self) -> impl Iterator<Item = &Name> {
+        self.mentions.names()
+    }
+
+    /// Whether a znode holds a host name that nothing in the tree has.
+    pub fn needs(&self, host: &Name) -> bool {
+        self.mentions.of(host).next().is_some() && !self.has_claims(host)
     }
 
     /// Every name with its addresses.
     pub fn hosts(&self) -> Hosts {
-        let winner = |claims: &Vec<Claim>| claims[0].addresses.clone();
-        self.claims
-            .iter()
-            .map(|(name, claims)| (name.clone(), winner(claims)))
-            .collect()
+        self.claims.hosts()
     }
 
     /// The addresses of one name.
     pub fn addresses(&self, name: &Name) -> Option<&[Address]> {
-        self.claims
-            .get(name)
-            .map(|claims| claims[0].addresses.as_slice())
+        let winner = self.claims.winner(name)?;
+        Some(winner.addresses.as_slice())
+    }
+
+    /// The znode that gives a name: its own, or that of its leader.
+    pub fn giver(&self, name: &Name) -> Option<&ZnodePath> {
+        let winner = self.claims.winner(name)?;
+        Some(&winner.claimant.path)
+    }
+
+    /// What a znode says; none for one that is not there.
+    pub fn reading(&self, path: &ZnodePath) -> Option<&Reading> {
+        self.tree.get(path)
+    }
+
+    /// What all znodes say, in no order.
+    pub fn readings(&self) -> impl Iterator<Item = &Reading> {
+        self.tree.readings()
+    }
+
+    /// The addresses that a znode has of its own.
+    pub fn own_addresses(&self, path: &ZnodePath) -> Vec<Address> {
+        let own = self.tree.own(path).into_iter();
+        let hosts = own.flat_map(|own| self.addresses_at(own, path));
+        hosts.collect()
+    }
+
+    /// The children of a znode that count for it as instances and are in service, in the order of
+    /// its addresses.
+    pub fn instances(&self, path: &ZnodePath) -> impl Iterator<Item = &Instance> {
+        self.tree.instances(path).map(|(_, instance)| instance)
     }
 
     /// The names that a znode may have or lose when it is touched: its own and its leader's.
-    pub fn names_of(&self, path: &ZnodePath) -> impl Iterator<Item = Name> {
+    pub fn names_of(&self, path: &ZnodePath) -> impl Iterator<Item = Name> + use<> {
         let own = self.scope.name(path).and_then(Result::ok);
         let leader = own.as_ref().and_then(|own| Scope::leader_name(own).ok());
         own.into_iter().chain(leader)
@@ -157,7 +182,7 @@ impl Zone {
 
     /// The number of znodes below the root.
     pub fn len(&self) -> usize {
-        self.znodes.len() - usize::from(self.znodes.contains_key(self.scope.root()))
+        self.tree.len() - usize::from(self.tree.get(self.scope.root()).is_some())
     }
 
     /// True when there is no znode below the root.
@@ -168,39 +193,39 @@ impl Zone {
     /// Every znode with what is to be said of it, in the order of the paths.
     pub fn findings(&self) -> BTreeMap<ZnodePath, Vec<Finding>> {
         let found = self
-            .znodes
-            .keys()
+            .tree
+            .paths()
             .map(|path| (path.clone(), self.findings_of(path)));
         found.filter(|(_, findings)| !findings.is_empty()).collect()
     }
 
     /// What is to be said of one znode.
     pub fn findings_of(&self, path: &ZnodePath) -> Vec<Finding> {
-        let (Some(reading), Some(name)) = (self.znodes.get(path), self.scope.name(path)) else {
+        let (Some(reading), Some(name)) = (self.tree.get(path), self.scope.name(path)) else {
             return Vec::new();
         };
-        let mut findings = Vec::new();
-        if let Reading::Problem(problem) = reading {
-            findings.push(problem.clone().into());
+        let standing = self.standing(path, |host| self.follow(host, path).unwrap_or_default());
+        let has_addresses = !standing.addresses.is_empty();
+        let mut findings = self.findings_in(reading, path, has_addresses);
+        if !has_addresses {
+            return findings;
         }
-        let (addresses, leader) = self.addresses_of(path);
-        match (name, reading) {
-            (_, Reading::Nothing(why)) if addresses.is_empty() => {
-                findings.push(Finding::Nameless(why))
+        match (name, reading.format()) {
+            (Err(_), Some(format)) if format.is_in_name(path.component()) => {
+                findings.push(Finding::InName(format))
             }
-            _ if addresses.is_empty() => {}
             (Err(error), _) => findings.push(error.into()),
             (Ok(name), _) => {
                 findings.extend(self.taken(&name, false, path));
-                if leader.is_some()
+                if !standing.leader.is_empty()
                     && let Ok(leader) = Scope::leader_name(&name)
                 {
                     findings.extend(self.taken(&leader, true, path));
                 }
-                if addresses.len() > MAX_ADDRESSES_PER_NAME {
+                if standing.addresses.len() > MAX_ADDRESSES_PER_NAME {
                     findings.push(Finding::TooMany {
                         name,
-                        count: addresses.len(),
+                        count: standing.addresses.len(),
                     });
                 }
             }
@@ -208,8 +233,42 @@ impl Zone {
         findings
     }
 
+    /// What is to be said of a reading, whether its path makes a name or not.
+    fn findings_in(
+        &self,
+        reading: &Reading,
+        path: &ZnodePath,
+        has_addresses: bool,
+    ) -> Vec<Finding> {
+        match reading {
+            Reading::Problem(problem) => vec![problem.clone().into()],
+            Reading::Nothing(_) | Reading::Service(_) if has_addresses => Vec::new(),
+            Reading::Nothing(why) => vec![Finding::Nameless(why)],
+            Reading::Service(_) => vec![Finding::NoInstances],
+            Reading::Instance(instance) => match instance.outage {
+                Some(outage) => vec![Finding::OutOfService(outage)],
+                None => self.dead_ends(instance, path),
+            },
+        }
+    }
+
+    /// The host names of an instance that lead nowhere.
+    fn dead_ends(&self, instance: &Instance, path: &ZnodePath) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        for host in instance.host_names() {
+            if let Err(why) = self.follow(host, path) {
+                let host = host.clone();
+                let finding = Finding::HostName { host, why };
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
     fn taken(&self, name: &Name, as_leader: bool, path: &ZnodePath) -> Option<Finding> {
-        let winner = &self.claims.get(name)?[0].claimant;
+        let winner = &self.claims.winner(name)?.claimant;
         let lost = winner.path != *path || winner.as_leader != as_leader;
         lost.then(|| Finding::Taken {
             name: name.clone(),
@@ -217,42 +276,121 @@ impl Zone {
         })
     }
 
-    fn insert(&mut self, path: &ZnodePath, parent: Option<&ZnodePath>, reading: Reading) {
-        let known = self.znodes.insert(path.clone(), reading).is_some();
-        if let Some(parent) = parent
-            && !known
-        {
-            let child = Child::new(path.component());
-            self.children
-                .entry(parent.clone())
-                .or_default()
-                .insert(child);
-        }
+    fn has_claims(&self, host: &Name) -> bool {
+        let mut meant = self.scope.meant_by(host);
+        meant.any(|name| self.claims.has(&name))
     }
 
-    fn remove(&mut self, path: &ZnodePath, parent: Option<&ZnodePath>) {
-        self.znodes.remove(path);
-        if let Some(parent) = parent
-            && let Some(siblings) = self.children.get_mut(parent)
-        {
-            siblings.remove(&Child::new(path.component()));
-            if siblings.is_empty() {
-                self.children.remove(parent);
+    /// Takes over that a znode holds other host names than before.
+    fn mention(&mut self, path: &ZnodePath, before: Vec<Name>, new: Vec<Name>) {
+        for host in before {
+            for name in self.scope.meant_by(&host) {
+                self.mentions.remove(&name, path);
+            }
+        }
+        for host in new {
+            for name in self.scope.meant_by(&host) {
+                self.mentions.add(name.into_owned(), path);
             }
         }
     }
 
-    /// Makes the claims of one znode what they should be.
-    fn claim(&mut self, path: &ZnodePath) {
+    /// Makes the claims of the given znodes what they should be, and those of every znode that
+    /// holds one of their names, and so on. Returns all of them.
+    ///
+    /// First come the claims that need no host name, and places for the others: where a host name
+    /// leads depends on who claims what. The others follow in the order in which they lead to each
+    /// other.
+    fn refresh(&mut self, mut touched: HashSet<ZnodePath>) -> HashSet<ZnodePath> {
+        self.add_holders(&mut touched);
+        let mut following = Vec::new();
+        for path in &touched {
+            let standing = self.standing(path, |_| &[]);
+            if standing.follows {
+                following.push(path);
+            }
+            self.claim(path, standing);
+        }
+        if !self.loops.is_empty() {
+            let names = touched.iter().flat_map(|path| self.names_of(path));
+            let names: Vec<_> = names.collect();
+            names.iter().for_each(|name| self.loops.remove(name));
+        }
+        self.follow_in_order(&following);
+        touched
+    }
+
+    /// Makes the claims of znodes that follow host names what they should be.
+    fn follow_in_order(&mut self, paths: &[&ZnodePath]) {
+        let names: Vec<(Name, &ZnodePath)> = paths
+            .iter()
+            .flat_map(|&path| self.names_of(path).map(move |name| (name, path)))
+            .collect();
+        let mut nodes: HashMap<&Name, usize> = HashMap::new();
+        let mut claimed: Vec<(&Name, Vec<&ZnodePath>)> = Vec::new();
+        for (name, path) in &names {
+            let node = *nodes.entry(name).or_insert(claimed.len());
+            if node == claimed.len() {
+                claimed.push((name, Vec::new()));
+            }
+            claimed[node].1.push(path);
+        }
+        let edges: Vec<Vec<usize>> = claimed
+            .iter()
+            .map(|(_, paths)| {
+                let followed = paths.iter().flat_map(|path| self.followed(path));
+                followed
+                    .filter_map(|name| nodes.get(&name).copied())
+                    .collect()
+            })
+            .collect();
+        for component in loops::components(&edges) {
+            let is_loop = |&node: &usize| component.len() > 1 || edges[node].contains(&node);
+            if component.iter().any(is_loop) {
+                self.loops
+                    .add(component.iter().map(|&node| claimed[node].0.clone()));
+            }
+            for path in component.iter().flat_map(|&node| &claimed[node].1) {
+                let follow = |host: &Name| self.follow(host, path).unwrap_or_default();
+                let standing = self.standing(path, follow);
+                self.claim(path, standing);
+            }
+        }
+    }
+
+    /// Adds the znodes that hold a name of one of these, and so on.
+    fn add_holders(&self, touched: &mut HashSet<ZnodePath>) {
+        if self.mentions.is_empty() {
+            return;
+        }
+        let mut waiting: Vec<_> = touched.iter().cloned().collect();
+        while let Some(path) = waiting.pop() {
+            for name in self.names_of(&path) {
+                for holder in self.mentions.of(&name).flat_map(with_parent) {
+                    if touched.insert(holder.clone()) {
+                        waiting.push(holder);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the claims of one znode those of what it stands for.
+    fn claim(&mut self, path: &ZnodePath, standing: Standing) {
         let Some(Ok(name)) = self.scope.name(path) else {
             return;
         };
-        let (mut addresses, leader) = self.addresses_of(path);
+        let Standing {
+            mut addresses,
+            leader,
+            leads,
+            follows,
+        } = standing;
         addresses.truncate(MAX_ADDRESSES_PER_NAME);
         if let Ok(leader_name) = Scope::leader_name(&name) {
-            self.set_claim(leader_name, true, path, leader.into_iter().collect());
+            self.set_claim(leader_name, true, path, leader, leads && follows);
         }
-        self.set_claim(name, false, path, addresses);
+        self.set_claim(name, false, path, addresses, follows);
     }
 
     fn set_claim(
@@ -261,55 +399,32 @@ impl Zone {
         as_leader: bool,
         path: &ZnodePath,
         addresses: Vec<Address>,
+        is_held: bool,
     ) {
         let claimant = Claimant {
             as_leader,
             path: path.clone(),
         };
-        let claims = self.claims.entry(name.clone()).or_default();
-        let place = claims.binary_search_by(|claim| claim.claimant.cmp(&claimant));
-        match (place, addresses.is_empty()) {
-            (Ok(at), false) => claims[at].addresses = addresses,
-            (Ok(at), true) => drop(claims.remove(at)),
-            (Err(at), false) => claims.insert(
-                at,
-                Claim {
-                    claimant,
-                    addresses,
-                },
-            ),
-            (Err(_), true) => {}
+        if addresses.is_empty() && !is_held {
+            return self.claims.remove(&name, &claimant);
         }
-        if claims.is_empty() {
-            self.claims.remove(&name);
-        }
+        let claim = Claim {
+            claimant,
+            addresses,
+        };
+        self.claims.set(name, claim);
     }
+}
 
-    /// The addresses that a znode stands for and, for a service with sequential children, the
-    /// address of the first of those.
-    fn addresses_of(&self, path: &ZnodePath) -> (Vec<Address>, Option<Address>) {
-        match self.znodes.get(path) {
-            None => return Default::default(),
-            Some(Reading::Instance(instance)) => return (vec![instance.address], None),
-            Some(_) => {}
-        }
-        let (mut addresses, mut leader) = (Vec::new(), None);
-        let mut seen = HashSet::new();
-        for child in self.children.get(path).into_iter().flatten() {
-            let child_path = path.child(&child.component).ok();
-            let reading = child_path.and_then(|path| self.znodes.get(&path));
-            let Some(Reading::Instance(instance)) = reading else {
-                continue;
-            };
-            if !child.unnumbered {
-                leader.get_or_insert(instance.address);
-            }
-            if seen.insert(instance.address) {
-                addresses.push(instance.address);
-            }
-        }
-        (addresses, leader)
-    }
+fn with_parent(path: &ZnodePath) -> impl Iterator<Item = ZnodePath> + use<> {
+    path.parent().into_iter().chain([path.clone()])
+}
+
+/// The host names that a reading holds, in service or not.
+fn host_names(reading: Option<&Reading>) -> Vec<Name> {
+    let instance = reading.and_then(Reading::instance);
+    let names = instance.into_iter().flat_map(Instance::host_names);
+    names.cloned().collect()
 }
 
 #[cfg(test)]

@@ -73,6 +73,18 @@ pub enum Create {
     Persistent,
     /// Until this session ends.
     Ephemeral,
+    /// Until this session ends; ten digits, the next number of the parent, are added to its name.
+    EphemeralSequential,
+}
+
+impl Create {
+    pub(crate) fn mode(self) -> zk::CreateMode {
+        match self {
+            Self::Persistent => zk::CreateMode::Persistent,
+            Self::Ephemeral => zk::CreateMode::Ephemeral,
+            Self::EphemeralSequential => zk::CreateMode::EphemeralSequential,
+        }
+    }
 }
 
 impl Connection {
@@ -121,11 +133,7 @@ impl Connection {
     /// As [`Connection::read`]; [`Error::NodeExists`]; [`Error::NoNode`] without a parent.
     pub async fn create(&self, path: &ZnodePath, data: &[u8], create: Create) -> Result<(), Error> {
         let acls = self.acls();
-        let mode = match create {
-            Create::Persistent => zk::CreateMode::Persistent,
-            Create::Ephemeral => zk::CreateMode::Ephemeral,
-        };
-        let options = mode.with_acls(zk::Acls::new(&acls));
+        let options = create.mode().with_acls(zk::Acls::new(&acls));
         self.call(self.client.create(path.as_str(), data, &options))
             .await?;
         Ok(())

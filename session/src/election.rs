@@ -72,13 +72,32 @@ impl Leadership {
         self.connection.shares_client_with(connection)
     }
 
+    /// ZooKeeper's number of the session in which this leadership was won.
+    pub fn session_id(&self) -> i64 {
+        self.connection.session_id()
+    }
+
     /// Sets a znode's data in one transaction with the check that this process still leads.
     ///
     /// # Errors
     /// As [`Connection::set`]; [`Error::Deposed`] when the lock is gone.
-    pub async fn set(&self, path: &ZnodePath, data: &[u8], version: i32) -> Result<Stat, Error> {
-        let reply = self.lock.set_data(path.as_str(), data, Some(version));
+    pub async fn set(
+        &self,
+        path: &ZnodePath,
+        data: &[u8],
+        version: Option<i32>,
+    ) -> Result<Stat, Error> {
+        let reply = self.lock.set_data(path.as_str(), data, version);
         Ok(self.connection.call(reply).await?.into())
+    }
+
+    /// Deletes a znode in one transaction with the check that this process still leads.
+    ///
+    /// # Errors
+    /// As [`Connection::delete`]; [`Error::Deposed`] when the lock is gone.
+    pub async fn delete(&self, path: &ZnodePath) -> Result<(), Error> {
+        let reply = self.lock.delete(path.as_str(), None);
+        self.connection.call(reply).await
     }
 
     /// Creates a persistent znode in one transaction with the check that this process still leads.

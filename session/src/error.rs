@@ -52,7 +52,11 @@ impl From<zk::Error> for Error {
             zk::Error::ConnectionLoss
             | zk::Error::SessionExpired
             | zk::Error::SessionMoved
-            | zk::Error::ClientClosed => Self::Lost,
+            | zk::Error::ClientClosed
+            | zk::Error::Timeout
+            | zk::Error::NoHosts
+            // What the system says of the connection, such as its reset, or that nobody answers.
+            | zk::Error::Custom(_) => Self::Lost,
             zk::Error::NoAuth => Self::NotAuthorized,
             zk::Error::AuthFailed => Self::AuthFailed,
             zk::Error::NoNode => Self::NoNode,
@@ -62,5 +66,25 @@ impl From<zk::Error> for Error {
             zk::Error::RuntimeInconsistent => Self::Deposed,
             other => Self::Other(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_connection_is_one_however_the_client_says_it() {
+        for error in [
+            zk::Error::ConnectionLoss,
+            zk::Error::SessionExpired,
+            zk::Error::ClientClosed,
+            zk::Error::Timeout,
+            zk::Error::NoHosts,
+        ] {
+            assert!(Error::from(error.clone()).is_connection(), "{error}");
+        }
+        assert!(!Error::from(zk::Error::NoAuth).is_connection());
+        assert!(!Error::from(zk::Error::Throttled).is_connection());
     }
 }

@@ -9,15 +9,18 @@
 //!
 //! Every call has a deadline, the session timeout.
 
+mod access;
 mod backoff;
 mod connection;
 mod diagnosis;
 mod election;
 mod error;
 mod options;
+mod pace;
 mod servers;
 mod state;
 mod supervisor;
+mod transaction;
 mod watch;
 
 pub use backoff::Backoff;
@@ -28,4 +31,5 @@ pub use options::{Auth, AuthError, Options};
 pub use servers::{Servers, ServersError};
 pub use state::State;
 pub use supervisor::Session;
+pub use transaction::Write;
 pub use watch::{Change, Event, Watch};

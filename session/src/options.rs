@@ -12,9 +12,20 @@ pub struct Options {
     pub servers: Servers,
     /// Whom to authenticate as, if anyone.
     pub auth: Option<Auth>,
-    /// How long the server keeps the session of a client that it does not hear from; also the
-    /// deadline of each call. The server may negotiate another value.
+    /// How long the servers are to keep the session of a client that they do not hear from, at most
+    /// a second more; what is agreed with them is also the deadline of each call.
     pub session_timeout: Duration,
+}
+
+/// How much later than agreed a server may end a session: it looks only once in a `tickTime`, which
+/// is two seconds long by default. A second of it is allowed for.
+const LATE: Duration = Duration::from_millis(1_500);
+
+impl Options {
+    /// The session timeout to ask the servers for, so that the session ends in time.
+    pub(crate) fn asked_timeout(&self) -> Duration {
+        self.session_timeout - LATE.min(self.session_timeout / 4)
+    }
 }
 
 /// An identity of ZooKeeper's `digest` scheme. Its password is never shown.
@@ -64,6 +75,23 @@ impl fmt::Debug for Auth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_ends_in_time_with_the_usual_tick() {
+        let tick = Duration::from_secs(2);
+        let second = Duration::from_secs(1);
+        for (seconds, asked) in [(6, 4_500), (30, 28_500), (1, 750)] {
+            let session_timeout = second * seconds;
+            let options = Options {
+                servers: "zk1".parse().unwrap(),
+                auth: None,
+                session_timeout,
+            };
+            assert_eq!(options.asked_timeout(), Duration::from_millis(asked));
+            let late = options.asked_timeout() + tick;
+            assert!(seconds < 6 || late < session_timeout + second);
+        }
+    }
 
     #[test]
     fn identities() {

@@ -68,7 +68,7 @@ impl Servers {
     }
 
     /// Each server as host and port, for a resolver.
-    pub(crate) fn endpoints(&self) -> impl Iterator<Item = (String, u16)> {
+    pub fn endpoints(&self) -> impl Iterator<Item = (String, u16)> {
         self.servers.iter().map(|(host, port)| match host {
             Host::Address(ip) => (ip.to_string(), *port),
             Host::Name(name) => (name.clone(), *port),

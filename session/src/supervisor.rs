@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use zookeeper_client as zk;
 
 use crate::diagnosis::diagnose;
+use crate::pace::paced;
 use crate::{Backoff, Connection, Options, State};
 
 /// The shortest and the longest wait between two rounds of trying every server.
@@ -213,7 +214,7 @@ async fn connect(
     let guard = options.session_timeout * 2;
     let servers = options.servers.client_text();
     let mut connector = zk::Client::connector()
-        .with_session_timeout(options.session_timeout)
+        .with_session_timeout(options.asked_timeout())
         .with_fail_eagerly();
     if let Some(auth) = &options.auth {
         connector = connector.with_auth("digest", &auth.credentials());
@@ -222,10 +223,10 @@ async fn connect(
         Some(session) => connector.clone().with_session(session),
         None => connector.clone(),
     };
-    let mut connected = timeout(guard, attempt.connect(&servers)).await;
+    let mut connected = timeout(guard, paced(attempt.connect(&servers))).await;
     if resume.is_some() && matches!(connected, Ok(Err(zk::Error::SessionExpired))) {
         *resume = None;
-        connected = timeout(guard, connector.connect(&servers)).await;
+        connected = timeout(guard, paced(connector.connect(&servers))).await;
     }
     match connected {
         Ok(Ok(client)) => {

@@ -12,6 +12,7 @@
 mod address;
 mod counted;
 mod diff;
+pub mod hosts_line;
 mod name;
 mod path;
 mod quote;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use lab::Scratch;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
 
 /// Where programs look for names.
 pub(crate) const PATH: &str = "/etc/hosts";
@@ -34,12 +33,10 @@ pub(crate) struct Place {
 /// Gives this process, which has but one thread so far, mounts of its own, and a resolver that looks
 /// in the file and nowhere else.
 pub(crate) fn leave_the_mounts_of_others() -> anyhow::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS).context(
+    lab::leave_the_mounts_of_others().context(
         "cannot have a mount namespace, in which a scratch file lies over /etc/hosts; run this as root",
     )?;
     let nothing = None::<&str>;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing).context("cannot make the mounts private")?;
     let kept = Scratch::new("engine");
     let engine = keep(ENGINE, &kept.write("socket", ""))?;
     mount(Some("soak"), RUN, Some("tmpfs"), MsFlags::empty(), nothing)

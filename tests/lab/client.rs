@@ -81,6 +81,22 @@ impl Client {
         .unwrap_or_else(|error| panic!("create {path}: {error}"));
     }
 
+    /// Makes a znode one that nobody may change, but everybody read.
+    pub fn make_read_only(&self, path: &str) {
+        let acls = Acls::anyone_read();
+        self.call(|inner| {
+            let acls = acls.to_vec();
+            async move { inner.set_acl(path, &acls, None).await }
+        })
+        .unwrap_or_else(|error| panic!("set the ACL of {path}: {error}"));
+    }
+
+    /// Whether this client may set a znode's data, which it leaves alone.
+    pub fn may_write(&self, path: &str) -> bool {
+        let set = |inner: Inner| async move { inner.set_data(path, b"", Some(i32::MAX)).await };
+        !matches!(self.call(set), Err(Error::NoAuth))
+    }
+
     /// Creates a persistent znode.
     pub fn create(&self, path: &str, data: impl AsRef<[u8]>) {
         self.create_as(CreateMode::Persistent, path, data.as_ref());
@@ -137,6 +153,15 @@ impl Client {
         .unwrap_or_else(|error| panic!("set {path}: {error}"));
     }
 
+    /// Tries to replace the data of a znode; whether the server lets this client.
+    pub fn try_set(&self, path: &str, data: impl AsRef<[u8]>) -> bool {
+        self.call(|inner| {
+            let data = data.as_ref();
+            async move { inner.set_data(path, data, None).await }
+        })
+        .is_ok()
+    }
+
     /// Creates a znode, or replaces its data.
     pub fn put(&self, path: &str, data: impl AsRef<[u8]>) {
         if !self.try_create(path, data.as_ref()) {
@@ -148,6 +173,21 @@ impl Client {
     pub fn delete(&self, path: &str) {
         self.call(|inner| async move { inner.delete(path, None).await })
             .unwrap_or_else(|error| panic!("delete {path}: {error}"));
+    }
+
+    /// Deletes a znode and creates it again, as a persistent one, in one transaction.
+    pub fn make_anew(&self, path: &str, data: impl AsRef<[u8]>) {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        self.call(|inner| {
+            let (data, options) = (data.as_ref(), options.clone());
+            async move {
+                let mut writer = inner.new_multi_writer();
+                writer.add_delete(path, None)?;
+                writer.add_create(path, data, &options)?;
+                writer.commit().await.map_err(Error::from)
+            }
+        })
+        .unwrap_or_else(|error| panic!("make {path} anew: {error}"));
     }
 
     /// Deletes a znode and all below it.
@@ -198,7 +238,7 @@ impl Client {
     }
 
     /// Does one call, again after a lost connection and with a new session after an expired one.
-    fn call<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) fn call<T, F: Future<Output = Result<T, Error>>>(
         &self,
         operation: impl Fn(Inner) -> F,
     ) -> Result<T, Error> {
@@ -206,7 +246,9 @@ impl Client {
         loop {
             let inner = self.inner()?;
             match runtime().block_on(operation(inner)) {
-                Err(Error::ConnectionLoss | Error::Timeout) if started.elapsed() < LIMIT => {}
+                // The last one is the system's word about the connection, such as its reset.
+                Err(Error::ConnectionLoss | Error::Timeout | Error::Custom(_))
+                    if started.elapsed() < LIMIT => {}
                 Err(Error::SessionExpired | Error::ClientClosed) if started.elapsed() < LIMIT => {
                     *self.lock() = None;
                 }

@@ -13,6 +13,11 @@ pub struct Ensemble {
 impl Ensemble {
     /// Starts `size` servers and waits until all of them serve.
     pub fn start(size: usize) -> Self {
+        Self::start_with(size, &Options::default())
+    }
+
+    /// Starts `size` servers that differ so from the usual ones.
+    pub fn start_with(size: usize, options: &Options) -> Self {
         let peers: Vec<String> = (1..=size)
             .map(|id| format!("server.{id}=127.0.0.1:{}:{}", free_port(), free_port()))
             .collect();
@@ -20,7 +25,7 @@ impl Ensemble {
             .map(|id| {
                 let options = peers
                     .iter()
-                    .fold(Options::default(), |all, peer| all.line(peer));
+                    .fold(options.clone(), |all, peer| all.line(peer));
                 let mut server = ZooKeeper::prepare(free_port(), &options);
                 server.write_id(id);
                 server.launch();
@@ -29,6 +34,27 @@ impl Ensemble {
             .collect();
         members.iter_mut().for_each(ZooKeeper::wait_ready);
         Self { members }
+    }
+
+    /// Stops and starts the members one after another, so that a majority serves all the time, as an
+    /// upgrade does. `between` is called whenever all of them serve.
+    pub fn restart_in_turn(&mut self, mut between: impl FnMut()) {
+        for member in &mut self.members {
+            member.stop();
+            member.restart();
+            between();
+        }
+    }
+
+    /// Stops all members; the data stay.
+    pub fn stop(&mut self) {
+        self.members.iter_mut().for_each(ZooKeeper::stop);
+    }
+
+    /// Starts all members again and waits until all of them serve.
+    pub fn restart(&mut self) {
+        self.members.iter_mut().for_each(ZooKeeper::launch);
+        self.members.iter_mut().for_each(ZooKeeper::wait_ready);
     }
 
     /// Every member as `HOST:PORT,HOST:PORT,…`.

@@ -1,5 +1,6 @@
 //! Containers, where the machine has a Docker engine: an image of our own, since none can be pulled
-//! everywhere, with just enough in it to run hostsync and to ask the C library for a name.
+//! everywhere, with just enough in it to run hostsync and to ask the C library for a name; and one
+//! with systemd.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -7,6 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use crate::files::Scratch;
 use crate::program::{Outcome, binary};
@@ -14,6 +16,9 @@ use crate::reaper;
 
 /// Programs of this machine that an image has, besides hostsync.
 const PROGRAMS: [&str; 3] = ["sh", "cat", "getent"];
+
+/// How long it may take to fetch and unpack a distribution's packages.
+const FIRST_TIME: Duration = Duration::from_secs(900);
 
 /// Runs a `docker` command.
 ///
@@ -23,7 +28,7 @@ pub fn docker(words: &[&str]) -> Outcome {
     try_docker(words).expect_code(0)
 }
 
-fn try_docker(words: &[&str]) -> Outcome {
+pub(crate) fn try_docker(words: &[&str]) -> Outcome {
     let mut command = Command::new("docker");
     command.args(words);
     Outcome::of(command)
@@ -56,7 +61,7 @@ impl Drop for Made {
     }
 }
 
-fn unique(purpose: &str) -> String {
+pub(crate) fn unique(purpose: &str) -> String {
     format!("{}{purpose}-{:08x}", reaper::PREFIX, fastrand::u32(..))
 }
 
@@ -87,18 +92,96 @@ impl Image {
         }
         let hostsync = binary("hostsync");
         install(&hostsync.display().to_string(), "hostsync", &root);
+        Self::import(&format!(
+            "tar -C '{}' -c . | docker import -",
+            root.path().display()
+        ))
+    }
+
+    /// A small system of this machine's own distribution with systemd and a static busybox.
+    ///
+    /// # Panics
+    /// If it cannot be made: that needs debootstrap and the distribution's archive.
+    pub fn with_systemd() -> Self {
+        Self::import(&format!("docker import '{}'", debian()))
+    }
+
+    /// A small system with ZooKeeper.
+    ///
+    /// # Panics
+    /// If it cannot be made: that needs debootstrap and the distribution's archive.
+    pub fn with_zookeeper() -> Self {
+        let tar = base("zookeeper", &["default-jre-headless", "zookeeper"]);
+        Self::import(&format!("docker import '{tar}'"))
+    }
+
+    /// A small system with an MQTT broker and its clients.
+    ///
+    /// # Panics
+    /// If it cannot be made: that needs debootstrap and the distribution's archive.
+    pub fn with_mosquitto() -> Self {
+        let tar = base("mosquitto", &["mosquitto", "mosquitto-clients"]);
+        Self::import(&format!("docker import '{tar}'"))
+    }
+
+    /// A static busybox, and no C library for it to find: what hostsync, as just built, needs of
+    /// this machine lies aside, behind an entrypoint.
+    ///
+    /// # Panics
+    /// If it cannot be made: that needs debootstrap and the distribution's archive.
+    pub fn with_static_busybox() -> Self {
+        let root = Scratch::new("image");
+        let (path, hostsync) = (root.path().display(), binary("hostsync"));
+        let script = format!(
+            "cd '{path}'; mkdir -p bin etc tmp var/cache aside
+            tar -xOf '{}' ./usr/bin/busybox >bin/busybox || tar -xOf '{0}' ./bin/busybox >bin/busybox
+            chmod 755 bin/busybox; ln -s busybox bin/cat
+            cp '{}' aside/hostsync
+            for library in $(ldd aside/hostsync | grep -o '/[^ ]*'); do cp \"$library\" aside/; done
+            mv aside/ld-linux*.so.* aside/loader",
+            debian(),
+            hostsync.display()
+        );
+        let _ = Outcome::of(shell(&script)).expect_code(0);
+        let entrypoint =
+            r#"ENTRYPOINT ["/aside/loader", "--library-path", "/aside", "/aside/hostsync"]"#;
+        Self::import(&format!(
+            "tar -C '{path}' -c . | docker import --change '{entrypoint}' -"
+        ))
+    }
+
+    /// `command` wants the name of the image as its last word.
+    fn import(command: &str) -> Self {
         let name = unique("image");
         let made = Made::soon(&["rmi", "-f"], &name);
-        let import = format!(
-            "tar -C '{}' -c . | docker import - {name}",
-            root.path().display()
-        );
-        let _ = Outcome::of(shell(&import)).expect_code(0);
+        let _ = Outcome::within(FIRST_TIME, shell(&format!("{command} {name}"))).expect_code(0);
         Self { name, _made: made }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
-fn shell(script: &str) -> Command {
+/// The system that has systemd and a static busybox.
+fn debian() -> String {
+    base(
+        "debian",
+        &["systemd-sysv", "iputils-ping", "busybox-static"],
+    )
+}
+
+/// A tar file of a small system of this machine's own distribution, made once and then kept with
+/// what cargo builds.
+fn base(name: &str, packages: &[&str]) -> String {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker/base"));
+    command.arg(name).args(packages);
+    let made = Outcome::within(FIRST_TIME, command).expect_code(0);
+    made.stdout.lines().last().unwrap_or_default().to_owned()
+}
+
+pub(crate) fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-ec", script]);
     command
@@ -130,7 +213,8 @@ fn install(program: &str, name: &str, root: &Scratch) {
 #[derive(Debug)]
 pub struct Network {
     name: String,
-    _made: Made,
+    /// Unless somebody else removes it.
+    _made: Option<Made>,
 }
 
 impl Network {
@@ -142,7 +226,14 @@ impl Network {
         let name = unique("network");
         let made = Made::soon(&["network", "rm"], &name);
         let _ = docker(&["network", "create", &name]);
-        Self { name, _made: made }
+        let _made = Some(made);
+        Self { name, _made }
+    }
+
+    /// One that is there already, and somebody else's to remove.
+    pub fn joined(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { name, _made: None }
     }
 
     /// Its name.
@@ -205,7 +296,8 @@ fn pump(mut from: TcpStream, mut to: TcpStream) {
 #[derive(Debug)]
 pub struct Container {
     name: String,
-    _made: Made,
+    /// Unless somebody else removes it.
+    _made: Option<Made>,
 }
 
 impl Container {
@@ -214,19 +306,35 @@ impl Container {
     /// # Panics
     /// If the engine refuses.
     pub fn run(image: &Image, network: &Network, command: &[&str]) -> Self {
+        Self::run_with(&[], image, network, command)
+    }
+
+    /// Starts a command in a new one, with more options of `docker run`.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub fn run_with(options: &[&str], image: &Image, network: &Network, command: &[&str]) -> Self {
         let name = unique("container");
         let made = Made::soon(&["rm", "-f"], &name);
-        let start = [
-            "run",
-            "-d",
-            "--name",
-            &name,
-            "--network",
-            &network.name,
-            &image.name,
-        ];
-        let _ = docker(&[&start, command].concat());
-        Self { name, _made: made }
+        let start = ["run", "-d", "--name", &name, "--network", &network.name];
+        let _ = docker(&[&start, options, &[&image.name], command].concat());
+        let _made = Some(made);
+        Self { name, _made }
+    }
+
+    /// One that is somebody else's to remove.
+    pub(crate) fn named(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { name, _made: None }
+    }
+
+    /// What the engine knows of it, as a template of `docker inspect` asks for it.
+    ///
+    /// # Panics
+    /// If there is no such container.
+    pub fn inspect(&self, template: &str) -> String {
+        let outcome = docker(&["inspect", "--format", template, &self.name]);
+        outcome.stdout.trim().to_owned()
     }
 
     /// Its name.

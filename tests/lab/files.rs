@@ -161,6 +161,11 @@ impl HostsFile {
         names(&self.text()).remove(name).unwrap_or_default()
     }
 
+    /// The same in a text that was read before.
+    pub(crate) fn addresses_in(text: &str, name: &str) -> Vec<String> {
+        names(text).remove(name).unwrap_or_default()
+    }
+
     /// Waits until a reader of the whole file finds exactly these addresses, in this order.
     pub fn soon_maps(&self, name: &str, addresses: &[&str]) -> Duration {
         self.soon(&format!("{name} to be {addresses:?}"), || {

@@ -18,28 +18,41 @@
 //! * Nothing waits for a fixed time: a test waits for a condition ([`wait_for`]) with a deadline, and
 //!   a failure says what was seen last.
 //! * What goes wrong inside the lab panics with the reason: it is only ever used by tests.
+//! * A [`Proxy`] in front of a server is a network with faults, and counts the requests.
 //! * Every server listens on loopback only; [`Network::relay`] lets containers reach one.
 
+mod attempt;
 mod client;
 mod cluster;
+mod compose;
 mod docker;
 mod files;
+mod mounts;
 mod needs;
 mod ports;
 mod process;
 mod program;
+mod proxy;
 mod reaper;
+mod requests;
 mod tree;
 mod wait;
+mod watchful;
 mod zookeeper;
 
+pub use attempt::{Attempt, CreateMode, Failure};
 pub use client::Client;
 pub use cluster::Ensemble;
+pub use compose::Compose;
 pub use docker::{Container, Image, Network, docker};
 pub use files::{HostsFile, Names, Scratch};
+pub use mounts::{Mount, leave_the_mounts_of_others};
 pub use needs::{Need, needs};
 pub use process::{Process, alive, kill_pid};
-pub use program::{Outcome, Program, Running, hostsync, nameserver};
+pub use program::{Outcome, Program, Running, binary, hostsync, nameserver};
+pub use proxy::{Cut, Proxy};
+pub use requests::Requests;
 pub use tree::{Snapshot, Tree, tree};
 pub use wait::{PATIENCE, wait_for, wait_until};
+pub use watchful::while_reading;
 pub use zookeeper::{Options, ZooKeeper};

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::compose;
+
 /// Something that not every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -18,6 +20,8 @@ pub enum Need {
     /// A Docker engine. The one need that a machine may lack with `CI=true` too, if it has no
     /// `docker` command either: not everywhere can an engine run.
     Docker,
+    /// A Docker engine and docker-compose 1.29 or `docker compose`; it may be lacking as the engine may.
+    Compose,
 }
 
 impl Need {
@@ -27,6 +31,7 @@ impl Need {
             Need::OtherUser => "root and setpriv, to become another user",
             Need::MountNamespace => "root and mount namespaces",
             Need::Docker => "a Docker engine",
+            Need::Compose => "a Docker engine and docker-compose",
             Need::NetworkNamespace => "root, network namespaces and ip (package iproute2)",
         }
     }
@@ -51,12 +56,17 @@ impl Need {
                 )
             }),
             Need::Docker => *ENGINE.get_or_init(|| succeeds("docker", &["version"])),
+            Need::Compose => Need::Docker.met() && compose::program().is_some(),
         }
     }
 
     /// Whether there is no way to have it here.
     fn is_out_of_reach(self) -> bool {
-        self == Need::Docker && !succeeds("sh", &["-c", "command -v docker"])
+        match self {
+            Need::Docker => !succeeds("sh", &["-c", "command -v docker"]),
+            Need::Compose => compose::program().is_none(),
+            _ => false,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Program {
     name: &'static str,
     flags: Vec<(String, OsString)>,
     around: Vec<OsString>,
+    log: Option<PathBuf>,
 }
 
 /// The nameserver on this tree, with its usual root `/`.
@@ -43,6 +44,7 @@ impl Program {
             name,
             flags: Vec::new(),
             around: Vec::new(),
+            log: None,
         }
     }
 
@@ -80,6 +82,13 @@ impl Program {
         ])
     }
 
+    /// Appends what its daemon prints to this file, which stays when the daemon has ended.
+    #[must_use]
+    pub fn log_to(mut self, path: PathBuf) -> Self {
+        self.log = Some(path);
+        self
+    }
+
     /// Starts its daemon, `run`, in the foreground.
     pub fn run(&self) -> Running {
         self.run_with(&[])
@@ -87,13 +96,20 @@ impl Program {
 
     /// Starts its daemon with more arguments.
     pub fn run_with(&self, args: &[&str]) -> Running {
+        self.start("run", args)
+    }
+
+    /// Starts one of its commands that goes on, such as `exec`, with arguments behind the flags.
+    pub fn start(&self, name: &str, args: &[&str]) -> Running {
         let scratch = Scratch::new(self.name);
         let mut command = self.command();
-        command.arg("run").args(args);
+        command.arg(name);
         for (flag, value) in &self.flags {
             command.arg(format!("--{flag}")).arg(value);
         }
-        let log = scratch.join("log");
+        command.args(args);
+        let log = self.log.clone();
+        let log = log.unwrap_or_else(|| scratch.join("log"));
         Running {
             process: Process::spawn(self.name, command, &log),
             program: self.clone(),
@@ -116,6 +132,14 @@ impl Program {
             command.env(variable, value);
         }
         Outcome::of(command)
+    }
+
+    /// Waits until its command `status` says that all is well; returns what it says.
+    pub fn soon_well(&self) -> Outcome {
+        let look = || self.call(&["status"]);
+        wait_for("status to be well", PATIENCE, look, |status| {
+            status.code() == 0
+        })
     }
 
     /// The program, in its surroundings and with a clean environment.
@@ -193,7 +217,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(mut command: Command) -> Self {
+    pub(crate) fn of(command: Command) -> Self {
+        Self::within(Duration::from_secs(30), command)
+    }
+
+    pub(crate) fn within(limit: Duration, mut command: Command) -> Self {
         let scratch = Scratch::new("call");
         let file = |name: &str| std::fs::File::create(scratch.join(name)).expect("a scratch file");
         command
@@ -205,7 +233,7 @@ impl Outcome {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut ended = None;
         let what = format!("{command:?} to end");
-        wait_until(&what, Duration::from_secs(30), || {
+        wait_until(&what, limit, || {
             ended = child.try_wait().expect("a child can be waited for");
             ended.is_some()
         });
@@ -252,7 +280,7 @@ impl Outcome {
 }
 
 /// One of our programs as just built, in the profile of the tests.
-pub(crate) fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
         // target/PROFILE/deps/scenarios-HASH, or target/PROFILE/soak

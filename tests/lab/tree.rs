@@ -41,6 +41,17 @@ impl Tree {
         &self.address
     }
 
+    /// The same tree as it is reached at other `servers`, such as a [`Proxy`](crate::Proxy)'s.
+    pub fn address_at(&self, servers: &str) -> String {
+        format!("{servers}{}", self.chroot())
+    }
+
+    /// The znode of the server at which this tree begins.
+    pub fn chroot(&self) -> &str {
+        let slash = self.address.find('/').expect("an address with a chroot");
+        &self.address[slash..]
+    }
+
     /// The snapshot at `/nameserver/hosts`; `None` if nothing valid is there.
     pub fn snapshot(&self) -> Option<Snapshot> {
         Snapshot::read(&self.get("/nameserver/hosts")?)

@@ -100,8 +100,8 @@ impl ZooKeeper {
         self.directory.write("myid", id.to_string());
     }
 
-    /// Starts the process on the port and the data of before.
-    pub(crate) fn launch(&mut self) {
+    /// Starts the process on the port and the data of before, without waiting until it serves.
+    pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
         let mut java = Command::new("java");
         java.args([
@@ -133,7 +133,7 @@ impl ZooKeeper {
     }
 
     /// Waits until the server serves.
-    pub(crate) fn wait_ready(&mut self) {
+    pub fn wait_ready(&mut self) {
         let port = self.port;
         let process = self.process.as_mut().expect("the server was launched");
         wait_for(
@@ -154,6 +154,11 @@ impl ZooKeeper {
     /// `HOST:PORT`, as the daemons and `zkCli.sh -server` take it.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where its data lie, and below `output` its log.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The id of the server's process.

@@ -64,16 +64,59 @@ fn a_znode_that_may_not_be_read_is_reported() {
     tree.soon_maps("db", &["10.0.0.2"]);
 }
 
+/// Found out at the start, and not when this replica is to take over.
 #[test]
-fn a_snapshot_that_may_not_be_written_is_said_once_and_written_when_it_may() {
+fn a_state_that_may_not_be_written_is_an_error_at_the_start() {
+    let (tree, scratch, owner) = private("not-our-state");
+    let friend = nameserver(&tree).flag("auth-file", scratch.join("auth"));
+    let _server = friend.run();
+    tree.soon_publishes("a snapshot", |_| true);
+    // The first lets in only its own identity.
+    assert!(!tree.may_write("/nameserver/hosts") && !tree.may_write("/nameserver"));
+    assert!(owner.may_write("/nameserver/hosts"));
+    let stranger = nameserver(&tree).call(&["run"]).expect_code(1);
+    stranger.expect_words(&[
+        "nobody without an identity may",
+        "/nameserver",
+        "--auth-file",
+    ]);
+    scratch.write("other", "else:h1dden\n");
+    let other = nameserver(&tree).flag("auth-file", scratch.join("other"));
+    let other = other.call(&["run"]).expect_code(1);
+    other.expect_words(&["the identity of --auth may not", "/nameserver", "--state"]);
+    assert!(!other.stderr.contains("h1dden"), "{other:?}");
+
+    let half = self::tree("not-our-hosts");
+    half.create("/nameserver", "");
+    half.create_read_only("/nameserver/hosts", "not ours");
+    let half = nameserver(&half).call(&["run"]).expect_code(1);
+    half.expect_words(&["write /nameserver/hosts", "ACL", "--state"]);
+}
+
+/// An identity does not close what stood open before; its owner is told.
+#[test]
+fn a_state_that_stands_open_is_reported() {
+    let (tree, scratch, _owner) = private("open-state");
+    tree.create("/nameserver", "");
+    let server = nameserver(&tree)
+        .flag("auth-file", scratch.join("auth"))
+        .run();
+    server.soon_says("everybody may change /nameserver");
+}
+
+#[test]
+fn a_snapshot_that_may_no_longer_be_written_is_said_once_and_written_when_it_may() {
     let tree = tree("may-not-write");
     tree.create("/db", "10.0.0.5");
-    tree.create("/nameserver", "");
-    tree.create_read_only("/nameserver/hosts", "not ours");
     let server = nameserver(&tree).run();
-    server.soon_says("cannot write /nameserver/hosts: not authorised");
+    tree.soon_maps("db", &["10.0.0.5"]);
     tree.delete("/nameserver/hosts");
     tree.soon_maps("db", &["10.0.0.5"]);
+    tree.make_read_only("/nameserver/hosts");
+    tree.set("/db", "10.0.0.6");
+    server.soon_says("cannot write /nameserver/hosts: not authorised");
+    tree.delete("/nameserver/hosts");
+    tree.soon_maps("db", &["10.0.0.6"]);
     let complaints = server.log().matches("cannot write").count();
     assert_eq!(complaints, 1, "{}", server.log());
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The addresses of a name, as a program that reads the whole file finds them.
-fn addresses(text: &str, name: &str) -> Vec<String> {
+pub(crate) fn addresses(text: &str, name: &str) -> Vec<String> {
     let entries = text.lines().filter(|line| !line.starts_with('#'));
     let words = entries.map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     // The engine leaves empty lines, too.

@@ -29,7 +29,7 @@ fn a_killed_nameserver_catches_up_within_a_second_of_its_start() {
     hosts.soon_maps("new", &["10.0.0.4"]);
     hosts.soon_lacks("old");
     let took = started.elapsed();
-    println!("right again {took:?} after the start");
+    println!("measured: nameserver killed: in step {took:?} after its start");
     assert!(took < SOON, "{took:?}");
     let after = tree.soon_maps("db", &["10.0.0.3"]).generation();
     assert!(after > before, "generation {after} after {before}");
@@ -54,7 +54,7 @@ fn a_killed_hostsync_catches_up_within_a_second_of_its_start() {
     hosts.soon_maps("db", &["10.0.0.3"]);
     hosts.soon_maps("new", &["10.0.0.4"]);
     let took = started.elapsed();
-    println!("right again {took:?} after the start");
+    println!("measured: hostsync killed: in step {took:?} after its start");
     assert!(took < SOON, "{took:?}");
     agent.stop();
     assert_eq!(
@@ -163,7 +163,7 @@ fn zookeeper_goes_and_comes_back(
     hosts.soon_maps("db", &["10.0.0.2"]);
     hosts.soon_maps("new", &["10.0.0.3"]);
     println!(
-        "session {session}: right {:?} after ZooKeeper was back",
+        "measured: the only server was away for {away:?}: in step {:?} after it was back",
         started.elapsed()
     );
     let after = tree.soon_maps("new", &["10.0.0.3"]).generation();
@@ -258,61 +258,4 @@ fn an_ensemble_that_loses_its_leader_loses_no_name() {
     ensemble.members[leader].restart();
     tree.set("/db", "10.0.0.3");
     hosts.soon_maps("db", &["10.0.0.3"]);
-}
-
-#[test]
-fn a_second_replica_waits_until_the_first_is_gone() {
-    let (tree, hosts) = (tree("replicas"), HostsFile::with(LOCALHOST));
-    tree.create("/db", "10.0.0.1");
-    let replica = |id: &str| {
-        nameserver(&tree)
-            .flag("id", id)
-            .flag("session-timeout", "2s")
-            .run()
-    };
-    let mut first = replica("one");
-    tree.soon_publishes("one's snapshot", |snapshot| snapshot.0["leader"] == "one");
-    let second = replica("two");
-    let _hostsync = hostsync(&tree, &hosts).run();
-    wait_until("the second to wait", lab::PATIENCE, || second.lines() > 0);
-
-    tree.set("/db", "10.0.0.2");
-    let before = tree.soon_maps("db", &["10.0.0.2"]);
-    assert_eq!(before.0["leader"], "one");
-    first.kill9();
-    tree.set("/db", "10.0.0.3");
-    let after = tree.soon_maps("db", &["10.0.0.3"]);
-    assert_eq!(after.0["leader"], "two");
-    assert!(after.generation() > before.generation());
-    hosts.soon_maps("db", &["10.0.0.3"]);
-}
-
-/// A leader that hangs for longer than its session must not publish when it wakes.
-#[test]
-fn a_leader_that_slept_does_not_overwrite_its_successor() {
-    let tree = tree("fenced");
-    tree.create("/db", "10.0.0.1");
-    let replica = |id: &str| {
-        nameserver(&tree)
-            .flag("id", id)
-            .flag("session-timeout", "2s")
-            .run()
-    };
-    let first = replica("one");
-    tree.soon_publishes("one's snapshot", |snapshot| snapshot.0["leader"] == "one");
-    let _second = replica("two");
-    first.pause();
-    tree.set("/db", "10.0.0.2");
-    let taken_over = tree.soon_maps("db", &["10.0.0.2"]);
-    assert_eq!(taken_over.0["leader"], "two");
-    first.resume();
-    let mut newest = taken_over.generation();
-    for number in 3..=12 {
-        let address = format!("10.0.0.{number}");
-        tree.set("/db", &address);
-        let snapshot = tree.soon_maps("db", &[&address]);
-        assert_eq!(snapshot.0["leader"], "two");
-        assert!(snapshot.generation() > newest);
-        newest = snapshot.generation();
-    }
 }

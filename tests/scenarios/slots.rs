@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 
 use lab::{
     HostsFile, Names, Need, Outcome, PATIENCE, Program, Running, Scratch, Tree, hostsync, needs,
@@ -248,10 +249,15 @@ fn a_full_disk_keeps_the_old_names_until_there_is_room() {
     assert!(!mounted.addresses("db").is_empty(), "{}", mounted.text());
     assert_eq!(mounted.addresses("localhost"), ["127.0.0.1"]);
 
+    let room = Instant::now();
     mounted.inside("rm filler");
     for number in [0, 100, 199] {
         mounted.soon_maps(&format!("n{number}"), &["10.0.1.1"]);
     }
+    println!(
+        "measured: disk full: in step {:?} after there was room",
+        room.elapsed()
+    );
     mounted.soon_maps("db", &["10.0.0.6"]);
     mounted.soon_maps("web", &["10.0.0.7"]);
     assert!(mounted.agent.ended().is_none());
@@ -268,7 +274,12 @@ fn a_read_only_mount_point_is_written_once_it_may_be() {
     let line = mounted.agent.soon_says("read-only file system");
     assert!(line.contains("hosts"), "{line}");
     assert_eq!(mounted.text(), "127.0.0.1 localhost\n");
+    let writable = Instant::now();
     mounted.inside("mount -o remount,bind,rw hosts");
     mounted.soon_maps("db", &["10.0.0.5"]);
+    println!(
+        "measured: file read-only: in step {:?} after it was writable",
+        writable.elapsed()
+    );
     assert!(mounted.agent.ended().is_none());
 }

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lab::{Client, Ensemble, HostsFile, Process, Scratch, ZooKeeper, alive, tree, wait_until};
+use lab::{
+    Client, Cut, Ensemble, HostsFile, Process, Proxy, Scratch, ZooKeeper, alive, tree, wait_until,
+};
 
 #[test]
 fn trees_do_not_meet() {
@@ -57,6 +59,65 @@ fn an_ensemble_outlives_its_leader() {
     ensemble.members[leader].kill();
     tree.create("/db", "");
     assert!(tree.stat("/db").is_some());
+}
+
+#[test]
+fn an_ensemble_serves_while_its_members_restart_in_turn_and_after_all_were_down() {
+    let mut ensemble = Ensemble::start(3);
+    let tree = lab::Tree::new(&ensemble.addresses(), "in-turn");
+    tree.create("/restarts", "0");
+    let mut restarts = 0;
+    ensemble.restart_in_turn(|| {
+        restarts += 1;
+        tree.set("/restarts", restarts.to_string());
+    });
+    assert_eq!(tree.get("/restarts").as_deref(), Some(b"3".as_slice()));
+    ensemble.stop();
+    ensemble.restart();
+    assert_eq!(tree.get("/restarts").as_deref(), Some(b"3".as_slice()));
+}
+
+#[test]
+fn a_proxy_passes_cuts_stalls_refuses_and_counts() {
+    let (tree, proxy) = (tree("proxy"), Proxy::before(&ZooKeeper::shared().address()));
+    tree.create("/db", "10.0.0.1");
+    let path = format!("{}/db", tree.chroot());
+    let client = Client::connect(&tree.address_at(&proxy.address()));
+    let read = || client.get("/db").expect("it is there");
+    assert_eq!(read(), b"10.0.0.1");
+    assert_eq!(proxy.requests().of("getData", &path), 1);
+    for (number, how) in [(2, Cut::Reset), (3, Cut::Close)] {
+        proxy.cut(how);
+        assert_eq!(read(), b"10.0.0.1", "after {how:?}");
+        assert_eq!(proxy.attempts().len(), number);
+        assert_eq!(proxy.connections(), 1);
+    }
+
+    proxy.stall();
+    let before = proxy.requests();
+    std::thread::scope(|scope| {
+        let stalled = scope.spawn(read);
+        let still = std::time::Instant::now();
+        wait_until("nothing to happen", lab::PATIENCE, || {
+            still.elapsed() > Duration::from_millis(300)
+        });
+        assert!(!stalled.is_finished());
+        assert_eq!(proxy.requests(), before);
+        proxy.resume();
+        assert_eq!(stalled.join().expect("a reader"), b"10.0.0.1");
+    });
+    assert_eq!(proxy.requests().since(&before).of("getData", &path), 1);
+
+    proxy.refuse();
+    assert_eq!(read(), b"10.0.0.1", "what is connected stays so");
+    let refused = proxy.attempts().len();
+    proxy.cut(Cut::Reset);
+    wait_until("two refusals", lab::PATIENCE, || {
+        proxy.attempts().len() > refused + 1
+    });
+    assert_eq!(proxy.connections(), 0);
+    proxy.resume();
+    assert_eq!(read(), b"10.0.0.1");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic names the line that failed")]
 
+mod manager;
 mod process;
 mod program;
 
@@ -43,6 +44,14 @@ fn main() -> ExitCode {
         (
             "errors_after_the_fork_are_in_the_log",
             errors_after_the_fork_are_in_the_log,
+        ),
+        (
+            "a_service_manager_is_told_how_it_goes",
+            manager::a_service_manager_is_told_how_it_goes,
+        ),
+        (
+            "the_watchdog_notices_a_blocked_loop",
+            manager::the_watchdog_notices_a_blocked_loop,
         ),
     ];
     let trials = trials.map(|(name, trial)| {

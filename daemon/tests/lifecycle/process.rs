@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::program;
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A folder for one daemon, which is ended with it.
 pub(crate) struct Probe {
@@ -36,6 +36,11 @@ impl Probe {
         self.folder.path().join("probe.pid")
     }
 
+    /// Where its service manager listens, if there is one.
+    pub(crate) fn manager(&self) -> PathBuf {
+        self.folder.path().join("notify")
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("probe.log")
     }
@@ -55,6 +60,11 @@ impl Probe {
 
     /// Starts with relative paths, which a daemon must find again from `/`.
     pub(crate) fn spawn(&self, flags: &[&str]) -> Child {
+        self.spawn_with(flags, &[])
+    }
+
+    /// The same, with more variables.
+    pub(crate) fn spawn_with(&self, flags: &[&str], variables: &[(&str, &str)]) -> Child {
         let stderr = File::create(self.folder.path().join("stderr")).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
@@ -62,6 +72,7 @@ impl Probe {
             .args(flags);
         command
             .env(program::VARIABLE, "1")
+            .envs(variables.iter().copied())
             .current_dir(self.folder.path());
         command
             .stdin(Stdio::null())

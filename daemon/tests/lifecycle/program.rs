@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use daemon::service::{self, StatusLine};
 use daemon::{DaemonArgs, Signal, Signals};
 
 /// Set where this program is to be the daemon.
@@ -18,6 +19,9 @@ struct Probe {
     daemon: DaemonArgs,
     #[arg(long)]
     fail: bool,
+    /// Block the main loop on SIGHUP.
+    #[arg(long)]
+    hang: bool,
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -30,17 +34,25 @@ fn run(args: &Probe) -> anyhow::Result<()> {
     if args.fail {
         return Err(anyhow!("told\nso")).context("cannot go on");
     }
-    daemon::runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
-        log::info!(target: OURS, "ready");
-        loop {
-            match signals.next().await {
-                Signal::Hangup => log::info!(target: OURS, "a pass"),
-                Signal::Stop(name) => {
-                    log::info!(target: OURS, "ended by {name}");
-                    return Ok(());
-                }
+    daemon::runtime()?.block_on(service::watched(follow(args.hang)))
+}
+
+async fn follow(hang: bool) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    log::info!(target: OURS, "ready");
+    service::ready();
+    let mut status = StatusLine::default();
+    loop {
+        status.tell("well\nso far".to_owned());
+        match signals.next().await {
+            Signal::Hangup if hang => loop {
+                std::thread::park();
+            },
+            Signal::Hangup => log::info!(target: OURS, "a pass"),
+            Signal::Stop(name) => {
+                log::info!(target: OURS, "ended by {name}");
+                return Ok(());
             }
         }
-    })
+    }
 }

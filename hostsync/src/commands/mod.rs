@@ -1,5 +1,6 @@
 //! The subcommands, each from its arguments to an exit code.
 
+mod exec;
 mod once;
 mod run;
 
@@ -21,6 +22,7 @@ use crate::socket;
 pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Exec(args) => exec::exec(&args),
         Command::Once(args) => once::once(&args),
         Command::Lookup(args) => lookup(&args),
         Command::Status(args) => status(&args),

@@ -1,22 +1,30 @@
-//! `hostsync run`: puts the parts of the agent together.
+//! `hostsync run`, and what it shares with `exec`: puts the parts of the agent together.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use daemon::Signals;
+use daemon::{Http, Signal, Signals, service};
 use session::{Options, Session};
 use snapshot::ZnodePath;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Applied};
+use crate::binding::{Binders, Binding, Memory};
 use crate::cache::Cache;
+use crate::children::Children;
 use crate::cli::{PROGRAM, RunArgs};
 use crate::entries::Selection;
+use crate::health::{self, Check, Prober, Rhythm};
 use crate::hosts_file::{Choice, HostsFile};
 use crate::keeper::Keeper;
+use crate::manager;
+use crate::observation::Observation;
 use crate::places::User;
 use crate::presence::Presence;
+use crate::registration::{Instance, Registrars, Registration, Wish};
 use crate::socket::{self, Socket};
 use crate::status::{Facts, Status};
 use crate::subscription::Subscription;
@@ -25,26 +33,105 @@ use crate::subscription::Subscription;
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
 /// What is checked while there is still a terminal to complain at.
-struct Setup {
+pub(super) struct Setup {
     user: User,
     options: Options,
     znode: ZnodePath,
     selection: Selection,
     cache: Cache,
     presence: Presence,
+    registrations: Vec<Registration>,
+    instance: Instance,
+    check: Option<(Check, Rhythm)>,
+    bindings: Vec<Binding>,
+    state: ZnodePath,
+    memory: Memory,
     write: Choice,
+    http: Option<Http>,
     facts: Facts,
+}
+
+/// What whoever decides about the end can see and do meanwhile.
+pub(super) struct Controls {
+    /// What the agent has done.
+    pub(super) applied: watch::Receiver<Applied>,
+    /// The registrations of this container.
+    pub(super) registrars: Registrars,
+    /// The processes of ours.
+    pub(super) children: Children,
+    /// Whether what is registered works at all.
+    works: watch::Sender<bool>,
+    /// Has the snapshot read again.
+    again: Arc<Notify>,
+    /// Has the hosts file looked at.
+    pass: Arc<Notify>,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The session is closed, and what belongs to it goes at once.
+    Close,
+    /// The session stays open until it times out, for a successor to take over from.
+    Leave,
 }
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let setup = Setup::new(args)?;
     let _guard = args.daemon.start(PROGRAM)?;
-    daemon::runtime()?.block_on(setup.run())?;
+    let runtime = daemon::runtime()?;
+    let end = runtime.block_on(async {
+        let signals = Signals::new().context("cannot listen to signals")?;
+        setup
+            .run(async |mut controls| follow_signals(signals, &mut controls).await)
+            .await
+    })?;
+    if end == End::Leave {
+        // Dropping it would close the session.
+        std::mem::forget(runtime);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Keeps the container registered until a signal says otherwise.
+async fn follow_signals(mut signals: Signals, controls: &mut Controls) -> anyhow::Result<End> {
+    let mut leave = signal(SignalKind::user_defined1()).context("cannot listen to signals")?;
+    controls.work(true);
+    loop {
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            _ = leave.recv() => {
+                log::info!("SIGUSR1: ending; what is registered stays for a successor to take over");
+                return Ok(End::Leave);
+            }
+        };
+        match signal {
+            Signal::Hangup => controls.pass_again(),
+            Signal::Stop(name) => {
+                // First of all, so that nobody is sent here any more.
+                controls.registrars.withdraw().await;
+                log::info!("{name}: ending; the names stay in the file");
+                return Ok(End::Close);
+            }
+        }
+    }
+}
+
+impl Controls {
+    /// What is registered works from now on, or no longer.
+    pub(super) fn work(&self, works: bool) {
+        self.works.send_replace(works);
+    }
+
+    /// Has everything looked at now.
+    pub(super) fn pass_again(&self) {
+        self.again.notify_one();
+        self.pass.notify_one();
+    }
+}
+
 impl Setup {
-    fn new(args: &RunArgs) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &RunArgs) -> anyhow::Result<Self> {
         let (names, user) = (&args.names, User::current());
         let path = &names.hosts_file.hosts_file;
         let selection = names.selection();
@@ -59,12 +146,15 @@ impl Setup {
             let (file, pid) = (path.display(), agent.pid);
             bail!("{file} is kept by the hostsync with pid {pid} already; stop that one first");
         }
+        let cache_file = cache.path().to_owned();
+        let instance = args.instance(&cache_file)?;
+        let memory = args.memory(&cache_file);
         let facts = Facts {
             started: SystemTime::now(),
             servers: names.zookeeper.zookeeper.to_string(),
             znode: znode.to_string(),
             hosts_file: path.clone(),
-            cache: cache.path().to_owned(),
+            cache: cache_file,
         };
         Ok(Self {
             user,
@@ -73,27 +163,77 @@ impl Setup {
             selection,
             cache,
             presence: args.presence()?,
+            registrations: args.registering.register.clone(),
+            check: args.registering.check(),
+            bindings: args.binding.bind.clone(),
+            state: names.state.clone(),
+            memory,
+            instance,
             write: names.write.write,
+            http: args.http.listen()?,
             facts,
         })
     }
 
-    async fn run(self) -> anyhow::Result<()> {
-        let signals = Signals::new().context("cannot listen to signals")?;
+    /// Works until `conduct` says how to end.
+    pub(super) async fn run<T>(
+        self,
+        conduct: impl AsyncFnOnce(Controls) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T>
+    where
+        T: Into<End> + Copy,
+    {
         let session = Session::start(self.options);
         let kept = self.cache.load().map(Arc::new);
+        let has_kept_names = kept.is_some();
         let keeper = Keeper::new(self.cache, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
-        let (view, again) = (subscription.view(), subscription.again());
+        let view = subscription.view();
         let hosts_file = HostsFile::new(&self.facts.hosts_file, self.write);
-        let mut agent = Agent::new(hosts_file, self.selection, view.clone());
+        let binders = Binders::start(
+            &self.bindings,
+            &self.state,
+            &self.instance.id,
+            &self.instance.sessions,
+            &self.memory,
+            &session,
+            &view,
+        )?;
+        let mut agent = Agent::new(hosts_file, self.selection, view.clone(), binders.bound());
+        let registrars = Registrars::start(&self.registrations, &self.instance, &session, &view);
 
+        let children = Children::new().context("cannot listen to signals")?;
+        let works = watch::Sender::new(false);
+        let well = watch::Sender::new(self.check.is_none());
+        tokio::spawn(wish(works.subscribe(), well.subscribe(), registrars.wish()));
+        if let Some((check, rhythm)) = self.check {
+            let ports = self
+                .registrations
+                .iter()
+                .filter_map(|registration| registration.port);
+            let prober = Prober::new(check, self.instance.address, ports.collect(), children);
+            tokio::spawn(health::watch_over(prober, rhythm, works.subscribe(), well));
+        }
+
+        let sources = manager::Sources {
+            states: session.states(),
+            view: view.clone(),
+            applied: agent.applied(),
+        };
         let (states, applied, cache) = (session.states(), agent.applied(), keeper.failure());
-        let facts = self.facts.clone();
+        let (facts, outcomes, bound) = (self.facts.clone(), registrars.outcomes(), binders.bound());
         let status = move || {
             let (state, view, applied) = (states.borrow(), view.borrow(), applied.borrow());
-            Status::new(&facts, &state, &view, &applied, cache.borrow().clone())
+            let status = Status::new(&facts, &state, &view, &applied, cache.borrow().clone());
+            status
+                .with_registrations(&outcomes)
+                .with_bindings(&bound.borrow())
         };
+        if let Some(http) = self.http {
+            tokio::spawn(http.serve(Observation(status.clone())));
+        }
+        let is_first = has_kept_names && !agent.has_names();
+        let informing = tokio::spawn(manager::tell(sources, is_first, status.clone()));
         let answering = match Socket::bind(&self.user, &self.facts.hosts_file) {
             Ok(socket) => Some(tokio::spawn(async move { socket.serve(status).await })),
             Err(error) => {
@@ -103,20 +243,61 @@ impl Setup {
         };
         let telling = tokio::spawn(self.presence.follow(session.clone(), agent.applied()));
         let keeping = tokio::spawn(keeper.follow(agent.applied()));
-        // In one task, so that a snapshot goes from one to the other without a change of threads.
-        let signal = tokio::select! {
-            signal = agent.run(signals, again) => signal,
-            () = subscription.follow(session.clone()) => unreachable!("it follows for ever"),
+        let pass = Arc::new(Notify::new());
+        let controls = Controls {
+            applied: agent.applied(),
+            registrars,
+            children,
+            works,
+            again: subscription.again(),
+            pass: Arc::clone(&pass),
         };
-        log::info!("{signal}: ending; the names stay in the file");
+        // In one task, so that a snapshot goes from one to the other without a change of threads.
+        let work = async {
+            tokio::select! {
+                end = conduct(controls) => end,
+                never = agent.run(&pass) => match never {},
+                () = subscription.follow(session.clone()) => unreachable!("it follows for ever"),
+            }
+        };
+        let end = service::watched(work).await;
         drop(agent);
+        drop(binders);
         telling.abort();
+        informing.abort();
         if let Some(answering) = answering {
             answering.abort();
             let _ = answering.await;
         }
         let _ = tokio::time::timeout(LAST_WRITE, keeping).await;
-        session.close().await;
-        Ok(())
+        match end.as_ref().map_or(End::Close, |end| (*end).into()) {
+            End::Close => session.close().await,
+            // It is closed once nobody holds it any more.
+            End::Leave => std::mem::forget(session),
+        }
+        end
+    }
+}
+
+/// Wishes for the registrations while the thing works and is well.
+async fn wish(
+    mut works: watch::Receiver<bool>,
+    mut well: watch::Receiver<bool>,
+    wish: watch::Sender<Wish>,
+) {
+    loop {
+        let wished = match *works.borrow_and_update() && *well.borrow_and_update() {
+            true => Wish::Present,
+            false => Wish::Absent,
+        };
+        // The end is final.
+        wish.send_if_modified(|wish| {
+            *wish != Wish::End && std::mem::replace(wish, wished) != wished
+        });
+        tokio::select! {
+            Ok(()) = works.changed() => {}
+            Ok(()) = well.changed() => {}
+            else => return,
+        }
     }
 }

@@ -2,57 +2,11 @@
 
 use std::net::IpAddr;
 
-use snapshot::{Address, Name};
+use snapshot::Name;
 
-/// The line before our first one.
-pub(super) const BEGIN: &str = "# BEGIN hostsync";
-/// The line after our last one.
-pub(super) const END: &str = "# END hostsync";
-
-/// Which end of our block a line marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Marker {
-    Begin,
-    End,
-}
-
-/// The lines of a text, each with its line ending; the last may have none.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|&byte| byte == b'\n')
-}
-
-/// The marker that a line is; editors leave blanks and carriage returns behind one.
-pub(super) fn marker(line: &[u8]) -> Option<Marker> {
-    if line.first() != Some(&b'#') {
-        return None;
-    }
-    match line.trim_ascii_end() {
-        text if text == BEGIN.as_bytes() => Some(Marker::Begin),
-        text if text == END.as_bytes() => Some(Marker::End),
-        _ => None,
-    }
-}
-
-/// The name and address of a line of the form that we write: an address in the first column,
-/// blanks, one name, and nothing but blanks behind it.
-pub(super) fn entry(line: &[u8]) -> Option<(Name, Address)> {
-    let (address, name) = tokens(line)?;
-    Some((name.parse().ok()?, address.parse().ok()?))
-}
-
-/// True when a line has the form that we write.
-pub(super) fn is_entry(line: &[u8]) -> bool {
-    tokens(line).is_some_and(|(address, name)| {
-        Name::check(name).is_ok() && address.parse::<Address>().is_ok()
-    })
-}
-
-/// The two words of a line that begins with one in the first column.
-fn tokens(line: &[u8]) -> Option<(&str, &str)> {
-    let text = str::from_utf8(line.trim_ascii_end()).ok()?;
-    let (address, name) = text.split_once([' ', '\t'])?;
-    Some((address, name.trim_start_matches([' ', '\t'])))
-}
+pub(super) use snapshot::hosts_line::{
+    BEGIN, END, Marker, entry, is_entry, lines, mapping, marker,
+};
 
 /// True for a line of ours that was made a comment by its first byte: nothing but blanks behind
 /// that, or what an entry lacks its first character to be.
@@ -77,24 +31,6 @@ pub(super) fn is_dead(line: &[u8]) -> bool {
     }
 }
 
-/// The address of a line and the names that it maps to it, as glibc reads them; none for a line
-/// that glibc skips.
-pub(super) fn mapping(line: &[u8]) -> Option<(IpAddr, impl Iterator<Item = &[u8]>)> {
-    // A comment ends the line, and so does a NUL, which ends the C string that glibc has of it.
-    let text = line
-        .split(|byte| matches!(byte, b'#' | b'\n' | 0))
-        .next()
-        .unwrap_or_default();
-    let mut tokens = text.split(is_space).filter(|token| !token.is_empty());
-    let address = str::from_utf8(tokens.next()?).ok()?.parse().ok()?;
-    Some((address, tokens))
-}
-
-/// C's `isspace`, which counts a vertical tab where Rust does not.
-fn is_space(byte: &u8) -> bool {
-    byte.is_ascii_whitespace() || *byte == 0x0b
-}
-
 /// The addresses that glibc finds for a name, in the order of the file.
 pub fn addresses_of(text: &[u8], name: &str) -> Vec<IpAddr> {
     lines(text)
@@ -110,52 +46,6 @@ pub fn addresses_of(text: &[u8], name: &str) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markers() {
-        for (line, expected) in [
-            ("# BEGIN hostsync\n", Some(Marker::Begin)),
-            ("# BEGIN hostsync \t\r\n", Some(Marker::Begin)),
-            ("# END hostsync", Some(Marker::End)),
-            (" # BEGIN hostsync\n", None),
-            ("# BEGIN hostsync 2\n", None),
-            ("# begin hostsync\n", None),
-            ("", None),
-        ] {
-            assert_eq!(marker(line.as_bytes()), expected, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn entries() {
-        for line in [
-            "10.0.0.5 db\n",
-            "10.0.0.5\tdb\r\n",
-            "10.0.0.5  db   \n",
-            "10.0.0.5 db",
-        ] {
-            let (name, address) = entry(line.as_bytes()).unwrap();
-            assert_eq!(
-                (name.as_str(), address.to_string().as_str()),
-                ("db", "10.0.0.5")
-            );
-        }
-        for line in [
-            "10.0.0.5 db www\n",
-            "10.0.0.5 db # mine\n",
-            " 10.0.0.5 db\n",
-            "10.0.0.5\n",
-            "127.0.0.1 db\n",
-            "10.0.0.5 localhost\n",
-            "10.0.0.5 DB\n",
-            "#0.0.0.5 db\n",
-            "\n",
-            "",
-        ] {
-            assert_eq!(entry(line.as_bytes()), None, "{line:?}");
-        }
-        assert_eq!(entry(b"10.0.0.5 d\xff\n"), None);
-    }
 
     #[test]
     fn dead_lines() {

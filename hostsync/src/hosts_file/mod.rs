@@ -44,6 +44,22 @@ use slots::Driver;
 
 use crate::temporary;
 
+/// What the fuzz targets look at; not meant for anybody else.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::{Hosts, block};
+
+    /// The text as it should be.
+    pub fn plan(text: &[u8], wanted: &Hosts) -> Vec<u8> {
+        block::plan(text, wanted, &Hosts::new()).text
+    }
+
+    /// The text without all that is ours, where `last` is what we wrote.
+    pub fn without(text: &[u8], last: &Hosts) -> Vec<u8> {
+        block::without(text, last).text
+    }
+}
+
 /// The largest hosts file that is read.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// A hosts file that is kept.

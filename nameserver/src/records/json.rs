@@ -1,123 +1,258 @@
-//! Generic JSON: an object with the address under one of the usual names.
+//! JSON as the families look at it: parsed once, the text borrowed where that is possible.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
 
-use super::{Instance, Problem, text};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
 
-/// Where an address may stand, the most telling name first.
-const ADDRESS_FIELDS: [&str; 5] = ["ip", "IP", "address", "addr", "host"];
+use super::{Endpoint, Problem, host, text};
 
-/// Reads an object with one of `ip`, `IP`, `address`, `addr` or `host`, and perhaps `port` as a
-/// number or text. The first of them that holds something decides; none when none does.
-pub(super) fn read(data: &str) -> Result<Option<Instance>, Problem> {
-    let object: Map<String, Value> =
-        serde_json::from_str(data).map_err(|error| Problem::Json(error.to_string()))?;
-    for field in ADDRESS_FIELDS {
-        match object.get(field) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(text)) if text.is_empty() => {}
-            Some(Value::String(text)) => {
-                let mut instance = text::read(text)?;
-                instance.port = port(&object)?.or(instance.port);
-                return Ok(Some(instance));
-            }
-            Some(other) => {
-                return Err(Problem::Field {
-                    field,
-                    found: kind(other),
-                });
-            }
-        }
-    }
-    Ok(None)
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Json<'a> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    Object(Object<'a>),
 }
 
-fn port(object: &Map<String, Value>) -> Result<Option<u16>, Problem> {
-    match object.get("port") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => text::port(text).map(Some),
-        Some(other) => text::port(&other.to_string()).map(Some),
+/// A JSON object: its fields in the order of the text. Records have a dozen of them, so looking at
+/// each in turn costs less than a map.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> Json<'a> {
+    /// Reads a text that is one object.
+    pub(super) fn object(text: &'a str) -> Result<Object<'a>, Problem> {
+        match serde_json::from_str(text) {
+            Ok(Self::Object(object)) => Ok(object),
+            Ok(other) => Err(Problem::Json(format!("it is {}", other.kind()))),
+            Err(error) => Err(Problem::Json(error.to_string())),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "text",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+
+    /// The error that `field` holds this instead of what was expected.
+    pub(super) fn unexpected(&self, field: &str, expected: &'static str) -> Problem {
+        Problem::Field {
+            field: field.to_owned(),
+            found: self.kind(),
+            expected,
+        }
+    }
+
+    /// A port, as a number or as text.
+    pub(super) fn port(&self) -> Result<u16, Problem> {
+        match self {
+            Self::Text(text) => host::port(text),
+            other => host::port(&other.to_string()),
+        }
     }
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+impl<'a> Object<'a> {
+    /// A field; none when it is missing or null. Of several, the last counts.
+    pub(super) fn get(&self, field: &str) -> Option<&Json<'a>> {
+        let fields = self.0.iter().rev();
+        let mut named = fields.filter(|(name, _)| name == field);
+        named
+            .next()
+            .map(|(_, value)| value)
+            .filter(|value| **value != Json::Null)
+    }
+
+    /// True when a field is there, whatever it holds.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
+    }
+
+    /// True when one of the fields is there, whatever it holds.
+    pub(super) fn has_any(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.has(field))
+    }
+
+    /// How many fields there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Text, if the field holds any.
+    pub(super) fn text(&self, field: &str) -> Result<Option<&str>, Problem> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
+            Some(other) => Err(other.unexpected(field, "text")),
+        }
+    }
+
+    /// Text that must be there.
+    pub(super) fn needed_text(&self, field: &str) -> Result<&str, Problem> {
+        self.text(field)?
+            .ok_or_else(|| Problem::Missing(field.to_owned()))
+    }
+
+    /// An object that must be there.
+    pub(super) fn needed_object(&self, field: &str) -> Result<&Object<'a>, Problem> {
+        match self.get(field) {
+            None => Err(Problem::Missing(field.to_owned())),
+            Some(Json::Object(object)) => Ok(object),
+            Some(other) => Err(other.unexpected(field, "an object")),
+        }
+    }
+
+    /// An object, if the field holds one.
+    pub(super) fn object(&self, field: &str) -> Option<&Object<'a>> {
+        match self.get(field) {
+            Some(Json::Object(object)) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// True when the field holds `false`.
+    pub(super) fn is_false(&self, field: &str) -> bool {
+        self.get(field) == Some(&Json::Bool(false))
+    }
+
+    /// A port, as a number or as text, if there is one.
+    pub(super) fn port(&self, field: &str) -> Result<Option<u16>, Problem> {
+        self.get(field).map(Json::port).transpose()
+    }
+
+    /// A number from 0 to `max`, as a number or as text, if there is one.
+    pub(super) fn number(&self, field: &str, max: u32) -> Result<Option<u32>, Problem> {
+        let Some(value) = self.get(field) else {
+            return Ok(None);
+        };
+        let text = match value {
+            Json::Text(text) => text.clone().into_owned(),
+            other => other.to_string(),
+        };
+        match text.parse() {
+            Ok(number) if number <= max => Ok(Some(number)),
+            _ => Err(Problem::Number {
+                field: field.to_owned(),
+                found: text,
+                max,
+            }),
+        }
+    }
+
+    /// Seconds that an answer may be kept, if there is a `ttl`. RFC 2181 ends them at 2^31 - 1.
+    pub(super) fn ttl(&self) -> Result<Option<u32>, Problem> {
+        self.number("ttl", i32::MAX as u32)
+    }
+
+    /// The priority or weight of an SRV record, if there is one.
+    pub(super) fn srv_number(&self, field: &str) -> Result<Option<u16>, Problem> {
+        let number = self.number(field, u16::MAX.into())?;
+        Ok(number.and_then(|number| number.try_into().ok()))
+    }
+
+    /// The endpoint that a field with the host and another with the port make; the host must be
+    /// there.
+    pub(super) fn endpoint(&self, host: &str, port: &str) -> Result<Endpoint, Problem> {
+        let mut endpoint = text::endpoint(self.needed_text(host)?)?;
+        endpoint.port = self.port(port)?.or(endpoint.port);
+        Ok(endpoint)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::tests::instance;
-    use super::super::{Reading, read};
-
-    #[test]
-    fn every_usual_name_of_an_address() {
-        for (data, address, port) in [
-            (r#"{"ip":"10.0.0.5"}"#, "10.0.0.5", None),
-            (r#"{"IP":"10.0.0.5","port":80}"#, "10.0.0.5", Some(80)),
-            (r#"{"address":"fd00::5","port":"80"}"#, "fd00::5", Some(80)),
-            (r#"{"addr":"10.0.0.5:81"}"#, "10.0.0.5", Some(81)),
-            (
-                r#" {"host":"10.0.0.5","port":null,"other":[1]} "#,
-                "10.0.0.5",
-                None,
-            ),
-            (r#"{"ip":null,"host":"10.0.0.5"}"#, "10.0.0.5", None),
-            (r#"{"ip":"","address":"10.0.0.5"}"#, "10.0.0.5", None),
-            (r#"{"host":"db7","address":"10.0.0.5"}"#, "10.0.0.5", None),
-        ] {
-            assert_eq!(read(data.as_bytes()), instance(address, port), "{data}");
+impl fmt::Display for Json<'_> {
+    /// As in the text, but for what is inside of arrays and objects.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+            Self::Array(_) => f.write_str("[…]"),
+            Self::Object(object) if object.0.is_empty() => f.write_str("{}"),
+            Self::Object(_) => f.write_str("{…}"),
         }
     }
+}
 
-    #[test]
-    fn json_about_something_else_is_nothing() {
-        for data in [
-            "{}",
-            r#"{"version":1,"brokerid":3}"#,
-            r#"{"host":null,"ip":""}"#,
-        ] {
-            assert_eq!(
-                read(data.as_bytes()),
-                Reading::Nothing("holds JSON without an address"),
-                "{data}"
-            );
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Any)
+    }
+}
+
+/// Reads the name of a field, borrowed where no escape stands in it.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Json::deserialize(from)? {
+            Json::Text(text) => Ok(Self(text)),
+            other => Err(serde::de::Error::custom(other.kind())),
         }
     }
+}
 
-    #[test]
-    fn what_is_wrong_is_said() {
-        for (data, reason) in [
-            (r#"{"ip":"10.0.0.5""#, "begins like JSON but is not"),
-            (r#"{"ip":"10.0.0.5"} {}"#, "trailing characters"),
-            (
-                r#"{"ip":16777343}"#,
-                r#"the JSON field "ip" holds a number"#,
-            ),
-            (r#"{"address":{"ip":"10.0.0.5"}}"#, "holds an object"),
-            (
-                r#"{"host":"broker1","port":9092}"#,
-                "\"broker1\" is a host name",
-            ),
-            (r#"{"ip":"127.0.0.1","host":"10.0.0.5"}"#, "loopback"),
-            (r#"{"ip":"10.0.0.5","port":0}"#, "port \"0\""),
-            (r#"{"ip":"10.0.0.5","port":-1}"#, "port \"-1\""),
-            (r#"{"ip":"10.0.0.5","port":80.5}"#, "port \"80.5\""),
-            (r#"{"ip":"10.0.0.5","port":{}}"#, "port \"{}\""),
-            (r#"{"ip":"10.0.0.5\n10.0.0.6 evil"}"#, "several lines"),
-        ] {
-            match read(data.as_bytes()) {
-                Reading::Problem(problem) => {
-                    assert!(problem.to_string().contains(reason), "{data}: {problem}");
-                }
-                other => panic!("{data}: {other:?}"),
-            }
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Json<'de>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = from.next_element()? {
+            values.push(value);
         }
+        Ok(Json::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Json<'de>, A::Error> {
+        let mut fields = Vec::with_capacity(8);
+        while let Some(Key(name)) = from.next_key()? {
+            fields.push((name, from.next_value()?));
+        }
+        Ok(Json::Object(Object(fields)))
     }
 }

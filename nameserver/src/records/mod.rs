@@ -1,146 +1,170 @@
-//! What the bytes of one znode say: an instance with an address, nothing for us, or a problem.
+//! What one znode says: an instance, a service record, nothing for us, or a problem.
 //!
-//! Pure. Each format has a file of its own that recognises its own shape.
+//! Pure. Each family of records has a file of its own that recognises its own shape: by the bytes,
+//! or by the znode's name where that holds the address. A record of a shape that is known but
+//! broken is a problem with the reason; no other family gets to guess at it.
 
+mod curator;
+mod dubbo;
+mod format;
+mod generic;
+mod grpc;
+mod hbase;
+mod hiveserver;
+mod host;
+mod instance;
+mod joyent;
 mod json;
+mod kafka;
+mod mesos;
+mod nerve;
+mod party;
+mod problem;
+mod registrator;
+mod serverset;
+mod service;
+mod skydns;
+mod solr;
 mod text;
 
-use snapshot::{Address, AddressError, Quoted};
+pub use format::Format;
+pub use host::{Endpoint, Host};
+pub use instance::{Instance, Membership, Outage};
+pub use problem::Problem;
+pub use service::{Service, Srv};
+
+use json::{Json, Object};
 
 /// More data than any record has; beyond it nothing is parsed.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 
-/// What a znode's data says.
+/// What a znode says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// One instance of something: it has an address.
-    Instance(Instance),
+    /// One instance of something.
+    Instance(Box<Instance>),
+    /// The record of a service whose instances are the children.
+    Service(Box<Service>),
     /// Nothing that names could be made of, which is fine; holds why.
     Nothing(&'static str),
-    /// Data that should have been an address and is not.
+    /// Something that should have been an instance or a service and is not.
     Problem(Problem),
 }
 
-/// An instance of a service, or a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instance {
-    /// Where it is.
-    pub address: Address,
-    /// The port it listens on, where the record has one.
-    pub port: Option<u16>,
+/// What a family makes of a znode: none when the shape is not its own.
+type Found = Option<Result<Reading, Problem>>;
+
+/// How a family reads the name of a znode.
+type ByName = fn(&str) -> Found;
+/// How a family reads the JSON of a znode of some name.
+type ByJson = fn(&Object<'_>, &str) -> Found;
+
+/// The families that are told by the znode's name alone, whatever its data.
+const BY_NAME: [(Format, ByName); 4] = [
+    (Format::HBase, hbase::read_name),
+    (Format::Dubbo, dubbo::read_name),
+    (Format::HiveServer, hiveserver::read_name),
+    (Format::Nerve, nerve::read_name),
+];
+
+/// The families whose znodes hold an address in their name as long as the data say nothing.
+const BY_NAME_WITHOUT_DATA: [(Format, ByName); 2] = [
+    (Format::Solr, solr::read_name),
+    (Format::ShallowParty, party::read_name),
+];
+
+/// The families of JSON, each with a shape that no other has; [`generic`] takes what is left.
+const JSON: [(Format, ByJson); 9] = [
+    (Format::Joyent, joyent::read),
+    (Format::ServerSet, serverset::read),
+    (Format::Curator, curator::read),
+    (Format::Kafka, kafka::read),
+    (Format::Registrator, registrator::read),
+    (Format::Mesos, mesos::read),
+    (Format::Nerve, nerve::read),
+    (Format::SkyDns, skydns::read),
+    (Format::Grpc, grpc::read),
+];
+
+impl Reading {
+    /// The format that the znode has; none for one that says nothing or cannot be read.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Self::Instance(instance) => Some(instance.format),
+            Self::Service(_) => Some(Format::Joyent),
+            Self::Nothing(_) => None,
+            Self::Problem(problem) => problem.format(),
+        }
+    }
+
+    /// The instance, whether in service or not.
+    pub fn instance(&self) -> Option<&Instance> {
+        match self {
+            Self::Instance(instance) => Some(instance),
+            _ => None,
+        }
+    }
 }
 
-/// Why a znode's data gives no address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// More than [`MAX_RECORD_BYTES`].
-    #[error("the data is {0} bytes long, more than the {MAX_RECORD_BYTES} of any record")]
-    TooLong(usize),
-    /// Neither text nor JSON.
-    #[error("the data is no UTF-8 text (byte {0} is the first bad one)")]
-    NotText(usize),
-    /// Several lines of text.
-    #[error("the data has several lines; an address stands alone in its znode")]
-    SeveralLines,
-    /// Text that is no address.
-    #[error("{} is no address; write 10.0.0.5, 10.0.0.5:8080, fd00::5 or [fd00::5]:8080", Quoted(.0))]
-    NoAddress(String),
-    /// A host name where an address is expected.
-    #[error("{} is a host name, not an address", Quoted(.0))]
-    HostName(String),
-    /// An address that no name may have.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// A port that is not 1 to 65535.
-    #[error("port {} is not a number from 1 to 65535", Quoted(.0))]
-    Port(String),
-    /// Begins like JSON and is none.
-    #[error("the data begins like JSON but is not: {0}")]
-    Json(String),
-    /// A JSON field of another type than expected.
-    #[error("the JSON field {field:?} holds {found}, not text")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// The JSON type that it has.
-        found: &'static str,
-    },
-    /// The znode could not be read.
-    #[error("cannot be read: {0}")]
-    Unreadable(String),
+impl From<Instance> for Reading {
+    fn from(instance: Instance) -> Self {
+        Self::Instance(Box::new(instance))
+    }
 }
 
-/// What `data` says. Never panics, whatever the bytes.
-pub fn read(data: &[u8]) -> Reading {
+/// What the znode called `component` says with `data`. Never panics, whatever the bytes.
+pub fn read(component: &str, data: &[u8]) -> Reading {
+    if let Some(reading) = by_name(&BY_NAME, component) {
+        return reading;
+    }
+    match read_data(component, data) {
+        Reading::Nothing(why) => {
+            by_name(&BY_NAME_WITHOUT_DATA, component).unwrap_or(Reading::Nothing(why))
+        }
+        reading => reading,
+    }
+}
+
+fn by_name(families: &[(Format, ByName)], component: &str) -> Option<Reading> {
+    families
+        .iter()
+        .find_map(|(format, family)| settle(*format, family(component)))
+}
+
+fn read_data(component: &str, data: &[u8]) -> Reading {
     if data.len() > MAX_RECORD_BYTES {
         return Reading::Problem(Problem::TooLong(data.len()));
+    }
+    if let Some(reading) = hbase::read_data(data).or_else(|| serverset::read_thrift(data)) {
+        return reading;
     }
     let text = match std::str::from_utf8(data) {
         Ok(text) => text.trim_matches([' ', '\t', '\r', '\n']),
         Err(error) => return Reading::Problem(Problem::NotText(error.valid_up_to())),
     };
-    if text.is_empty() {
-        return Reading::Nothing("holds no data");
+    match text.as_bytes().first() {
+        None => Reading::Nothing("holds no data"),
+        Some(b'{') => read_json(component, text),
+        Some(_) => settle(Format::Party, party::read(component, text))
+            .unwrap_or_else(|| text::read(text).unwrap_or_else(Reading::Problem)),
     }
-    let reading = match text.as_bytes()[0] {
-        b'{' => json::read(text),
-        _ => text::read(text).map(Some),
+}
+
+fn read_json(component: &str, text: &str) -> Reading {
+    let object = match Json::object(text) {
+        Ok(object) => object,
+        Err(problem) => return Reading::Problem(problem),
     };
-    match reading {
-        Ok(Some(instance)) => Reading::Instance(instance),
-        Ok(None) => Reading::Nothing("holds JSON without an address"),
-        Err(problem) => Reading::Problem(problem),
-    }
+    JSON.iter()
+        .find_map(|(format, family)| settle(*format, family(&object, component)))
+        .unwrap_or_else(|| generic::read(&object).unwrap_or_else(Reading::Problem))
+}
+
+/// What a family found, a problem with the family's name.
+fn settle(format: Format, found: Found) -> Option<Reading> {
+    let in_format = |problem| Reading::Problem(Problem::In(format, Box::new(problem)));
+    Some(found?.unwrap_or_else(in_format))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    pub(super) fn instance(address: &str, port: Option<u16>) -> Reading {
-        Reading::Instance(Instance {
-            address: address.parse().unwrap(),
-            port,
-        })
-    }
-
-    fn problem(data: &[u8]) -> String {
-        match read(data) {
-            Reading::Problem(problem) => problem.to_string(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn no_data_is_nothing() {
-        for data in ["", "\n", " \r\n"] {
-            assert_eq!(read(data.as_bytes()), Reading::Nothing("holds no data"));
-        }
-    }
-
-    #[test]
-    fn junk_is_a_problem_with_its_reason() {
-        assert!(problem(&[0; 1 << 20]).contains("1048576 bytes long"));
-        assert!(problem(&[0; 100]).contains("is no address"));
-        assert!(problem(b"10.0.0.\xff").contains("no UTF-8 text (byte 7"));
-        assert!(problem(b"10.0.0.5\n10.0.0.6").contains("several lines"));
-        assert!(problem(b"127.0.0.1").contains("loopback"));
-        assert!(problem(b"::ffff:127.0.0.1").contains("loopback"));
-        assert!(problem(b"[1,2]").contains("is no address"));
-        let deep = "{\"a\":".repeat(10_000);
-        assert!(problem(deep.as_bytes()).contains("begins like JSON"));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(data in prop::collection::vec(any::<u8>(), 0..300)) {
-            read(&data);
-        }
-
-        #[test]
-        fn no_json_panics(data in "\\{(\"(ip|host|port|address)\":(\"[0-9.:a\\[\\]-]{0,12}\"|-?[0-9]{1,6}|null|\\[\\]|\\{\\}),?){0,4}\\}?") {
-            read(data.as_bytes());
-        }
-    }
-}
+mod tests;

@@ -41,6 +41,16 @@ pub(in super::super) struct Driver {
 /// Size and time of change.
 type Stamp = (u64, i64, i64);
 
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Performed {
+    All,
+    /// All, and the file has grown from here on.
+    Grown(u64),
+    /// Somebody else changed the file before all was done.
+    Interrupted,
+}
+
 /// What a pass did.
 #[derive(Debug)]
 pub(in super::super) struct Progress {
@@ -138,12 +148,12 @@ impl Driver {
                 });
             }
             wrote = true;
-            let grown = self.perform(&batch.operations)?;
-            if grown.is_some() {
-                self.adopt(last, grown)?;
+            let performed = self.perform(&batch.operations)?;
+            if let Performed::Grown(at) = performed {
+                self.adopt(last, Some(at))?;
             }
             self.touch()?;
-            if !self.holds(&batch.operations)? {
+            if performed == Performed::Interrupted || !self.holds(&batch.operations)? {
                 // They landed while somebody else truncated the file and wrote it again.
                 self.rewrites += 1;
                 self.adopt(last, None)?;
@@ -189,21 +199,39 @@ impl Driver {
         Ok(())
     }
 
-    /// Says where the file has grown, if it has.
-    fn perform(&mut self, operations: &[Operation]) -> Result<Option<u64>, Error> {
-        let mut grown = None;
+    /// Stops where somebody else has changed the file: a byte at a place of before would damage his
+    /// lines or ours. A sync can take long enough for it.
+    fn perform(&mut self, operations: &[Operation]) -> Result<Performed, Error> {
+        let mut performed = Performed::All;
         for operation in operations {
             faults::point();
+            if self.seen.is_some() && Some(self.stamp()?) != self.seen {
+                return Ok(Performed::Interrupted);
+            }
             let done = match operation {
                 Operation::Body { offset, bytes } => self.file.write_all_at(bytes, *offset),
                 Operation::Flip { offset, byte } => self.file.write_all_at(&[*byte], *offset),
                 Operation::Sync => self.file.sync_data(),
-                Operation::Append { bytes } => self.append(bytes).map(|at| grown = Some(at)),
+                Operation::Append { bytes } => self
+                    .append(bytes)
+                    .map(|at| performed = Performed::Grown(at)),
             };
             done.map_err(self.failed("write"))?;
+            // A sync changes nothing; a write only the time, unless somebody else was faster.
+            let now = self.stamp()?;
+            match operation {
+                Operation::Body { .. } | Operation::Flip { .. } => {
+                    if self.seen.is_some_and(|seen| seen.0 != now.0) {
+                        return Ok(Performed::Interrupted);
+                    }
+                    self.seen = Some(now);
+                }
+                Operation::Append { .. } => self.seen = Some(now),
+                Operation::Sync => {}
+            }
         }
         faults::point();
-        Ok(grown)
+        Ok(performed)
     }
 
     /// Appends in one write, wherever the end is by then; says where it was.
@@ -302,5 +330,40 @@ fn reserve(file: &File, old: u64, grows: usize) -> io::Result<()> {
         Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(errno.into()),
         // Not every file system can; then the write itself tells.
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A sync can take long, and somebody may truncate the file and write it meanwhile.
+    #[test]
+    fn what_somebody_else_has_shifted_is_not_written_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
+        let mut driver = Driver::open(&path).unwrap();
+        let wanted = Hosts::from([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
+        driver.pass(&wanted, &Hosts::new()).unwrap();
+        let offset = |text: &str| text.find("10.0.0.5 db").expect("it was just written") as u64;
+        let before = fs::read_to_string(&path).unwrap();
+        let kill = [Operation::Flip {
+            offset: offset(&before),
+            byte: b'#',
+        }];
+        let shifted = format!("10.9.9.9 mine\n{before}");
+        fs::write(&path, &shifted).unwrap();
+        assert_eq!(driver.perform(&kill).unwrap(), Performed::Interrupted);
+        assert_eq!(fs::read_to_string(&path).unwrap(), shifted);
+        // The next pass looks again, and kills it where it is now.
+        driver.pass(&Hosts::new(), &wanted).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        assert!(after.starts_with("10.9.9.9 mine\n127.0.0.1 localhost\n"));
+        assert!(
+            !after.lines().any(|line| line.starts_with("10.0.0.5")),
+            "{after}"
+        );
     }
 }

@@ -103,6 +103,9 @@ impl Layout {
     fn inside(&mut self, offset: u64, line: &[u8]) {
         let cells = cells(offset, line);
         let is_comment = line.starts_with(b"#");
+        if let Some(entry) = stained(line) {
+            return self.live(offset, line, None, true, entry);
+        }
         match (line::entry(line), cells) {
             (Some(entry), _) => self.live(offset, line, cells, true, entry),
             (None, Some(cells)) if is_comment => self.dead.push(Dead { offset, cells }),
@@ -150,6 +153,16 @@ impl Layout {
     }
 }
 
+/// What a line of ours says in whose padding a slot died that had been at that place before somebody
+/// shifted all of them.
+fn stained(line: &[u8]) -> Option<(Name, Address)> {
+    let (text, comment) = line.split_at(line.iter().position(|&byte| byte == b'#')?);
+    let is_empty = comment
+        .iter()
+        .all(|byte| matches!(byte, b'#' | b' ' | b'\n'));
+    line::entry(text).filter(|_| is_empty)
+}
+
 /// The length in cells of a line that has the place and the form of a slot.
 fn cells(offset: u64, line: &[u8]) -> Option<usize> {
     let (cells, rest) = (line.len() / CELL, line.len() % CELL);
@@ -161,4 +174,27 @@ fn cells(offset: u64, line: &[u8]) -> Option<usize> {
 /// True when no group boundary lies within so many cells from `offset` on.
 pub(super) fn in_one_group(offset: u64, cells: usize) -> bool {
     offset % GROUP + (cells * CELL) as u64 <= GROUP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(inside: &str) -> Layout {
+        let text = format!("# BEGIN hostsync\n{inside}\n# END hostsync\n");
+        super::read(text.as_bytes(), &|_, _| false)
+    }
+
+    #[test]
+    fn a_line_with_nothing_but_an_empty_comment_is_ours_and_no_slot() {
+        let layout = read("10.0.0.5 db      #          ");
+        let [live] = &layout.live[..] else {
+            panic!("{layout:?}")
+        };
+        assert_eq!((live.name.as_str(), live.cells), ("db", None));
+        assert!(layout.foreign_names.is_empty());
+        for foreign in ["10.0.0.5 db # mine", "10.0.0.5 db www #"] {
+            assert!(read(foreign).live.is_empty(), "{foreign}");
+        }
+    }
 }

@@ -1,0 +1,209 @@
+//! `--http`: status, metrics and health, for people and for monitoring.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::Semaphore;
+
+use crate::Metrics;
+
+/// How many connections are served at once; more wait.
+const CONNECTIONS: usize = 32;
+/// How long a connection may take for its one request and the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After an error of the system, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const INDEX: &str = "\
+/status   what this daemon does, as JSON
+/metrics  the same in numbers, for Prometheus
+/healthz  200 when all is well, else 503 with the reasons
+";
+
+/// The flag of a daemon that tells about itself over HTTP, for `#[command(flatten)]`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct HttpArgs {
+    /// Tell about this daemon over HTTP here: /status as JSON, /metrics for Prometheus, /healthz;
+    /// 127.0.0.1:PORT for this machine only
+    #[arg(long, value_name = "ADDR:PORT", help_heading = "Daemon")]
+    pub http: Option<SocketAddr>,
+}
+
+/// What a daemon tells about itself.
+pub trait Observed: Send + Sync + 'static {
+    /// All of it, as one JSON object.
+    fn status(&self) -> serde_json::Value;
+    /// What is not well; nothing when all is.
+    fn reasons(&self) -> Vec<String>;
+    /// The same in numbers.
+    fn metrics(&self) -> Metrics;
+}
+
+/// A port that is listened to.
+#[derive(Debug)]
+pub struct Http {
+    listener: TcpListener,
+}
+
+impl HttpArgs {
+    /// Takes the port, if one is asked for. To be called while there is a terminal to complain at.
+    ///
+    /// # Errors
+    /// The port is taken, or the address is none of this machine.
+    pub fn listen(&self) -> anyhow::Result<Option<Http>> {
+        let Some(address) = self.http else {
+            return Ok(None);
+        };
+        let listener = TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}, as --http asks"))?;
+        listener.set_nonblocking(true)?;
+        Ok(Some(Http { listener }))
+    }
+}
+
+impl Http {
+    /// Answers for ever. Must be called within a tokio runtime.
+    pub async fn serve(self, observed: impl Observed) {
+        let listener = match tokio::net::TcpListener::from_std(self.listener) {
+            Ok(listener) => listener,
+            Err(error) => return log::error!("no status over HTTP: {error}"),
+        };
+        if let Ok(address) = listener.local_addr() {
+            log::info!("status, metrics and health at http://{address}");
+        }
+        let (observed, places) = (Arc::new(observed), Arc::new(Semaphore::new(CONNECTIONS)));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let observed = Arc::clone(&observed);
+            tokio::spawn(async move {
+                let answer = service_fn(|request: Request<Incoming>| {
+                    let response = answer(&request, &*observed);
+                    async { Ok::<_, Infallible>(response) }
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), answer);
+                // Whoever breaks off or dawdles gets no answer; that is his affair.
+                let _ = tokio::time::timeout(PATIENCE, connection).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+fn answer<B>(request: &Request<B>, observed: &impl Observed) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        let allowed = "GET, HEAD".parse().expect("a header");
+        response.headers_mut().insert(ALLOW, allowed);
+        return response;
+    }
+    match request.uri().path() {
+        "/" => text(StatusCode::OK, INDEX),
+        "/status" => {
+            let body = format!("{}\n", observed.status());
+            typed(StatusCode::OK, "application/json", body)
+        }
+        "/metrics" => typed(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            observed.metrics().text(),
+        ),
+        "/healthz" => match observed.reasons().as_slice() {
+            [] => text(StatusCode::OK, "well\n"),
+            reasons => {
+                let body = format!("{}\n", reasons.join("\n"));
+                text(StatusCode::SERVICE_UNAVAILABLE, body)
+            }
+        },
+        _ => text(StatusCode::NOT_FOUND, INDEX),
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let content_type = content_type.parse().expect("a header");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sick;
+
+    impl Observed for Sick {
+        fn status(&self) -> serde_json::Value {
+            serde_json::json!({"ok": false})
+        }
+
+        fn reasons(&self) -> Vec<String> {
+            vec!["no ZooKeeper".into(), "no names".into()]
+        }
+
+        fn metrics(&self) -> Metrics {
+            Metrics::new("x").gauge("y", "z", 1.0)
+        }
+    }
+
+    fn ask(method: Method, path: &str) -> (u16, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        let response = answer(&request, &Sick);
+        let status = response.status().as_u16();
+        let body = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(http_body_util::BodyExt::collect(response.into_body()))
+            .unwrap()
+            .to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn each_path_has_its_page() {
+        assert_eq!(
+            ask(Method::GET, "/status"),
+            (200, "{\"ok\":false}\n".into())
+        );
+        assert_eq!(
+            ask(Method::GET, "/healthz"),
+            (503, "no ZooKeeper\nno names\n".into())
+        );
+        let (code, metrics) = ask(Method::GET, "/metrics?x");
+        assert!(code == 200 && metrics.contains("\nx_y 1.0\n"), "{metrics}");
+        assert_eq!(ask(Method::GET, "/").0, 200);
+        assert_eq!(ask(Method::GET, "/etc/passwd").0, 404);
+        assert_eq!(ask(Method::POST, "/status").0, 405);
+    }
+}

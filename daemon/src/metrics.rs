@@ -1,0 +1,84 @@
+//! Metrics in the text format that Prometheus reads.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The metrics of one moment.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// None yet; the name of each one begins with `program` and an underscore.
+    pub fn new(program: &str) -> Self {
+        Self {
+            registry: Registry::with_prefix(program),
+        }
+    }
+
+    /// Adds a value that goes up and down. A time is in seconds since 1970.
+    #[must_use]
+    pub fn gauge(mut self, name: &str, help: &str, value: f64) -> Self {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        self.registry.register(name, help, gauge);
+        self
+    }
+
+    /// Adds a number that only rises while the program runs; its name gets the ending `_total`.
+    #[must_use]
+    pub fn counter(mut self, name: &str, help: &str, value: u64) -> Self {
+        self.registry.register(name, help, ConstCounter::new(value));
+        self
+    }
+
+    /// Adds a value that is always 1 and carries a text in a label.
+    #[must_use]
+    pub fn info(mut self, name: &str, help: &str, label: &str, text: &str) -> Self {
+        let family = Family::<Vec<(String, String)>, Gauge>::default();
+        family
+            .get_or_create(&vec![(label.to_owned(), text.to_owned())])
+            .set(1);
+        self.registry.register(name, help, family);
+        self
+    }
+
+    /// All of them.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes everything");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_as_prometheus_reads_it() {
+        let metrics = Metrics::new("nameserver")
+            .gauge("names", "Names in the snapshot", 12.0)
+            .counter("publishes", "Snapshots written", 3)
+            .info("build", "The release that runs", "version", "0.1.0");
+        assert_eq!(
+            metrics.text(),
+            "# HELP nameserver_names Names in the snapshot.\n\
+             # TYPE nameserver_names gauge\n\
+             nameserver_names 12.0\n\
+             # HELP nameserver_publishes Snapshots written.\n\
+             # TYPE nameserver_publishes counter\n\
+             nameserver_publishes_total 3\n\
+             # HELP nameserver_build The release that runs.\n\
+             # TYPE nameserver_build gauge\n\
+             nameserver_build{version=\"0.1.0\"} 1\n\
+             # EOF\n"
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! `--bind`: a local name for one instance of a service.
+//!
+//! * [`Binding`] is what the flag asks for. Pure.
+//! * [`choose`] picks an instance. Pure.
+//! * [`Binders`] keep the choices in ZooKeeper, where everybody sees the load, and tell the agent.
+//! * [`Memory`] keeps them on disk, so that a restart stays with them.
+
+mod binder;
+mod choice;
+mod flag;
+mod memory;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use snapshot::{Address, Hosts, Name};
+
+pub use binder::Binders;
+pub use choice::{Candidate, choose};
+pub use flag::{Binding, BindingError, Preference};
+pub use memory::Memory;
+
+/// Local names, each with the address of the one instance that it stands for.
+pub type Bound = BTreeMap<Name, Address>;
+
+/// The entries of a hosts file with the local names among them. A local name comes before a
+/// published one.
+pub fn with_bound<'a>(entries: Cow<'a, Hosts>, bound: &Bound) -> Cow<'a, Hosts> {
+    if bound.is_empty() {
+        return entries;
+    }
+    let mut entries = entries.into_owned();
+    let bound = bound
+        .iter()
+        .map(|(name, address)| (name.clone(), vec![*address]));
+    entries.extend(bound);
+    Cow::Owned(entries)
+}

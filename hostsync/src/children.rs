@@ -1,0 +1,118 @@
+//! The processes that hostsync starts, and those that it inherits as the first one of a container.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Who waits for which child. There is one for the process, as there is one list of children.
+static WAITING: LazyLock<Mutex<Waiting>> = LazyLock::new(Mutex::default);
+
+type Waiting = HashMap<Pid, oneshot::Sender<i32>>;
+
+/// What a service manager gives to hostsync itself: a child that spoke up there would be ready, or
+/// alive, in our place.
+const OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// Waits for all children, so that none stays a zombie.
+///
+/// Nothing else in the process may wait for a child: whoever comes first gets its status.
+#[derive(Debug, Clone, Copy)]
+pub struct Children(());
+
+/// A process that was started.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    /// Its process group is its own.
+    leads_group: bool,
+    ended: oneshot::Receiver<i32>,
+}
+
+impl Children {
+    /// Starts to wait. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The runtime cannot install its handler.
+    pub fn new() -> io::Result<Self> {
+        let mut ended = signal(SignalKind::child())?;
+        tokio::spawn(async move {
+            while ended.recv().await.is_some() {
+                reap();
+            }
+        });
+        Ok(Self(()))
+    }
+
+    /// Starts a process, in a process group of its own if so wished.
+    ///
+    /// # Errors
+    /// The system cannot start it.
+    pub fn spawn(&self, command: &mut Command, leads_group: bool) -> io::Result<Child> {
+        if leads_group {
+            command.process_group(0);
+        }
+        for variable in OURS {
+            command.env_remove(variable);
+        }
+        // Held until it is known who waits, in case that it ends at once.
+        let mut waiting = waiting();
+        let pid = command.spawn()?.id();
+        let pid = Pid::from_raw(pid.cast_signed());
+        let (sender, ended) = oneshot::channel();
+        waiting.insert(pid, sender);
+        Ok(Child {
+            pid,
+            leads_group,
+            ended,
+        })
+    }
+}
+
+fn reap() {
+    let mut waiting = waiting();
+    loop {
+        let (pid, code) = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => (pid, code),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, 128 + signal as i32),
+            Ok(WaitStatus::StillAlive) => return,
+            Err(Errno::EINTR) | Ok(_) => continue,
+            Err(_) => return,
+        };
+        if let Some(sender) = waiting.remove(&pid) {
+            // Whoever gave up waiting need not know.
+            let _ = sender.send(code);
+        }
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Child {
+    /// Waits for its end. Returns its exit code, or 128 and the number of the signal that ended it.
+    pub async fn ended(&mut self) -> i32 {
+        match (&mut self.ended).await {
+            Ok(code) => code,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Sends a signal to it, and to its process group if that is its own.
+    pub fn signal(&self, signal: Signal) {
+        // It may just have ended.
+        let _ = match self.leads_group {
+            true => killpg(self.pid, signal),
+            false => kill(self.pid, signal),
+        };
+    }
+}

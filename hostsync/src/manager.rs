@@ -1,0 +1,52 @@
+//! What a service manager such as systemd is told of the agent.
+
+use daemon::service::{self, StatusLine};
+use session::State;
+use tokio::sync::watch;
+
+use crate::agent::Applied;
+use crate::status::Status;
+use crate::subscription::View;
+
+/// What the agent's status depends on.
+#[derive(Debug)]
+pub struct Sources {
+    /// The session.
+    pub states: watch::Receiver<State>,
+    /// What was read.
+    pub view: watch::Receiver<View>,
+    /// What was applied.
+    pub applied: watch::Receiver<Applied>,
+}
+
+/// Says that the agent is ready, at once or where `has_kept_names` after the first pass, which puts
+/// them into the file; from then on, what it does. Whether ZooKeeper answers does not matter: the
+/// order of starts is free.
+pub async fn tell(mut sources: Sources, has_kept_names: bool, status: impl Fn() -> Status) {
+    if !service::is_listened_to() {
+        return;
+    }
+    if has_kept_names {
+        let applied = &mut sources.applied;
+        let _ = applied.wait_for(Applied::is_after_a_pass).await;
+    }
+    service::ready();
+    let mut line = StatusLine::default();
+    loop {
+        line.tell(status().line());
+        tokio::time::sleep(service::PAUSE).await;
+        let Sources {
+            states,
+            view,
+            applied,
+        } = &mut sources;
+        let changed = tokio::select! {
+            changed = states.changed() => changed,
+            changed = view.changed() => changed,
+            changed = applied.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}

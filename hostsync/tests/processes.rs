@@ -1,0 +1,87 @@
+//! Children and checks that run commands: in a process of their own, since all children of a process
+//! are waited for in one place.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hostsync::children::Children;
+use hostsync::health::Prober;
+use hostsync::registration::AddressChoice;
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn prober(check: &str) -> Prober {
+    let address = AddressChoice::Fixed("10.0.0.5".parse().expect("an address"));
+    let children = Children::new().expect("signals");
+    Prober::new(
+        check.parse().expect("a check"),
+        address,
+        Vec::new(),
+        children,
+    )
+}
+
+#[tokio::test]
+async fn exit_codes_and_signals_are_told() {
+    let children = Children::new().unwrap();
+    let shell = |script: &str| {
+        let mut command = Command::new("sh");
+        children.spawn(command.args(["-c", script]), true).unwrap()
+    };
+    assert_eq!(shell("exit 7").ended().await, 7);
+    assert_eq!(shell("kill -9 $$").ended().await, 137);
+    let mut slow = shell("sleep 100 & wait");
+    slow.signal(Signal::SIGTERM);
+    assert_eq!(slow.ended().await, 143);
+}
+
+#[tokio::test]
+async fn what_the_service_manager_gave_us_stays_with_us() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("environment");
+    let children = Children::new().unwrap();
+    for leads_group in [false, true] {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("env >{}", seen.display()));
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "OTHER"] {
+            command.env(variable, "1");
+        }
+        let mut child = children.spawn(&mut command, leads_group).unwrap();
+        assert_eq!(child.ended().await, 0);
+        let seen = std::fs::read_to_string(&seen).unwrap();
+        assert!(seen.contains("OTHER=1"), "{seen}");
+        assert!(
+            !seen.contains("NOTIFY_SOCKET") && !seen.contains("WATCHDOG_"),
+            "{seen}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_command_passes_or_fails_with_its_output() {
+    assert_eq!(prober("true").look(LIMIT).await, Ok(()));
+    let failing = prober("echo no such table; echo at all >&2; exit 3");
+    let said = failing.look(LIMIT).await.unwrap_err();
+    assert_eq!(said, "exit code 3: no such table; at all");
+    let endless = prober("yes | head -c 1000000; exit 1").look(LIMIT).await;
+    assert!(endless.unwrap_err().len() < 2_000);
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_is_killed_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let script = format!("sleep 1000 & echo $! > {}; wait", pid.display());
+    let begun = Instant::now();
+    let said = prober(&script).look(Duration::from_millis(500)).await;
+    assert_eq!(said, Err("killed after 500ms".to_owned()));
+    assert!(begun.elapsed() < LIMIT);
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let stat = format!("/proc/{}/stat", pid.trim());
+    let deadline = Instant::now() + LIMIT;
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(Instant::now() < deadline, "{stat} is alive");
+        std::thread::yield_now();
+    }
+}

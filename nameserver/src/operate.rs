@@ -1,0 +1,130 @@
+//! `nameserver status` and `nameserver release`: an operator looks at `STATE`, and acts on it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use futures::{StreamExt, stream};
+use session::{Connection, Error};
+use snapshot::{Counted, Snapshot, ZnodePath};
+
+use crate::cli::{ReleaseArgs, StatusArgs};
+use crate::commands::with_connection;
+use crate::hold::Held;
+use crate::hold_znode;
+use crate::overview::{Findings, Overview};
+
+/// How many requests are on their way at once.
+const IN_FLIGHT: usize = 256;
+
+/// Prints the overview of `STATE`.
+pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let state = &args.state.state;
+    let found = with_connection(&args.zookeeper, async |connection| {
+        let found = find(&connection, state).await;
+        found.with_context(|| format!("cannot read {state}"))
+    })?;
+    let overview = Overview::new(state, found);
+    let mut stdout = daemon::stdout();
+    match args.json {
+        true => writeln!(stdout, "{}", serde_json::to_string(&overview)?)?,
+        false => write!(stdout, "{overview}")?,
+    }
+    stdout.flush()?;
+    Ok(overview.exit_code())
+}
+
+async fn find(connection: &Connection, state: &ZnodePath) -> Result<Findings, Error> {
+    connection.sync().await?;
+    let child = |component| state.child(component).expect("a plain component");
+    let data = async |path: &ZnodePath| -> Result<Option<Vec<u8>>, Error> {
+        Ok(connection.read(path).await?.map(|znode| znode.data))
+    };
+    let (hosts, hold) = (child("hosts"), hold_znode::path(state));
+    let (election, agents) = (child("election"), child("agents"));
+    let (hosts, hold, candidates, agents) = tokio::try_join!(
+        data(&hosts),
+        data(&hold),
+        children(connection, &election),
+        children(connection, &agents),
+    )?;
+    Ok(Findings {
+        hosts,
+        hold,
+        candidates,
+        agents,
+    })
+}
+
+/// The names and the data of a znode's children; what is deleted meanwhile is left out.
+async fn children(
+    connection: &Connection,
+    parent: &ZnodePath,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let components = connection.children(parent).await?.unwrap_or_default();
+    let paths = components.into_iter().filter_map(|component| {
+        let path = parent.child(&component).ok()?;
+        Some((component, path))
+    });
+    let reads = paths.map(|(component, path)| async move {
+        let znode = connection.read(&path).await?;
+        Ok::<_, Error>(znode.map(|znode| (component, znode.data)))
+    });
+    // In order, with many requests on their way.
+    let mut reads = stream::iter(reads).buffered(IN_FLIGHT);
+    let mut found = Vec::new();
+    while let Some(child) = reads.next().await {
+        found.extend(child?);
+    }
+    Ok(found)
+}
+
+/// Ends a hold, and waits for what comes of it.
+pub(crate) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let state = &args.state.state;
+    let patience = args.zookeeper.session_timeout;
+    let said = with_connection(&args.zookeeper, async |connection| {
+        let working = release_over(&connection, state);
+        match tokio::time::timeout(patience, working).await {
+            Ok(said) => said,
+            Err(_) => bail!(
+                "the hold is released, but nobody has published within {patience:?}: `nameserver \
+                 status` tells whether a replica leads"
+            ),
+        }
+    })?;
+    let mut stdout = daemon::stdout();
+    writeln!(stdout, "{said}")?;
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn release_over(connection: &Connection, state: &ZnodePath) -> anyhow::Result<String> {
+    let hosts = state.child("hosts").expect("a plain component");
+    let hold = hold_znode::path(state);
+    let mut published = connection.watch(&hosts).await?;
+    connection.sync().await?;
+    let held = connection.read(&hold).await;
+    let Some(held) = held.with_context(|| format!("cannot read {hold}"))? else {
+        return Ok("nothing is held".to_owned());
+    };
+    match connection.delete(&hold, None).await {
+        Ok(()) | Err(Error::NoNode) => {}
+        Err(error) => bail!("cannot delete {hold}: {error}"),
+    }
+    let names = serde_json::from_slice::<Held>(&held.data).map_or(0, |held| held.names);
+    loop {
+        published.next().await?;
+        let Some(znode) = connection.read(&hosts).await? else {
+            continue;
+        };
+        if let Ok(snapshot) = Snapshot::decode(&znode.data) {
+            return Ok(format!(
+                "released {}: generation {} has {}",
+                Counted(names, "held name"),
+                snapshot.generation,
+                Counted(snapshot.hosts.len(), "name")
+            ));
+        }
+    }
+}

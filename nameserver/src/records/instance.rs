@@ -1,0 +1,107 @@
+//! An instance: something that runs somewhere.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+use snapshot::{Address, Name};
+
+use super::{Endpoint, Format, Host};
+
+/// An instance of a service, or a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// What kind of record says so.
+    pub format: Format,
+    /// Where it can be reached, at least one; several of one host differ in the port.
+    pub endpoints: SmallVec<[Endpoint; 1]>,
+    /// How long an answer may be kept, in seconds, where the record says so.
+    pub ttl: Option<u32>,
+    /// The priority of its SRV record, where the record has one.
+    pub priority: Option<u16>,
+    /// The weight of its SRV record, where the record has one.
+    pub weight: Option<u16>,
+    /// Why it is out of service; none while it is in service.
+    pub outage: Option<Outage>,
+    /// For which services it counts.
+    pub membership: Membership,
+}
+
+/// Why an instance is out of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// A ServerSet member of another status than `ALIVE`.
+    NotAlive,
+    /// nerve's `"available":false`.
+    NotAvailable,
+    /// Curator's `"enabled":false`.
+    NotEnabled,
+    /// A payload that says `OUT_OF_SERVICE`.
+    OutOfService,
+}
+
+/// For which services an instance counts, its parent being the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// For a service without a record of its own.
+    Plain,
+    /// Also for one with a service record.
+    Eligible,
+    /// For none: it is a host of its own.
+    Apart,
+}
+
+impl Instance {
+    /// An instance of one endpoint, in service, that counts for its parent.
+    pub(super) fn new(format: Format, endpoint: Endpoint) -> Self {
+        Self::at(format, SmallVec::from_buf([endpoint]))
+    }
+
+    /// An instance of several endpoints.
+    pub(super) fn at(format: Format, endpoints: SmallVec<[Endpoint; 1]>) -> Self {
+        Self {
+            format,
+            endpoints,
+            ttl: None,
+            priority: None,
+            weight: None,
+            outage: None,
+            membership: Membership::Plain,
+        }
+    }
+
+    /// True when it is in service.
+    pub fn is_in_service(&self) -> bool {
+        self.outage.is_none()
+    }
+
+    /// The addresses that the record itself holds.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.endpoints
+            .iter()
+            .filter_map(|endpoint| match endpoint.host {
+                Host::Address(address) => Some(address),
+                Host::Name(_) => None,
+            })
+    }
+
+    /// The host names that the record holds in place of addresses.
+    pub fn host_names(&self) -> impl Iterator<Item = &Name> {
+        self.endpoints
+            .iter()
+            .filter_map(|endpoint| match &endpoint.host {
+                Host::Address(_) => None,
+                Host::Name(name) => Some(name),
+            })
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAlive => "its status is not ALIVE",
+            Self::NotAvailable => "it says \"available\":false",
+            Self::NotEnabled => "it says \"enabled\":false",
+            Self::OutOfService => "its payload says OUT_OF_SERVICE",
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a znode gives no address.
+
+use snapshot::{AddressError, NameError, Quoted};
+
+use super::{Format, MAX_RECORD_BYTES};
+
+/// Why a znode gives no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// More than [`MAX_RECORD_BYTES`].
+    #[error("the data is {0} bytes long, more than the {MAX_RECORD_BYTES} of any record")]
+    TooLong(usize),
+    /// Neither text nor JSON.
+    #[error("the data is no UTF-8 text (byte {0} is the first bad one)")]
+    NotText(usize),
+    /// Several lines of text.
+    #[error("the data has several lines; an address stands alone in its znode")]
+    SeveralLines,
+    /// Text that is no address.
+    #[error("{} is no address; write 10.0.0.5, 10.0.0.5:8080, fd00::5 or [fd00::5]:8080", Quoted(.0))]
+    NoAddress(String),
+    /// An address that no name may have.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A host name that no name may lead to.
+    #[error(transparent)]
+    HostName(#[from] NameError),
+    /// A port that is not 1 to 65535.
+    #[error("port {} is not a number from 1 to 65535", Quoted(.0))]
+    Port(String),
+    /// Begins like JSON and is none.
+    #[error("the data begins like JSON but is not: {0}")]
+    Json(String),
+    /// A JSON field of another type than expected.
+    #[error("the JSON field {field:?} holds {found}, not {expected}")]
+    Field {
+        /// The field's name.
+        field: String,
+        /// The JSON type that it has.
+        found: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// A JSON field that is not there, or null.
+    #[error("the JSON field {0:?} is missing")]
+    Missing(String),
+    /// A number that should be within bounds.
+    #[error("the JSON field {field:?} holds {}, not a number from 0 to {max}", Quoted(.found))]
+    Number {
+        /// The field's name.
+        field: String,
+        /// What it holds.
+        found: String,
+        /// The largest number that it may hold.
+        max: u32,
+    },
+    /// Text that is not `SCHEME://HOST:PORT`.
+    #[error("{} is not of the form SCHEME://HOST:PORT", Quoted(.0))]
+    Url(String),
+    /// The name of the znode does not hold what such names hold.
+    #[error("the znode's name {0}")]
+    ZnodeName(String),
+    /// The binary form of a ServerSet member.
+    #[error(
+        "the data is in Thrift's binary encoding; only JSON is read: have the servers write JSON"
+    )]
+    Thrift,
+    /// A problem with a record of a format that is known.
+    #[error("{0} record: {1}")]
+    In(Format, Box<Problem>),
+    /// The znode could not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Problem {
+    /// The format that the record would have, where it is known.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Self::In(format, _) => Some(*format),
+            _ => None,
+        }
+    }
+}

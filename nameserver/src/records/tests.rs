@@ -1,0 +1,1015 @@
+use super::*;
+use proptest::prelude::*;
+use snapshot::Address;
+
+/// What a reading says, in one line.
+fn said(reading: &Reading) -> String {
+    match reading {
+        Reading::Nothing(why) => format!("nothing: {why}"),
+        Reading::Problem(problem) => format!("problem: {problem}"),
+        Reading::Service(service) => {
+            let srv = service.srv.as_ref().map(|srv| {
+                let port = srv.port.map(|port| port.to_string());
+                format!("{}.{} {}", srv.service, srv.proto, port.unwrap_or_default())
+            });
+            format!("service {} ttl {}", srv.unwrap_or_default(), service.ttl)
+        }
+        Reading::Instance(instance) => {
+            let endpoints: Vec<_> = instance.endpoints.iter().map(Endpoint::to_string).collect();
+            let mut said = format!("{}: {}", instance.format, endpoints.join(" "));
+            for (what, number) in [
+                ("ttl", instance.ttl),
+                ("priority", instance.priority.map(u32::from)),
+                ("weight", instance.weight.map(u32::from)),
+            ] {
+                said.extend(number.map(|number| format!(" {what} {number}")));
+            }
+            said.extend(instance.outage.map(|why| format!(" out: {why}")));
+            match instance.membership {
+                Membership::Plain => {}
+                Membership::Eligible => said.push_str(" eligible"),
+                Membership::Apart => said.push_str(" apart"),
+            }
+            said
+        }
+    }
+}
+
+/// Rows of a znode's name, its data, and what they say.
+fn check(rows: &[(&str, &str, &str)]) {
+    for (component, data, expected) in rows {
+        let reading = read(component, data.as_bytes());
+        assert_eq!(said(&reading), *expected, "{component:?} {data}");
+    }
+}
+
+/// Rows of a znode's name, its data, the format that it breaks, and a part of the reason.
+fn refuses(rows: &[(&str, &str, Format, &str)]) {
+    for (component, data, format, reason) in rows {
+        let reading = read(component, data.as_bytes());
+        let Reading::Problem(problem) = &reading else {
+            panic!("{component:?} {data}: {reading:?}");
+        };
+        assert_eq!(
+            problem.format(),
+            Some(*format),
+            "{component:?} {data}: {problem}"
+        );
+        assert!(
+            problem.to_string().contains(reason),
+            "{component:?} {data}: {problem}"
+        );
+    }
+}
+
+fn problem(data: &[u8]) -> String {
+    match read("x", data) {
+        Reading::Problem(problem) => problem.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_data_is_nothing() {
+    for data in ["", "\n", " \r\n"] {
+        assert_eq!(
+            read("x", data.as_bytes()),
+            Reading::Nothing("holds no data")
+        );
+    }
+}
+
+#[test]
+fn junk_is_a_problem_with_its_reason() {
+    assert!(problem(&[0; 1 << 20]).contains("1048576 bytes long"));
+    assert!(problem(&[0; 100]).contains("is no address"));
+    assert!(problem(b"10.0.0.\xff").contains("no UTF-8 text (byte 7"));
+    assert!(problem(&[0xff, 0xfe, b'1', b'0']).contains("no UTF-8 text (byte 0"));
+    assert!(problem(b"10.0.0.5\n10.0.0.6").contains("several lines"));
+    assert!(problem(b"127.0.0.1").contains("loopback"));
+    assert!(problem(b"::ffff:127.0.0.1").contains("loopback"));
+    assert!(problem(b"[1,2]").contains("is no address"));
+    for nested in ["{\"a\":", "{\"ip\":\"10.0.0.1\",\"a\":["] {
+        let end = if nested.ends_with('[') { "]}" } else { "}" };
+        let deep = format!("{}1{}", nested.repeat(1_000), end.repeat(1_000));
+        assert!(
+            problem(deep.as_bytes()).contains("begins like JSON"),
+            "{nested}"
+        );
+    }
+}
+
+#[test]
+fn plain_text() {
+    check(&[
+        ("x", "10.0.0.5", "plain text: 10.0.0.5"),
+        ("x", "10.0.0.5\n", "plain text: 10.0.0.5"),
+        ("x", " 10.0.0.5\r\n", "plain text: 10.0.0.5"),
+        ("x", "10.0.0.5:8080", "plain text: 10.0.0.5:8080"),
+        ("x", "fd00::5", "plain text: fd00::5"),
+        ("x", "[fd00::5]", "plain text: fd00::5"),
+        ("x", "[fd00::5]:8080", "plain text: [fd00::5]:8080"),
+        ("x", "FD00:0::5", "plain text: fd00::5"),
+        ("x", "db7:5432", "plain text: db7:5432"),
+        ("x", "DB7.Example.com.", "plain text: db7.example.com"),
+    ]);
+}
+
+#[test]
+fn plain_text_that_is_no_address() {
+    for (data, reason) in [
+        ("10.0.0.5:0", "port \"0\" is not"),
+        ("10.0.0.5:65536", "port \"65536\" is not"),
+        ("10.0.0.5:", "port \"\" is not"),
+        ("[fd00::5]:-1", "port \"-1\" is not"),
+        ("[fd00::5", "is no address"),
+        ("[10.0.0.5]:1", "is no address"),
+        ("[fd00::5]x", "is no address"),
+        ("fd00::5:8080:1::", "is no address"),
+        ("10.0.0.5 10.0.0.6", "is no address"),
+        ("10.0.0.5\n127.0.0.1 evil", "several lines"),
+        ("010.0.0.5", "is no address"),
+        ("10.0.0", "is no address"),
+        ("42", "is no address"),
+        ("-db7", "is no address"),
+        ("localhost", "every machine has for itself"),
+        ("db.localhost:80", "every machine has for itself"),
+        ("0.0.0.0:80", "unspecified"),
+        ("[::1]:80", "loopback"),
+        ("255.255.255.255", "broadcast"),
+        ("ff02::1", "multicast"),
+    ] {
+        let said = problem(data.as_bytes());
+        assert!(said.contains(reason), "{data}: {said}");
+    }
+}
+
+#[test]
+fn generic_json() {
+    let none = "nothing: holds JSON without an address";
+    check(&[
+        ("x", r#"{"ip":"10.0.0.5"}"#, "JSON: 10.0.0.5"),
+        ("x", r#"{"IP":"10.0.0.5","port":80}"#, "JSON: 10.0.0.5:80"),
+        (
+            "x",
+            r#"{"address":"fd00::5","port":"80"}"#,
+            "JSON: [fd00::5]:80",
+        ),
+        ("x", r#"{"addr":"10.0.0.5:81"}"#, "JSON: 10.0.0.5:81"),
+        (
+            "x",
+            r#" {"host":"10.0.0.5","port":null,"other":[1]} "#,
+            "JSON: 10.0.0.5",
+        ),
+        ("x", r#"{"ip":null,"host":"10.0.0.5"}"#, "JSON: 10.0.0.5"),
+        ("x", r#"{"ip":"","address":"10.0.0.5"}"#, "JSON: 10.0.0.5"),
+        (
+            "x",
+            r#"{"host":"db7","address":"10.0.0.5"}"#,
+            "JSON: 10.0.0.5",
+        ),
+        (
+            "x",
+            r#"{"host":"broker1","port":9092}"#,
+            "JSON: broker1:9092",
+        ),
+        (
+            "x",
+            r#"{"type":"host","address":"10.0.0.5"}"#,
+            "JSON: 10.0.0.5",
+        ),
+        (
+            "x",
+            r#"{"ip":"10.0.0.4","ip":"10.0.0.5"}"#,
+            "JSON: 10.0.0.5",
+        ),
+        ("x", r#"{"i\u0070":"10.0.0.\u0035"}"#, "JSON: 10.0.0.5"),
+        ("x", "{}", none),
+        (
+            "x",
+            r#"{"version":1,"brokerid":3,"timestamp":"1673382717473"}"#,
+            none,
+        ),
+        ("x", r#"{"host":null,"ip":""}"#, none),
+    ]);
+    for (data, reason) in [
+        (r#"{"ip":"10.0.0.5""#, "begins like JSON but is not"),
+        (r#"{"ip":"10.0.0.5"} {}"#, "trailing characters"),
+        (
+            r#"{"ip":16777343}"#,
+            r#"the JSON field "ip" holds a number, not text"#,
+        ),
+        (r#"{"address":{"ip":"10.0.0.5"}}"#, "holds an object"),
+        (r#"{"ip":"127.0.0.1","host":"10.0.0.5"}"#, "loopback"),
+        (r#"{"ip":"10.0.0.5","port":0}"#, "port \"0\""),
+        (r#"{"ip":"10.0.0.5","port":-1}"#, "port \"-1\""),
+        (r#"{"ip":"10.0.0.5","port":80.5}"#, "port \"80.5\""),
+        (r#"{"ip":"10.0.0.5","port":{}}"#, "port \"{}\""),
+        (r#"{"ip":"10.0.0.5\n10.0.0.6 evil"}"#, "several lines"),
+    ] {
+        let said = problem(data.as_bytes());
+        assert!(said.contains(reason), "{data}: {said}");
+    }
+}
+
+const CURATOR: &str = concat!(
+    r#"{"name":"cloud-provider-payment","id":"dbac9cf3-5c3c-44d5-a3d5-b2d4d2e6b0e7","address":"10.1.2.3","port":8004,"#,
+    r#""sslPort":null,"payload":{"@class":"org.springframework.cloud.zookeeper.discovery.ZookeeperInstance","#,
+    r#""id":"application-1","name":"cloud-provider-payment","metadata":{}},"registrationTimeUTC":1621155920122,"#,
+    r#""serviceType":"DYNAMIC","uriSpec":{"parts":[{"value":"scheme","variable":true},{"value":"://","variable":false},"#,
+    r#"{"value":"address","variable":true},{"value":":","variable":false},{"value":"port","variable":true}]}}"#
+);
+
+#[test]
+fn curator() {
+    let out = r#""metadata":{"instance_status":"OUT_OF_SERVICE"}"#;
+    check(&[
+        ("dbac9cf3", CURATOR, "Curator: 10.1.2.3:8004"),
+        (
+            "x",
+            &CURATOR.replace("10.1.2.3", "payment-7"),
+            "Curator: payment-7:8004",
+        ),
+        (
+            "x",
+            &CURATOR.replace(
+                "\"port\":8004,\"sslPort\":null",
+                "\"port\":null,\"sslPort\":8443",
+            ),
+            "Curator: 10.1.2.3:8443",
+        ),
+        (
+            "x",
+            &CURATOR.replace("\"serviceType\"", "\"enabled\":false,\"serviceType\""),
+            "Curator: 10.1.2.3:8004 out: it says \"enabled\":false",
+        ),
+        (
+            "x",
+            &CURATOR.replace("\"serviceType\"", "\"enabled\":true,\"serviceType\""),
+            "Curator: 10.1.2.3:8004",
+        ),
+        (
+            "x",
+            &CURATOR.replace("\"metadata\":{}", out),
+            "Curator: 10.1.2.3:8004 out: its payload says OUT_OF_SERVICE",
+        ),
+        (
+            "x",
+            r#"{"name":"a","id":"1","address":"10.0.0.1","payload":"OUT_OF_SERVICE","serviceType":"STATIC"}"#,
+            "Curator: 10.0.0.1 out: its payload says OUT_OF_SERVICE",
+        ),
+        (
+            "x",
+            r#"{"name":"a","id":"1","address":"10.0.0.1","payload":{"status":"UP"},"serviceType":"STATIC"}"#,
+            "Curator: 10.0.0.1",
+        ),
+    ]);
+    refuses(&[
+        (
+            "x",
+            &CURATOR.replace("\"10.1.2.3\"", "null"),
+            Format::Curator,
+            "\"address\" is missing",
+        ),
+        (
+            "x",
+            &CURATOR.replace("10.1.2.3", "0.0.0.0"),
+            Format::Curator,
+            "unspecified",
+        ),
+        (
+            "x",
+            &CURATOR.replace("8004", "0"),
+            Format::Curator,
+            "port \"0\"",
+        ),
+    ]);
+}
+
+const SERVERSET: &str = concat!(
+    r#"{"serviceEndpoint":{"host":"10.0.0.9","port":1000},"additionalEndpoints":{"http":{"host":"10.0.0.9","port":8080}},"#,
+    r#""status":"ALIVE","shard":42}"#
+);
+
+#[test]
+fn server_set() {
+    check(&[
+        ("member_0000000007", SERVERSET, "ServerSet: 10.0.0.9:1000"),
+        (
+            "member_0000000007",
+            &SERVERSET.replace("ALIVE", "STOPPING"),
+            "ServerSet: 10.0.0.9:1000 out: its status is not ALIVE",
+        ),
+    ]);
+    refuses(&[
+        (
+            "member_1",
+            &SERVERSET.replace("\"status\"", "\"state\""),
+            Format::ServerSet,
+            "\"status\" is missing",
+        ),
+        (
+            "member_1",
+            &SERVERSET.replace("\"ALIVE\"", "2"),
+            Format::ServerSet,
+            "\"status\" holds a number",
+        ),
+        (
+            "member_1",
+            r#"{"serviceEndpoint":"10.0.0.9","status":"ALIVE"}"#,
+            Format::ServerSet,
+            "holds text, not an object",
+        ),
+        (
+            "member_1",
+            r#"{"serviceEndpoint":{},"status":"ALIVE"}"#,
+            Format::ServerSet,
+            "\"host\" is missing",
+        ),
+        // A struct of endpoint, additional endpoints and status, as Thrift writes it.
+        (
+            "member_1",
+            "\x0c\0\x01\x0b\0\x01\0\0\0\x0810.0.0.9\x08\0\x02\0\0\x03\u{68}\0\x08\0\x03\0\0\0\x02\0",
+            Format::ServerSet,
+            "Thrift's binary encoding",
+        ),
+    ]);
+}
+
+const NERVE_NAME: &str =
+    "base64_68_eyJob3N0IjoiMS4yLjMuNCIsInBvcnQiOjMwMDAsIm5hbWUiOiJteW1hY2hpbmUifQ==_0000000003";
+
+#[test]
+fn nerve() {
+    let json = r#"{"host":"1.2.3.4","port":3000,"name":"mymachine"}"#;
+    check(&[
+        ("ID_0000000003", json, "nerve: 1.2.3.4:3000"),
+        (
+            "ID_0000000003",
+            r#"{"host":"1.2.3.4","port":3000,"name":"m","weight":7,"labels":{"az":"a"},"available":true}"#,
+            "nerve: 1.2.3.4:3000 weight 7",
+        ),
+        (
+            "ID_0000000003",
+            r#"{"host":"1.2.3.4","port":3000,"name":"m","available":false}"#,
+            "nerve: 1.2.3.4:3000 out: it says \"available\":false",
+        ),
+        (NERVE_NAME, "", "nerve: 1.2.3.4:3000"),
+        (NERVE_NAME, "10.9.9.9", "nerve: 1.2.3.4:3000"),
+        // Without padding, and with characters of the URL-safe alphabet.
+        (
+            "base64_66_eyJob3N0IjoiMS4yLjMuNCIsInBvcnQiOjMwMDAsIm5hbWUiOiJteW1hY2hpbmUifQ_0000000003",
+            "",
+            "nerve: 1.2.3.4:3000",
+        ),
+        (
+            "base64_60_eyJob3N0IjoiMS4yLjMuNCIsInBvcnQiOjMwMDAsIm5hIjoiPz8-fn5-fiJ9_0000000001",
+            "",
+            "nerve: 1.2.3.4:3000",
+        ),
+        ("base64_encoder", "10.0.0.1", "plain text: 10.0.0.1"),
+    ]);
+    refuses(&[
+        (
+            "base64_68_eyJob3",
+            "",
+            Format::Nerve,
+            "promises 68 characters of base64 and has 6",
+        ),
+        ("base64_6_????==_1", "", Format::Nerve, "is no base64"),
+        (
+            "base64_4_e30=_0000000001",
+            "",
+            Format::Nerve,
+            "\"host\" is missing",
+        ),
+        ("base64_4_////", "", Format::Nerve, "no UTF-8"),
+        (
+            "x",
+            r#"{"host":"1.2.3.4","port":-1,"name":"m"}"#,
+            Format::Nerve,
+            "port \"-1\"",
+        ),
+        (
+            "x",
+            r#"{"host":"1.2.3.4","port":1,"name":"m","weight":70000}"#,
+            Format::Nerve,
+            "0 to 65535",
+        ),
+    ]);
+}
+
+#[test]
+fn joyent() {
+    let host = r#"{"type":"redis_host","address":"172.27.10.62","ttl":30,"redis_host":{"address":"172.27.10.62","ports":[6379]}}"#;
+    check(&[
+        ("HOST", host, "Joyent: 172.27.10.62:6379 ttl 30 eligible"),
+        (
+            "HOST",
+            &host.replace("redis_host", "load_balancer"),
+            "Joyent: 172.27.10.62:6379 ttl 30 eligible",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "moray_host"),
+            "Joyent: 172.27.10.62:6379 ttl 30 eligible",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "ops_host"),
+            "Joyent: 172.27.10.62:6379 ttl 30 eligible",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "rr_host"),
+            "Joyent: 172.27.10.62:6379 ttl 30 eligible",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "host"),
+            "Joyent: 172.27.10.62:6379 ttl 30 apart",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "db_host"),
+            "Joyent: 172.27.10.62:6379 ttl 30 apart",
+        ),
+        (
+            "HOST",
+            &host.replace("redis_host", "new_host"),
+            "Joyent: 172.27.10.62:6379 ttl 30",
+        ),
+        (
+            "HOST",
+            r#"{"type":"moray_host","ttl":20,"moray_host":{"address":"172.27.10.62","ttl":10,"ports":[2021,"2022"]}}"#,
+            "Joyent: 172.27.10.62:2021 172.27.10.62:2022 ttl 10 eligible",
+        ),
+        (
+            "HOST",
+            r#"{"type":"host","address":"10.0.0.1","host":{}}"#,
+            "Joyent: 10.0.0.1 ttl 30 apart",
+        ),
+        (
+            "HOST",
+            r#"{"type":"host","address":"10.0.0.1","ttl":5,"host":{"address":"10.0.0.2","ports":[]}}"#,
+            "Joyent: 10.0.0.2 ttl 5 apart",
+        ),
+        (
+            "authcache",
+            r#"{"type":"service","service":{"type":"service","service":{"srvce":"_redis","proto":"_tcp","port":6379,"ttl":60},"ttl":61}}"#,
+            "service _redis._tcp 6379 ttl 60",
+        ),
+        (
+            "authcache",
+            r#"{"type":"service","service":{"type":"service","service":{"srvce":"_redis","proto":"_tcp","port":6379},"ttl":61},"ttl":62}"#,
+            "service _redis._tcp 6379 ttl 61",
+        ),
+        (
+            "web",
+            r#"{"type":"service","service":{"srvce":"_http","proto":"_tcp","port":80},"ttl":60}"#,
+            "service _http._tcp 80 ttl 60",
+        ),
+        (
+            "web",
+            r#"{"type":"service","service":{"srvce":"_HTTP","proto":"_tcp"}}"#,
+            "service _http._tcp  ttl 30",
+        ),
+        (
+            "web",
+            r#"{"type":"service","service":{}}"#,
+            "service  ttl 30",
+        ),
+        (
+            "1",
+            r#"{"type":"database","database":{"primary":"tcp://postgres@10.0.0.4:5432/postgres"}}"#,
+            "Joyent: 10.0.0.4:5432 ttl 30",
+        ),
+        (
+            "1",
+            r#"{"type":"database","database":{"primary":"tcp://u:p%40@[fd00::4]:5432?x=/","ttl":3}}"#,
+            "Joyent: [fd00::4]:5432 ttl 3",
+        ),
+    ]);
+    refuses(&[
+        (
+            "x",
+            r#"{"type":"redis_host","address":"10.0.0.1"}"#,
+            Format::Joyent,
+            "\"redis_host\" is missing",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{}}"#,
+            Format::Joyent,
+            "\"address\" is missing",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{"address":"127.0.0.1"}}"#,
+            Format::Joyent,
+            "loopback",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{"address":""}}"#,
+            Format::Joyent,
+            "\"\" is no address",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{"address":"10.0.0.1","ports":[0]}}"#,
+            Format::Joyent,
+            "port \"0\"",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{"address":"10.0.0.1","ports":80}}"#,
+            Format::Joyent,
+            "not an array",
+        ),
+        (
+            "x",
+            r#"{"type":"host","host":{"address":"10.0.0.1","ttl":-1}}"#,
+            Format::Joyent,
+            "\"ttl\" holds \"-1\"",
+        ),
+        (
+            "x",
+            r#"{"type":"service","service":{"srvce":"http","proto":"_tcp"}}"#,
+            Format::Joyent,
+            "begins with '_'",
+        ),
+        (
+            "x",
+            r#"{"type":"service","service":{"port":80}}"#,
+            Format::Joyent,
+            "\"srvce\" is missing",
+        ),
+        (
+            "x",
+            r#"{"type":"service","service":{"service":5}}"#,
+            Format::Joyent,
+            "holds a number, not an object",
+        ),
+        (
+            "x",
+            r#"{"type":"database","database":{}}"#,
+            Format::Joyent,
+            "\"primary\" is missing",
+        ),
+        (
+            "x",
+            r#"{"type":"database","database":{"primary":"10.0.0.4"}}"#,
+            Format::Joyent,
+            "SCHEME://HOST:PORT",
+        ),
+    ]);
+}
+
+#[test]
+fn registrator() {
+    let json = r#"{"Name":"www","IP":"192.168.1.123","PublicPort":49153,"PrivatePort":80,"ContainerID":"9124853ff0d1","Tags":[],"Attrs":{}}"#;
+    check(&[
+        (
+            "192.168.1.123:49153",
+            json,
+            "registrator: 192.168.1.123:49153",
+        ),
+        (
+            "10.0.0.7:49153",
+            &json.replace("192.168.1.123", ""),
+            "registrator: 10.0.0.7:49153",
+        ),
+        (
+            "10.0.0.7:49154",
+            r#"{"IP":"","ContainerID":"9124853ff0d1"}"#,
+            "registrator: 10.0.0.7:49154",
+        ),
+    ]);
+    refuses(&[
+        (
+            "a b",
+            &json.replace("192.168.1.123", ""),
+            Format::Registrator,
+            "\"a b\" is no address",
+        ),
+        (
+            "x",
+            &json.replace("192.168.1.123", "::"),
+            Format::Registrator,
+            "unspecified",
+        ),
+        (
+            "x",
+            &json.replace("49153", "0"),
+            Format::Registrator,
+            "port \"0\"",
+        ),
+    ]);
+}
+
+const KAFKA: &str = concat!(
+    r#"{"listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT"},"endpoints":["PLAINTEXT://broker1:9091"],"jmx_port":-1,"#,
+    r#""port":9091,"host":"broker1","version":5,"timestamp":"1673382717473"}"#
+);
+
+#[test]
+fn kafka() {
+    let secure = r#"{"listener_security_protocol_map":{"SSL":"SSL","SASL":"SASL_SSL"},"endpoints":["SSL://10.0.0.1:9093","SASL://[fd00::1]:9094","X://10.0.0.1:9093"],"jmx_port":-1,"features":{},"host":null,"timestamp":"1","port":-1,"version":5}"#;
+    check(&[
+        ("1", KAFKA, "Kafka: broker1:9091"),
+        ("1", secure, "Kafka: 10.0.0.1:9093 [fd00::1]:9094"),
+        (
+            "1",
+            r#"{"jmx_port":-1,"timestamp":"1","host":"10.0.0.3","version":1,"port":9092}"#,
+            "Kafka: 10.0.0.3:9092",
+        ),
+    ]);
+    refuses(&[
+        (
+            "1",
+            r#"{"jmx_port":-1,"host":null,"port":-1}"#,
+            Format::Kafka,
+            "\"endpoints\" is missing",
+        ),
+        (
+            "1",
+            r#"{"jmx_port":-1,"endpoints":["SSL://:9093"],"host":null,"port":-1}"#,
+            Format::Kafka,
+            "is no address",
+        ),
+        (
+            "1",
+            r#"{"jmx_port":-1,"endpoints":["10.0.0.1:9093"]}"#,
+            Format::Kafka,
+            "SCHEME://HOST:PORT",
+        ),
+        (
+            "1",
+            r#"{"jmx_port":-1,"endpoints":["SSL://10.0.0.1"]}"#,
+            Format::Kafka,
+            "SCHEME://HOST:PORT",
+        ),
+        (
+            "1",
+            r#"{"jmx_port":-1,"endpoints":[1]}"#,
+            Format::Kafka,
+            "holds a number, not texts",
+        ),
+        (
+            "1",
+            &KAFKA.replace("\"port\":9091", "\"port\":-1"),
+            Format::Kafka,
+            "port \"-1\"",
+        ),
+        (
+            "1",
+            &KAFKA.replace("\"host\":\"broker1\"", "\"host\":\"0.0.0.0\""),
+            Format::Kafka,
+            "unspecified",
+        ),
+    ]);
+}
+
+#[test]
+fn hbase() {
+    let data = b"\xff\0\0\0\x14regionserver:16020\x8a\xf3PBUF\x08\x94\x7d";
+    for (component, expected) in [
+        (
+            "rs1.example.com,16020,1630123025659",
+            "HBase: rs1.example.com:16020",
+        ),
+        ("10.0.0.4,16020,1630123025659", "HBase: 10.0.0.4:16020"),
+        ("fd00::4,16020,1630123025659", "HBase: [fd00::4]:16020"),
+        ("master", "nothing: holds binary data of HBase"),
+        ("a,b,c", "nothing: holds binary data of HBase"),
+    ] {
+        assert_eq!(said(&read(component, data)), expected, "{component}");
+    }
+    check(&[
+        ("rs1,16020,1630123025659", "", "HBase: rs1:16020"),
+        ("rs1,16020,7", "10.0.0.1", "plain text: 10.0.0.1"),
+    ]);
+    refuses(&[
+        ("rs1,0,1630123025659", "", Format::HBase, "port \"0\""),
+        (
+            "127.0.0.1,16020,1630123025659",
+            "",
+            Format::HBase,
+            "loopback",
+        ),
+    ]);
+    // Less than its first bytes promise.
+    assert!(problem(b"\xff\0\0\0\x14region").contains("no UTF-8"));
+}
+
+#[test]
+fn solr() {
+    check(&[
+        ("10.0.0.1:8080_solr", "", "Solr: 10.0.0.1:8080"),
+        (
+            "solr1.example.com:8983_solr%2Fnorth",
+            "",
+            "Solr: solr1.example.com:8983",
+        ),
+        ("my_host:8983_", "", "Solr: my_host:8983"),
+        ("[fd00::1]:8983_solr", "", "Solr: [fd00::1]:8983"),
+        ("fd00::1:8983_solr", "", "Solr: [fd00::1]:8983"),
+        (
+            "10.0.0.1:8983_solr",
+            r#"{"version":"9.9.0"}"#,
+            "Solr: 10.0.0.1:8983",
+        ),
+        ("10.0.0.1:8983_solr", "10.0.0.2", "plain text: 10.0.0.2"),
+        ("10.0.0.1:8983", "", "nothing: holds no data"),
+    ]);
+    refuses(&[
+        ("10.0.0.1:0_solr", "", Format::Solr, "port \"0\""),
+        ("127.0.0.1:8983_solr", "", Format::Solr, "loopback"),
+        ("a b:8983_solr", "", Format::Solr, "\"a b\" is no address"),
+    ]);
+}
+
+const DUBBO: &str = "dubbo%3A%2F%2F172.19.4.113%3A20880%2Forg.apache.dubbo.demo.DemoService%3Fanyhost%3Dtrue%26application%3Ddemo-provider%26side%3Dprovider%26timestamp%3D1630123025659";
+
+#[test]
+fn dubbo() {
+    let other = "nothing: is no provider but a consumer or a rule of Dubbo's";
+    check(&[
+        (DUBBO, "", "Dubbo: 172.19.4.113:20880"),
+        (DUBBO, "172.19.0.1", "Dubbo: 172.19.4.113:20880"),
+        (
+            &DUBBO.replace("172.19.4.113", "provider7"),
+            "",
+            "Dubbo: provider7:20880",
+        ),
+        (
+            "tri%3a%2f%2f%5Bfd00%3A%3A1%5D%3a50051%2fx.Y",
+            "",
+            "Dubbo: [fd00::1]:50051",
+        ),
+        (
+            "rest%3A%2F%2Fu%3Ap%4010.0.0.1%3A80%2Fx",
+            "",
+            "Dubbo: 10.0.0.1:80",
+        ),
+        (
+            "consumer%3A%2F%2F172.19.4.114%2Forg.apache.dubbo.demo.DemoService%3Fcategory%3Dconsumers%26side%3Dconsumer",
+            "172.19.4.114",
+            other,
+        ),
+        (
+            "dubbo%3A%2F%2F10.0.0.1%3A1%2Fx%3Fside%3Dconsumer",
+            "",
+            other,
+        ),
+        (
+            "override%3A%2F%2F0.0.0.0%2Forg.apache.dubbo.demo.DemoService%3Fcategory%3Dconfigurators%26weight%3D5",
+            "",
+            other,
+        ),
+        ("route%3A%2F%2F0.0.0.0%2Fx%3Fcategory%3Drouters", "", other),
+        ("condition%3A%2F%2F0.0.0.0%2Fx", "", other),
+        ("not a scheme%3A%2F%2F", "10.0.0.1", "plain text: 10.0.0.1"),
+    ]);
+    refuses(&[
+        (
+            &DUBBO.replace("20880", "0"),
+            "",
+            Format::Dubbo,
+            "port \"0\"",
+        ),
+        (
+            &DUBBO.replace("172.19.4.113", "0.0.0.0"),
+            "",
+            Format::Dubbo,
+            "unspecified",
+        ),
+        ("dubbo%3A%2F%2F", "", Format::Dubbo, "\"\" is no address"),
+        ("dubbo%3A%2F%2F%FF%3A1", "", Format::Dubbo, "no UTF-8"),
+    ]);
+}
+
+#[test]
+fn mesos() {
+    let json = r#"{"address":{"hostname":"m1","ip":"10.0.0.3","port":5050},"capabilities":[],"hostname":"m1","id":"d3","ip":16777343,"pid":"master@10.0.0.3:5050","port":5050,"version":"1.4.1"}"#;
+    check(&[("json.info_0000000017", json, "Mesos: 10.0.0.3:5050")]);
+    refuses(&[
+        (
+            "json.info_1",
+            &json.replace("\"ip\":\"10.0.0.3\",", ""),
+            Format::Mesos,
+            "\"ip\" is missing",
+        ),
+        (
+            "json.info_1",
+            &json.replace("\"ip\":\"10.0.0.3\"", "\"ip\":\"127.0.0.1\""),
+            Format::Mesos,
+            "loopback",
+        ),
+    ]);
+}
+
+#[test]
+fn hiveserver() {
+    check(&[
+        (
+            "serverUri=10.0.0.8:10000;version=2.1.1;sequence=0000000001",
+            "hive.server2.transport.mode=binary",
+            "HiveServer2: 10.0.0.8:10000",
+        ),
+        (
+            "serviceUri=kyuubi1:10009;version=1.0.0;sequence=0000000000",
+            "",
+            "HiveServer2: kyuubi1:10009",
+        ),
+    ]);
+    refuses(&[
+        (
+            "serverUri=10.0.0.8;version=2.1.1",
+            "",
+            Format::HiveServer,
+            "has no port",
+        ),
+        (
+            "serverUri=0.0.0.0:10000;version=2.1.1",
+            "",
+            Format::HiveServer,
+            "unspecified",
+        ),
+        (
+            "serverUri=",
+            "10.0.0.1",
+            Format::HiveServer,
+            "\"\" is no address",
+        ),
+    ]);
+}
+
+#[test]
+fn kazoo_parties() {
+    let hex = "3f7c1f0a2b4d4e6f8091a2b3c4d5e6f7";
+    let party = format!("{hex}__party__");
+    let shallow = |identifier: &str| format!("{hex}-{identifier}");
+    check(&[
+        (&party, "10.0.0.5:80", "Party: 10.0.0.5:80"),
+        (&party, "worker-1", "Party: worker-1"),
+        (&party, "", "nothing: holds no data"),
+        (&shallow("10.86.5.55:80"), "", "ShallowParty: 10.86.5.55:80"),
+        (&shallow("10.86.5.55"), "", "ShallowParty: 10.86.5.55"),
+        (&shallow("worker-1:80"), "", "ShallowParty: worker-1:80"),
+        (&shallow("worker"), "", "nothing: holds no data"),
+        (&shallow("worker"), "10.0.0.1", "plain text: 10.0.0.1"),
+        (
+            "dbac9cf3-5c3c-44d5-a3d5-b2d4d2e6b0e7",
+            "",
+            "nothing: holds no data",
+        ),
+        ("node-10.86.5.55:80", "", "nothing: holds no data"),
+    ]);
+    refuses(&[
+        (&party, "no address", Format::Party, "is no address"),
+        (
+            &shallow("127.0.0.1:80"),
+            "",
+            Format::ShallowParty,
+            "loopback",
+        ),
+        (
+            &shallow("10.86.5.55:0"),
+            "",
+            Format::ShallowParty,
+            "port \"0\"",
+        ),
+    ]);
+}
+
+#[test]
+fn sky_dns_and_grpc() {
+    check(&[
+        (
+            "x1",
+            r#"{"host":"1.1.1.1","ttl":60}"#,
+            "SkyDNS: 1.1.1.1 ttl 60",
+        ),
+        (
+            "x1",
+            r#"{"host":"service5.example.com","port":8080,"priority":10,"weight":20,"ttl":60}"#,
+            "SkyDNS: service5.example.com:8080 ttl 60 priority 10 weight 20",
+        ),
+        (
+            "x1",
+            r#"{"host":"10.0.0.2","port":"50051"}"#,
+            "gRPC: 10.0.0.2:50051",
+        ),
+        (
+            "x1",
+            r#"{"host":"10.0.0.2","port":50051}"#,
+            "JSON: 10.0.0.2:50051",
+        ),
+    ]);
+    refuses(&[
+        (
+            "x1",
+            r#"{"host":"1.1.1.1","ttl":"soon"}"#,
+            Format::SkyDns,
+            "\"ttl\" holds \"soon\"",
+        ),
+        (
+            "x1",
+            r#"{"host":"","ttl":60}"#,
+            Format::SkyDns,
+            "\"\" is no address",
+        ),
+        (
+            "x1",
+            r#"{"host":"10.0.0.2","port":"http"}"#,
+            Format::Grpc,
+            "port \"http\"",
+        ),
+        (
+            "x1",
+            r#"{"host":"::1","port":"50051"}"#,
+            Format::Grpc,
+            "loopback",
+        ),
+    ]);
+}
+
+#[test]
+fn an_instance_tells_its_addresses_and_host_names() {
+    let data = r#"{"jmx_port":-1,"endpoints":["A://10.0.0.1:1","B://b:2","C://10.0.0.2:3"]}"#;
+    let reading = read("1", data.as_bytes());
+    let instance = reading.instance().unwrap();
+    let addresses: Vec<_> = instance
+        .addresses()
+        .map(|address| address.to_string())
+        .collect();
+    assert_eq!(addresses, ["10.0.0.1", "10.0.0.2"]);
+    let names: Vec<_> = instance.host_names().map(snapshot::Name::as_str).collect();
+    assert_eq!(names, ["b"]);
+}
+
+/// Pieces from which znodes are put together that nearly have a format.
+fn fragment() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        CURATOR,
+        SERVERSET,
+        KAFKA,
+        NERVE_NAME,
+        DUBBO,
+        "{",
+        "}",
+        "\"",
+        ":",
+        ",",
+        "null",
+        "10.0.0.1",
+        "\"host\"",
+        "\"port\"",
+        "\"ttl\"",
+        "\"type\"",
+        "\"host\":{",
+        "[",
+        "]",
+        "base64_",
+        "_",
+        "%3A%2F%2F",
+        "serverUri=",
+        "__party__",
+        "0123456789abcdef",
+        "-",
+        "é",
+        "\u{1F600}",
+        "\\u0000",
+        "99999999999",
+    ])
+    .prop_flat_map(|whole| {
+        let cut = 0..=whole.len();
+        cut.prop_map(move |at| whole.get(..at).unwrap_or(whole).to_owned())
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(component in "\\PC{0,40}", data in prop::collection::vec(any::<u8>(), 0..300)) {
+        read(&component, &data);
+    }
+
+    #[test]
+    fn nothing_that_resembles_a_record_panics(
+        component in prop::collection::vec(fragment(), 0..5),
+        data in prop::collection::vec(fragment(), 0..12)
+    ) {
+        let reading = read(&component.concat(), data.concat().as_bytes());
+        if let Reading::Instance(instance) = &reading {
+            prop_assert!(!instance.endpoints.is_empty());
+            for endpoint in &instance.endpoints {
+                prop_assert_ne!(endpoint.port, Some(0));
+            }
+            for address in instance.addresses() {
+                prop_assert!(Address::try_from(address.ip()).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What both daemons tell over HTTP.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use lab::{HostsFile, Running, ZooKeeper, hostsync, nameserver, wait_until};
+use serde_json::Value;
+
+const LOCALHOST: &str = "127.0.0.1 localhost\n";
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// The status code and the body of a page.
+fn get(daemon: &Running, path: &str) -> (u16, String) {
+    let line = daemon.soon_says("health at http://");
+    let (_, address) = line.split_once("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("the daemon listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    (code.expect("a status code"), body.to_owned())
+}
+
+fn status(daemon: &Running) -> Value {
+    let (code, body) = get(daemon, "/status");
+    assert_eq!(code, 200);
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
+
+#[test]
+fn both_daemons_tell_what_they_do_and_what_is_not_well() {
+    let mut zookeeper = ZooKeeper::start();
+    let (tree, hosts) = (zookeeper.tree("http"), HostsFile::with(LOCALHOST));
+    for number in 0..12 {
+        tree.create(&format!("/s{number}"), "10.0.0.1");
+    }
+    let server = nameserver(&tree)
+        .flag("http", ANY_PORT)
+        .flag("id", "ns1")
+        .run();
+    let agent = hostsync(&tree, &hosts).flag("http", ANY_PORT).run();
+    hosts.soon_maps("s11", &["10.0.0.1"]);
+    for number in 0..12 {
+        tree.delete(&format!("/s{number}"));
+    }
+    server.soon_says("would be gone at once");
+    wait_until("the hold in the status", Duration::from_secs(10), || {
+        status(&server)["progress"]["hold"]["names"] == 12
+    });
+
+    let told = status(&server);
+    assert_eq!(told["ok"], true);
+    assert_eq!(told["progress"]["role"], "leading");
+    assert_eq!(told["replica"]["id"], "ns1");
+    let (_, metrics) = get(&server, "/metrics");
+    for line in [
+        "nameserver_leader 1.0",
+        "nameserver_names 0.0",
+        "nameserver_held_names 12.0",
+        "nameserver_connected 1.0",
+        "nameserver_in_step 1.0",
+    ] {
+        assert!(metrics.contains(&format!("\n{line}\n")), "{metrics}");
+    }
+    assert!(!metrics.contains("nameserver_hold_until_timestamp_seconds 0.0"));
+
+    wait_until("the agent to be in step", Duration::from_secs(10), || {
+        let (_, metrics) = get(&agent, "/metrics");
+        let has = |line: &str| metrics.contains(&format!("\n{line}\n"));
+        has("hostsync_names 12.0") && has("hostsync_in_step 1.0")
+    });
+    assert_eq!(get(&agent, "/healthz").0, 200);
+    assert_eq!(status(&agent)["in_step"], true);
+
+    zookeeper.kill();
+    for daemon in [&server, &agent] {
+        wait_until("the outage to be told", Duration::from_secs(10), || {
+            let (code, body) = get(daemon, "/healthz");
+            code == 503 && body.contains("ZooKeeper is not connected since")
+        });
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_at_the_start() {
+    let taken = TcpListener::bind(ANY_PORT).expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let (tree, hosts) = (lab::tree("http-taken"), HostsFile::with(LOCALHOST));
+    for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
+        let outcome = program.flag("http", &address).call(&["run"]);
+        outcome
+            .expect_code(1)
+            .expect_words(&["cannot listen on", &address, "in use"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Both units under a real systemd.
+
+use std::path::Path;
+
+use lab::{Need, Scratch, binary, needs, tree};
+
+use crate::machine::{FOREIGN, Machine, SESSION};
+
+/// In place of half a minute.
+const WATCHDOG: &str = "[Service]\nWatchdogSec=4s\n";
+
+#[test]
+fn both_units_serve_restart_and_are_watched() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let tree = tree("systemd");
+    tree.create("/db", "10.0.0.5");
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
+    let units = units.canonicalize().expect("the units");
+    let files = Scratch::new("units");
+    let watchdog = files.write("watchdog.conf", WATCHDOG);
+    let mounts = ["nameserver", "hostsync"].map(|name| {
+        let unit = format!("/etc/systemd/system/{name}.service");
+        [
+            (binary(name), format!("/usr/bin/{name}")),
+            (units.join(format!("{name}.service")), unit.clone()),
+            (watchdog.clone(), format!("{unit}.d/watchdog.conf")),
+        ]
+    });
+    let machine = Machine::boot(&tree, mounts.as_flattened());
+    machine.configure(&[]);
+
+    // This returns once both have said that they are ready.
+    let _ = machine
+        .call("systemctl start nameserver hostsync")
+        .expect_code(0);
+    machine.soon_maps("db", "10.0.0.5");
+    machine.soon_shows("StatusText", "nameserver", "leading: 1 name");
+    machine.soon_shows("StatusText", "hostsync", "in step: 1 name, generation 1");
+
+    // The sandbox lets it replace the file, keep the owner and the mode, and answer anybody.
+    let status = machine
+        .call("setpriv --reuid=4321 --clear-groups hostsync status")
+        .expect_code(0);
+    status.expect_words(&[
+        "written by: replace",
+        "/var/cache/hostsync/etc-hosts.json\n",
+    ]);
+    assert_eq!(machine.owner_of_hosts(), "1234 1235 664\n");
+    assert!(machine.container.hosts().starts_with(FOREIGN));
+    let user = machine
+        .call("stat --format %u /proc/$(pidof nameserver)")
+        .stdout;
+    assert_ne!(user.trim(), "0", "nameserver has a user of its own");
+
+    let _ = machine
+        .call("systemctl restart hostsync nameserver && systemctl reload hostsync nameserver")
+        .expect_code(0);
+    tree.set("/db", "10.0.0.6");
+    machine.soon_maps("db", "10.0.0.6");
+
+    let timeout = format!("HOSTSYNC_SESSION_TIMEOUT={}s", SESSION.as_secs());
+    machine.configure(&[
+        "HOSTSYNC_ID=c1",
+        "HOSTSYNC_REGISTER=web",
+        "HOSTSYNC_ADDRESS=10.9.8.7",
+        &timeout,
+    ]);
+    let restart = "systemctl restart hostsync";
+    machine.done(restart);
+    machine.soon_maps("web", "10.9.8.7");
+    machine.hands_over(&tree, "/web/c1", restart);
+
+    for unit in ["nameserver", "hostsync"] {
+        let _ = machine
+            .call(&format!("systemctl kill --signal=STOP {unit}"))
+            .expect_code(0);
+    }
+    for unit in ["nameserver", "hostsync"] {
+        machine.soon_shows("NRestarts", unit, "1");
+        machine.soon_shows("ActiveState", unit, "active");
+    }
+    tree.set("/db", "10.0.0.7");
+    machine.soon_maps("db", "10.0.0.7");
+
+    let _ = machine.call("systemctl stop hostsync").expect_code(0);
+    assert_eq!(machine.show("Result", "hostsync"), "success");
+    assert_eq!(tree.stat("/web/c1"), None, "a stop withdraws");
+    machine.soon_maps("db", "10.0.0.7");
+}

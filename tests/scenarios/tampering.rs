@@ -1,0 +1,103 @@
+//! Somebody else writes to STATE: the leader puts it right within a second, and the names stay.
+//! What hostsync makes of bad snapshots while there is no leader, `bad_snapshots` shows.
+
+use std::time::{Duration, Instant};
+
+use lab::{
+    Client, HostsFile, PATIENCE, Snapshot, hostsync, nameserver, tree, wait_until, while_reading,
+};
+use serde_json::json;
+
+const LOCALHOST: &str = "127.0.0.1 localhost\n";
+
+#[test]
+fn the_leader_puts_its_snapshot_right_within_a_second() {
+    let (tree, hosts) = (tree("tampering"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    tree.create("/counter", "10.9.0.0");
+    let _nameserver = nameserver(&tree).flag("id", "ns").run();
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    hosts.soon_maps("counter", &["10.9.0.0"]);
+    let other_format = |generation| {
+        let text = Snapshot::text(generation, &json!({"db": ["10.6.6.6"]}));
+        text.replace(r#""format":1"#, r#""format":2"#)
+    };
+    while_reading(&hosts, &["db"], "counter", || {
+        for kind in [
+            "junk",
+            "an older generation",
+            "another format",
+            "a deletion",
+        ] {
+            let before = tree.soon_maps("db", &["10.0.0.1"]).generation();
+            let begun = Instant::now();
+            match kind {
+                "junk" => tree.set("/nameserver/hosts", "junk"),
+                "another format" => tree.set("/nameserver/hosts", other_format(before + 1)),
+                "a deletion" => tree.delete("/nameserver/hosts"),
+                _ => tree.publish(before - 1, &json!({"db": ["10.6.6.6"]})),
+            }
+            tree.soon_publishes("the leader's own", |snapshot| {
+                snapshot.0["leader"] == "ns" && snapshot.generation() > before
+            });
+            let took = begun.elapsed();
+            println!("measured: {kind} at STATE/hosts: put right after {took:?}");
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert_eq!(hosts.addresses("db"), ["10.0.0.1"], "{kind}");
+        }
+    });
+    // Nobody can tell a forged snapshot from a good one, without --auth. But it does not last.
+    let before = tree.soon_maps("db", &["10.0.0.1"]).generation();
+    let begun = Instant::now();
+    tree.publish(before + 1, &json!({"db": ["10.6.6.6"]}));
+    tree.soon_maps("db", &["10.0.0.1"]);
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    let took = begun.elapsed();
+    println!("measured: a forged generation at STATE/hosts: put right after {took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// With an identity, STATE is its own; everybody may read, and agents may tell what they applied.
+#[test]
+fn with_an_identity_nobody_else_can_write_and_nothing_shows_the_password() {
+    let (tree, hosts) = (tree("guarded"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    let variable = |program: &str| ["env".to_owned(), format!("{program}_AUTH=ops:s3cret")];
+    let server = nameserver(&tree).inside(&variable("NAMESERVER")).run();
+    let stranger = hostsync(&tree, &hosts).flag("id", "stranger").run();
+    let friend_file = HostsFile::with(LOCALHOST);
+    let friend = hostsync(&tree, &friend_file)
+        .inside(&variable("HOSTSYNC"))
+        .run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    friend_file.soon_maps("db", &["10.0.0.1"]);
+    wait_until("the stranger's own znode", PATIENCE, || {
+        tree.stat("/nameserver/agents/stranger").is_some()
+    });
+
+    for path in ["/nameserver", "/nameserver/hosts", "/nameserver/election"] {
+        assert!(!tree.try_set(path, "junk"), "{path}");
+        assert!(!tree.try_create(&format!("{path}/new"), "junk"), "{path}");
+    }
+    let owner = Client::connect_as(tree.address(), "ops:s3cret");
+    let before = tree.soon_maps("db", &["10.0.0.1"]).generation();
+    owner.set("/nameserver/hosts", "junk");
+    tree.soon_publishes("the next generation", |snapshot| {
+        snapshot.generation() > before
+    });
+
+    for daemon in [&server, &stranger, &friend] {
+        let words = std::fs::read(format!("/proc/{}/cmdline", daemon.pid()));
+        let words = String::from_utf8_lossy(&words.expect("it runs")).into_owned();
+        assert!(words.contains("run"), "{words}");
+        let shown = words + &daemon.log();
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    let status = hostsync(&tree, &friend_file).call(&["status", "--json"]);
+    let shown = format!("{}{}", status.stdout, status.stderr);
+    assert!(
+        shown.contains("applied") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
