@@ -10,6 +10,10 @@ use crate::container::addresses;
 /// The session timeout, what it takes to notice, and a client's own second before it tries again.
 const MOVE: Duration = Duration::from_secs(20);
 
+/// A slot in a new page supersedes no other before this time is over: until then a name that
+/// changes has both addresses, and these clients would wait for minutes for the dead one.
+const GRACE: Duration = Duration::from_secs(2);
+
 struct Site {
     image: Image,
     network: Network,
@@ -151,6 +155,14 @@ fn clients_share_the_brokers_and_leave_a_dead_one() {
     );
     soon_get("first", &brokers.iter().collect::<Vec<_>>(), &clients);
 
+    // Each has had its page since before it subscribed.
+    let subscribed = Instant::now();
+    wait_for(
+        "pages that are old enough",
+        PATIENCE,
+        || subscribed.elapsed(),
+        |age| *age > GRACE,
+    );
     let killed = Instant::now();
     let (dead, _) = (brokers.remove(0), places.remove(0));
     // The process itself, so that clients see it: nothing tells them that a machine is away.
