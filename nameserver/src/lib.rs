@@ -10,6 +10,7 @@ pub mod changes;
 pub mod check;
 pub mod cli;
 pub mod commands;
+pub mod dns;
 pub mod draft;
 pub mod hold;
 pub mod hold_znode;

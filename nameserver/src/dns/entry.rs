@@ -1,0 +1,1 @@
+//! What one name answers with.
