@@ -15,6 +15,7 @@ use super::server::Listening;
 use super::service::{Recursion, Service};
 use super::tally::Tally;
 use super::{Settings, SharedCatalog};
+use crate::cli::PROGRAM;
 
 /// A secondary would ask for a zone all the time, or a cache keep what is gone for more than a day.
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,19 +37,19 @@ pub struct DnsArgs {
     /// services whose instances are ephemeral]
     ///
     /// Shorter follows changes sooner, longer asks less often. A plain number is seconds.
-    #[arg(long, value_name = "DURATION", requires = "dns", value_parser = ttl)]
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
     pub ttl: Option<Duration>,
 
     /// Give whole zones (AXFR) to secondaries at this address or in this network (repeatable);
     /// nobody else gets one
-    #[arg(long, value_name = "ADDR[/LEN]", requires = "dns", value_parser = parse_network)]
+    #[arg(long, value_name = "ADDR[/LEN]", value_parser = parse_network)]
     pub allow_transfer: Vec<IpNet>,
 
     /// Ask this resolver for names outside of our zones (repeatable; port 53 if none is given), so
     /// that this replica can be a machine's only resolver
     ///
     /// Without it such questions are refused. See --allow-recursion for whose are passed on.
-    #[arg(long, value_name = "ADDR[:PORT]", requires = "dns", value_parser = parse_resolver)]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_resolver)]
     pub forward: Vec<SocketAddr>,
 
     /// With --forward, pass on questions from this address or network (repeatable) [default:
@@ -56,7 +57,7 @@ pub struct DnsArgs {
     ///
     /// A resolver that is open to the Internet is soon abused to flood others; name networks of
     /// yours only.
-    #[arg(long, value_name = "ADDR[/LEN]", requires = "forward", value_parser = parse_network)]
+    #[arg(long, value_name = "ADDR[/LEN]", value_parser = parse_network)]
     pub allow_recursion: Vec<IpNet>,
 }
 
@@ -81,22 +82,18 @@ pub struct Told {
 
 impl DnsArgs {
     /// Takes the addresses, if DNS is asked for. To be called while there is a terminal to complain
-    /// at.
+    /// at. Ends the program where the flags do not go together.
     ///
     /// # Errors
-    /// An address is taken or not allowed, or questions would be forwarded to ourselves.
+    /// An address is taken, not allowed, or none of this machine.
     pub fn listen(&self, domain: Option<Name>) -> anyhow::Result<Option<Dns>> {
+        self.together()
+            .unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error));
         if self.dns.is_empty() {
             return Ok(None);
         }
         let listening = Listening::bind(&self.dns)?;
         let addresses = listening.addresses();
-        if let Some(address) = self.forward.iter().find(|each| addresses.contains(each)) {
-            bail!(
-                "--forward {address} is where --dns answers: questions would go round in circles; \
-                 name another resolver"
-            );
-        }
         let settings = Settings {
             domain,
             ttl: self.ttl.map(seconds),
@@ -113,6 +110,39 @@ impl DnsArgs {
             secondaries: self.allow_transfer.clone().into(),
         }))
     }
+}
+
+impl DnsArgs {
+    /// Whether each flag has the one that it is about, wherever that was set.
+    fn together(&self) -> anyhow::Result<()> {
+        let (answers, forwards) = (!self.dns.is_empty(), !self.forward.is_empty());
+        let given = [
+            ("--ttl", self.ttl.is_some()),
+            ("--allow-transfer", !self.allow_transfer.is_empty()),
+            ("--forward", forwards),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, given)| *given && !answers) {
+            bail!("{flag} is about DNS, which is not answered; say where with --dns ADDR:PORT");
+        }
+        if !forwards && !self.allow_recursion.is_empty() {
+            bail!("--allow-recursion says whose questions --forward passes on; add that");
+        }
+        let is_ours = |resolver: &&SocketAddr| self.dns.iter().any(|dns| reaches(resolver, dns));
+        if let Some(resolver) = self.forward.iter().find(is_ours) {
+            bail!(
+                "--forward {resolver} is where --dns answers: questions would go round in circles; \
+                 name another resolver"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether what is sent to `target` comes to a socket at `bound`, as far as the two tell.
+fn reaches(target: &SocketAddr, bound: &SocketAddr) -> bool {
+    let is_any = bound.ip().is_unspecified() && bound.is_ipv4() == target.is_ipv4();
+    let ip = bound.ip() == target.ip() || is_any && target.ip().is_loopback();
+    ip && bound.port() == target.port()
 }
 
 impl Dns {
@@ -193,7 +223,57 @@ fn seconds(ttl: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        dns: DnsArgs,
+    }
+
+    fn refusal(flags: &str) -> String {
+        let flags = Flags::parse_from(format!("x {flags}").split_whitespace());
+        flags
+            .dns
+            .together()
+            .map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn each_flag_has_the_one_that_it_is_about() {
+        for flags in [
+            "--ttl 5",
+            "--forward 10.0.0.1",
+            "--allow-transfer 10.0.0.0/8",
+        ] {
+            let flag = flags.split(' ').next().unwrap();
+            let refusal = refusal(flags);
+            assert!(
+                refusal.starts_with(flag) && refusal.contains("--dns"),
+                "{refusal}"
+            );
+        }
+        let refusal = self::refusal("--dns [::1]:53 --allow-recursion ::1");
+        assert!(refusal.contains("--forward"), "{refusal}");
+        let all = "--dns 127.0.0.1:0 --dns [::]:0 --ttl 5 --forward 10.0.0.1 --allow-recursion ::1";
+        assert_eq!(self::refusal(all), "");
+    }
+
+    #[test]
+    fn questions_do_not_go_round_in_circles() {
+        for flags in [
+            "--dns 127.0.0.1:53 --forward 127.0.0.1",
+            "--dns 10.0.0.1:53 --dns 0.0.0.0:53 --forward 127.0.0.53",
+            "--dns [::]:5353 --forward [::1]:5353",
+        ] {
+            let refusal = refusal(flags);
+            assert!(refusal.contains("round in circles"), "{flags}: {refusal}");
+        }
+        assert_eq!(refusal("--dns 0.0.0.0:5353 --forward 127.0.0.1"), "");
+        assert_eq!(refusal("--dns 0.0.0.0:53 --forward 10.0.0.1"), "");
+    }
 
     #[test]
     fn a_ttl_is_in_whole_seconds() {
