@@ -8,6 +8,8 @@
 pub mod answer;
 pub mod catalog;
 mod entry;
+pub mod forward;
+pub mod networks;
 mod reverse;
 pub mod transfer;
 
