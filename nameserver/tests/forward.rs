@@ -199,12 +199,15 @@ async fn one_resolver_that_answers_is_enough() {
     let silent = [silent(), silent(), silent()];
     let mut resolvers: Vec<_> = silent.iter().map(|(_, address)| *address).collect();
     resolvers.push(dnsmasq.address());
-    let begun = Instant::now();
-    let said = Asked::at(&resolvers)
-        .ask("www.lab.test.", RecordType::A)
-        .await;
-    assert_eq!(lines(&said.answers), ["www.lab.test. 60 A 192.0.2.1"]);
-    assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
+    // Which ones are asked first is up to chance.
+    let lookups = (0..8).map(async |_| {
+        let begun = Instant::now();
+        let asked = Asked::at(&resolvers);
+        let said = asked.ask("www.lab.test.", RecordType::A).await;
+        assert_eq!(lines(&said.answers), ["www.lab.test. 60 A 192.0.2.1"]);
+        assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
+    });
+    futures::future::join_all(lookups).await;
 }
 
 #[tokio::test]
