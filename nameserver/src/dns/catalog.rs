@@ -210,21 +210,38 @@ impl Catalog {
 
     /// Changes a name's node; those above it come and go with it.
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Node)) {
-        if !self.nodes.contains_key(name) {
-            self.nodes.insert(name.into(), Node::default());
-            if let Some(parent) = self.parent(name) {
-                self.change(parent, |parent| parent.below += 1);
-            }
+        self.grow(name);
+        if let Some(node) = self.nodes.get_mut(name) {
+            change(node);
         }
-        let Some(node) = self.nodes.get_mut(name) else {
+        self.prune(name);
+    }
+
+    fn grow(&mut self, name: &str) {
+        if self.nodes.contains_key(name) {
             return;
-        };
-        change(node);
-        if !node.is_needed() {
-            self.nodes.remove(name);
-            if let Some(parent) = self.parent(name) {
-                self.change(parent, |parent| parent.below -= 1);
-            }
+        }
+        self.nodes.insert(name.into(), Node::default());
+        if let Some(parent) = self.parent(name) {
+            self.grow(parent);
+            self.count_below(parent, 1);
+        }
+    }
+
+    fn prune(&mut self, name: &str) {
+        if self.nodes.get(name).is_none_or(Node::is_needed) {
+            return;
+        }
+        self.nodes.remove(name);
+        if let Some(parent) = self.parent(name) {
+            self.count_below(parent, -1);
+            self.prune(parent);
+        }
+    }
+
+    fn count_below(&mut self, name: &str, more: i32) {
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.below = node.below.saturating_add_signed(more);
         }
     }
 
@@ -291,5 +308,17 @@ impl Catalog {
     /// How long it may be kept that there is no such name or record, in seconds.
     pub(super) fn negative_ttl(&self) -> u32 {
         self.settings.ttl.unwrap_or(NEGATIVE_TTL).min(NEGATIVE_TTL)
+    }
+}
+
+#[cfg(test)]
+impl Catalog {
+    /// All of it in order, to be compared.
+    pub(super) fn sorted(&self) -> impl PartialEq + std::fmt::Debug {
+        use std::collections::BTreeMap;
+        let mut nodes: BTreeMap<_, _> = self.nodes.clone().into_iter().collect();
+        nodes.values_mut().for_each(|node| node.znodes.sort());
+        let reverse: BTreeMap<_, _> = self.reverse.clone().into_iter().collect();
+        (nodes, reverse)
     }
 }
