@@ -28,3 +28,6 @@ pub use answer::{Question, Reply};
 pub use catalog::{Catalog, Freshness, Settings};
 pub use flags::{Dns, DnsArgs, Told};
 pub use shared::SharedCatalog;
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,7 @@ impl SharedCatalog {
 
     /// Takes over a whole tree. It is built aside, so that nobody who asks waits for it.
     pub fn replace(&self, zone: &Zone) {
-        let mut catalog = self.read().clone();
-        catalog.replace(zone, SystemTime::now());
+        let catalog = self.read().replaced(zone, SystemTime::now());
         let old = mem::replace(&mut *self.write(), catalog);
         // After the lock is free again, since it takes a while as well.
         drop(old);
