@@ -94,10 +94,11 @@ impl DnsArgs {
         }
         let listening = Listening::bind(&self.dns)?;
         let addresses = listening.addresses();
+        let ips = addresses.iter().map(SocketAddr::ip);
         let settings = Settings {
             domain,
             ttl: self.ttl.map(seconds),
-            addresses: addresses.iter().map(SocketAddr::ip).collect(),
+            addresses: ips.filter(|ip| !ip.is_unspecified()).collect(),
         };
         Ok(Some(Dns {
             listening,

@@ -277,3 +277,6 @@ impl Messages {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,12 +67,11 @@ impl Server {
     }
 }
 
-/// A question for A of `x.`.
+/// A question of class CH, which is refused whatever the tree holds.
 fn query(id: u16) -> Vec<u8> {
-    let [high, low] = id.to_be_bytes();
-    vec![
-        high, low, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'x', 0, 0, 1, 0, 1,
-    ]
+    let header = [1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let question = [1, b'x', 0, 0, 1, 0, 3];
+    [&id.to_be_bytes()[..], &header, &question].concat()
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
