@@ -14,6 +14,7 @@ pub mod flags;
 pub mod forward;
 pub(crate) mod freshness;
 pub mod message;
+mod names;
 pub mod networks;
 mod reverse;
 pub mod server;
