@@ -1,5 +1,6 @@
 //! What one name answers with, read off the zone.
 
+use smallvec::SmallVec;
 use snapshot::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
 use crate::records::{Instance, Reading, Srv};
@@ -9,7 +10,7 @@ use crate::zone::{Member, Zone};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its addresses, at least one.
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: SmallVec<[Address; 1]>,
     /// Whose addresses these are.
     pub(super) kind: Kind,
     /// How long an answer may be kept, in seconds, where a record says so.
@@ -59,7 +60,7 @@ pub(super) struct Target {
 impl Entry {
     /// What a name answers with; none for a name without addresses.
     pub(super) fn new(zone: &Zone, name: &Name) -> Option<Self> {
-        let addresses = zone.addresses(name)?.to_vec();
+        let addresses = SmallVec::from(zone.addresses(name)?);
         let path = zone.giver(name)?;
         let reading = zone.reading(path)?;
         let entry = Self {
