@@ -10,17 +10,21 @@ use std::os::fd::AsRawFd;
 
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
-    sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
+    recvmmsg, sendmsg, setsockopt, sockopt,
 };
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+use super::message::LONGEST_QUERY;
+
+/// How many datagrams one call to the system may give.
+const BATCH: usize = 32;
 
 /// A UDP socket.
 #[derive(Debug)]
 pub(super) struct Datagrams {
     socket: UdpSocket,
-    is_wildcard: bool,
 }
 
 /// Whoever sent a datagram.
@@ -46,7 +50,6 @@ impl Datagrams {
         }
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
-            is_wildcard,
         })
     }
 
@@ -55,18 +58,24 @@ impl Datagrams {
         self.socket.readable().await
     }
 
-    /// Takes the next datagram, which is cut to the length of `buffer`.
+    /// Takes the datagrams that have come, at most a batch; each is cut to the length of its buffer.
     ///
     /// # Errors
-    /// There is none now (`WouldBlock`), or the system tells of a response that did not arrive.
-    pub(super) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Peer)> {
-        if self.is_wildcard {
-            let receive = || receive_with_address(&self.socket, buffer);
-            return self.socket.try_io(Interest::READABLE, receive);
+    /// The system tells of a response that did not arrive, or cannot give more.
+    pub(super) fn try_receive(&self, batch: &mut Batch) -> io::Result<()> {
+        batch.received.clear();
+        let receive = || {
+            batch.receive(&self.socket)?;
+            // All that had come is here, so that the next wait is for what comes then.
+            match batch.is_full() {
+                true => Ok(()),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        };
+        match self.socket.try_io(Interest::READABLE, receive) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            done => done,
         }
-        let (length, address) = self.socket.try_recv_from(buffer)?;
-        let asked = None;
-        Ok((length, Peer { address, asked }))
     }
 
     /// Sends a response, as soon as the system takes it.
@@ -82,28 +91,68 @@ impl Datagrams {
     }
 }
 
-fn receive_with_address(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Peer)> {
-    let mut parts = [IoSliceMut::new(buffer)];
-    let mut control = nix::cmsg_space!(libc::in6_pktinfo);
-    let received = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(&mut control),
-        MsgFlags::empty(),
-    )?;
-    let address = received.address.as_ref().and_then(socket_address);
-    let address = address.ok_or(io::ErrorKind::InvalidData)?;
-    let asked = received.cmsgs()?.find_map(|message| match message {
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            let bits = u32::from_be(info.ipi_spec_dst.s_addr);
-            Some(Ipv4Addr::from_bits(bits).into())
+/// Room for the datagrams that one call to the system gives.
+pub(super) struct Batch {
+    buffers: Box<[[u8; LONGEST_QUERY]; BATCH]>,
+    headers: MultiHeaders<SockaddrStorage>,
+    received: Vec<(usize, Option<Peer>)>,
+}
+
+impl Batch {
+    /// Room for datagrams of a socket.
+    pub(super) fn new() -> Self {
+        let control = nix::cmsg_space!(libc::in6_pktinfo);
+        Self {
+            buffers: Box::new([[0; LONGEST_QUERY]; BATCH]),
+            headers: MultiHeaders::preallocate(BATCH, Some(control)),
+            received: Vec::with_capacity(BATCH),
         }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())
-        }
-        _ => None,
-    });
-    Ok((received.bytes, Peer { address, asked }))
+    }
+
+    /// What came last, and from whom.
+    pub(super) fn received(&self) -> impl Iterator<Item = (&[u8], Peer)> {
+        let received = self.received.iter().zip(self.buffers.iter());
+        received.filter_map(|(&(length, peer), buffer)| Some((&buffer[..length], peer?)))
+    }
+
+    /// Whether there may be more to take.
+    pub(super) fn is_full(&self) -> bool {
+        self.received.len() == BATCH
+    }
+
+    fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        let mut parts = self
+            .buffers
+            .each_mut()
+            .map(|buffer| [IoSliceMut::new(buffer)]);
+        let received = recvmmsg(
+            socket.as_raw_fd(),
+            &mut self.headers,
+            parts.iter_mut(),
+            MsgFlags::empty(),
+            None,
+        )?;
+        let received = received.map(|one| (one.bytes, Peer::of(&one)));
+        self.received.extend(received);
+        Ok(())
+    }
+}
+
+impl Peer {
+    fn of(received: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Self> {
+        let address = received.address.as_ref().and_then(socket_address)?;
+        let asked = received.cmsgs().ok()?.find_map(|message| match message {
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                let bits = u32::from_be(info.ipi_spec_dst.s_addr);
+                Some(Ipv4Addr::from_bits(bits).into())
+            }
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())
+            }
+            _ => None,
+        });
+        Some(Self { address, asked })
+    }
 }
 
 /// The route decides about the interface, and `asked` about the source.

@@ -8,7 +8,6 @@ use anyhow::{Context, anyhow};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinSet;
 
-use super::datagrams::Datagrams;
 use super::service::Service;
 use super::tcp::{self, Connections, Limits};
 use super::udp;
@@ -53,15 +52,15 @@ impl Listening {
         let connections = Arc::new(Connections::new(limits));
         let addresses = self.addresses();
         let mut tasks = JoinSet::new();
-        for (tcp, udp) in self.sockets {
-            match registered(tcp, udp) {
-                Ok((listener, datagrams)) => {
-                    tasks.spawn(udp::serve(datagrams, Arc::clone(&service)));
-                    tasks.spawn(tcp::serve(
-                        listener,
-                        Arc::clone(&service),
-                        Arc::clone(&connections),
-                    ));
+        let mut threads = Vec::new();
+        for (listener, datagrams) in self.sockets {
+            let listener = tokio::net::TcpListener::from_std(listener);
+            let thread = udp::start(datagrams, Arc::clone(&service));
+            match listener.and_then(|listener| Ok((listener, thread?))) {
+                Ok((listener, thread)) => {
+                    threads.push(thread);
+                    let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
+                    tasks.spawn(tcp::serve(listener, service, connections));
                 }
                 Err(error) => log::error!("cannot answer DNS: {error}"),
             }
@@ -71,14 +70,6 @@ impl Listening {
         }
         while tasks.join_next().await.is_some() {}
     }
-}
-
-fn registered(
-    tcp: TcpListener,
-    udp: UdpSocket,
-) -> io::Result<(tokio::net::TcpListener, Arc<Datagrams>)> {
-    let listener = tokio::net::TcpListener::from_std(tcp)?;
-    Ok((listener, Arc::new(Datagrams::new(udp)?)))
 }
 
 /// Takes one port for TCP and UDP. Port 0 is any that is free for both.
