@@ -13,7 +13,7 @@ const INSIDE: &str = "LAB_INSIDE_NETWORK_NAMESPACE";
 const IDLE: f64 = 0.2;
 
 /// Runs the test with this name once more, in a namespace with nothing but loopback.
-fn enter(test: &str) -> bool {
+pub(crate) fn enter(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
