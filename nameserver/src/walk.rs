@@ -85,7 +85,8 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
     let (reading, zxid, is_parent) = match connection.read(&path).await {
         Ok(None) => (None, 0, false),
         Ok(Some(znode)) => {
-            let reading = records::read(path.component(), &znode.data);
+            let reading = records::read(path.component(), &znode.data)
+                .of_ephemeral(znode.stat.ephemeral_owner != 0);
             (
                 Some(reading),
                 znode.stat.zxid(),

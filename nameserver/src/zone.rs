@@ -26,6 +26,8 @@ use loops::Loops;
 use mentions::Mentions;
 use tree::Tree;
 
+pub use tree::Member;
+
 /// The live copy of the tree below the root and the names that it gives.
 #[derive(Debug, Clone)]
 pub struct Zone {
@@ -150,6 +152,17 @@ impl Zone {
         Some(&winner.claimant.path)
     }
 
+    /// Whether a name is that of a service's leader, and of no znode itself.
+    pub fn is_leader_s(&self, name: &Name) -> bool {
+        let winner = self.claims.winner(name);
+        winner.is_some_and(|winner| winner.claimant.as_leader)
+    }
+
+    /// Every znode that is there, the root among them, in no order.
+    pub fn paths(&self) -> impl Iterator<Item = &ZnodePath> {
+        self.tree.paths()
+    }
+
     /// What a znode says; none for one that is not there.
     pub fn reading(&self, path: &ZnodePath) -> Option<&Reading> {
         self.tree.get(path)
@@ -169,8 +182,13 @@ impl Zone {
 
     /// The children of a znode that count for it as instances and are in service, in the order of
     /// its addresses.
+    pub fn members(&self, path: &ZnodePath) -> impl Iterator<Item = Member<'_>> {
+        self.tree.members(path)
+    }
+
+    /// The instances among the children of a znode, as [`Zone::members`] gives them.
     pub fn instances(&self, path: &ZnodePath) -> impl Iterator<Item = &Instance> {
-        self.tree.instances(path).map(|(_, instance)| instance)
+        self.members(path).map(|member| member.instance)
     }
 
     /// The names that a znode may have or lose when it is touched: its own and its leader's.

@@ -16,9 +16,12 @@ fn the_leader_puts_its_snapshot_right_within_a_second() {
     tree.create("/db", "10.0.0.1");
     tree.create("/counter", "10.9.0.0");
     let _nameserver = nameserver(&tree).flag("id", "ns").run();
-    let _agent = hostsync(&tree, &hosts).run();
+    let _agent = hostsync(&tree, &hosts).flag("id", "agent").run();
     hosts.soon_maps("db", &["10.0.0.1"]);
     hosts.soon_maps("counter", &["10.9.0.0"]);
+    let told = || -> Option<serde_json::Value> {
+        serde_json::from_slice(&tree.get("/nameserver/agents/agent")?).ok()
+    };
     let other_format = |generation| {
         let text = Snapshot::text(generation, &json!({"db": ["10.6.6.6"]}));
         text.replace(r#""format":1"#, r#""format":2"#)
@@ -31,6 +34,10 @@ fn the_leader_puts_its_snapshot_right_within_a_second() {
             "a deletion",
         ] {
             let before = tree.soon_maps("db", &["10.0.0.1"]).generation();
+            // Only who has seen a generation can tell that another one is older.
+            wait_until("the agent to be in step", PATIENCE, || {
+                told().is_some_and(|told| told["applied"] == before)
+            });
             let begun = Instant::now();
             match kind {
                 "junk" => tree.set("/nameserver/hosts", "junk"),

@@ -13,3 +13,6 @@ pub mod transfer;
 
 pub use answer::{Question, Reply};
 pub use catalog::{Catalog, Freshness, Settings};
+
+#[cfg(test)]
+mod tests;

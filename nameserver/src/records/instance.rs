@@ -24,6 +24,8 @@ pub struct Instance {
     pub outage: Option<Outage>,
     /// For which services it counts.
     pub membership: Membership,
+    /// Whether its znode is ephemeral, which no record tells.
+    pub ephemeral: bool,
 }
 
 /// Why an instance is out of service.
@@ -66,6 +68,7 @@ impl Instance {
             weight: None,
             outage: None,
             membership: Membership::Plain,
+            ephemeral: false,
         }
     }
 

@@ -97,6 +97,15 @@ impl Reading {
         }
     }
 
+    /// The same, of a znode that is ephemeral or not.
+    #[must_use]
+    pub fn of_ephemeral(mut self, ephemeral: bool) -> Self {
+        if let Self::Instance(instance) = &mut self {
+            instance.ephemeral = ephemeral;
+        }
+        self
+    }
+
     /// The instance, whether in service or not.
     pub fn instance(&self) -> Option<&Instance> {
         match self {

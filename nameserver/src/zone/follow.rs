@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use snapshot::{Address, Name, ZnodePath};
 
 use super::{DeadEnd, Zone};
-use crate::records::{Host, Instance};
+use crate::records::{Endpoint, Host, Instance};
 
 /// What a znode stands for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,15 +41,16 @@ impl Zone {
             }
         }
         let mut all = Unique::default();
-        for (is_numbered, instance) in self.tree.instances(path) {
+        for member in self.tree.members(path) {
+            let instance = member.instance;
             standing.follows |= instance.host_names().next().is_some();
-            standing.leads |= is_numbered;
+            standing.leads |= member.is_numbered;
             if !standing.addresses.is_empty() {
                 continue;
             }
             let addresses = addresses(instance, &follow);
             addresses.iter().for_each(|&address| all.add(address));
-            if is_numbered && standing.leader.is_empty() {
+            if member.is_numbered && standing.leader.is_empty() {
                 standing.leader = addresses;
             }
         }
@@ -81,14 +82,22 @@ impl Zone {
     }
 
     /// The addresses of an instance whose record is that of the znode at `path`.
-    pub(super) fn addresses_at(&self, instance: &Instance, path: &ZnodePath) -> Vec<Address> {
+    pub fn addresses_at(&self, instance: &Instance, path: &ZnodePath) -> Vec<Address> {
         addresses(instance, |host| self.follow(host, path).unwrap_or_default())
+    }
+
+    /// The addresses of one endpoint in the record of the znode at `path`.
+    pub fn addresses_of(&self, endpoint: &Endpoint, path: &ZnodePath) -> Vec<Address> {
+        match &endpoint.host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => self.follow(name, path).unwrap_or_default().to_vec(),
+        }
     }
 
     /// The host names that a znode follows, as names of the tree.
     pub(super) fn followed(&self, path: &ZnodePath) -> impl Iterator<Item = Name> {
         let own = self.tree.own(path).into_iter();
-        let instances = self.tree.instances(path).map(|(_, instance)| instance);
+        let instances = self.instances(path);
         let hosts = own.chain(instances).flat_map(Instance::host_names);
         hosts.filter_map(|host| {
             let mut meant = self.scope.meant_by(host);

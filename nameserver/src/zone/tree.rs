@@ -23,6 +23,17 @@ struct Child {
     component: Box<str>,
 }
 
+/// An instance of a service, below whose znode it stands.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// Its znode.
+    pub path: ZnodePath,
+    /// Whether it has a sequence number, so that it may lead.
+    pub is_numbered: bool,
+    /// What it says.
+    pub instance: &'a Instance,
+}
+
 impl Child {
     fn new(component: &str) -> Self {
         let sequence = sequence(component);
@@ -84,8 +95,8 @@ impl Tree {
     }
 
     /// The children of a znode that count for it as instances and are in service, in the order of
-    /// its addresses; each with whether it is numbered.
-    pub(super) fn instances(&self, path: &ZnodePath) -> impl Iterator<Item = (bool, &Instance)> {
+    /// its addresses.
+    pub(super) fn members(&self, path: &ZnodePath) -> impl Iterator<Item = Member<'_>> {
         let reading = self.get(path);
         // Without the znode itself nothing stands for its children.
         let children = reading.and_then(|_| self.children.get(path));
@@ -96,7 +107,11 @@ impl Tree {
         children.into_iter().flatten().filter_map(move |child| {
             let path = path.child(&child.component).ok()?;
             let instance = self.own(&path).filter(|instance| counts(instance))?;
-            Some((!child.unnumbered, instance))
+            Some(Member {
+                path,
+                is_numbered: !child.unnumbered,
+                instance,
+            })
         })
     }
 }
