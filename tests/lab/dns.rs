@@ -266,8 +266,15 @@ impl ForeignDns {
         let config = directory.write("nsd.conf", config);
         // It is several processes, which end with this one.
         let mut nsd = Command::new("unshare");
-        nsd.args(["--pid", "--fork", "--kill-child", "/usr/sbin/nsd", "-d", "-c"])
-            .arg(config);
+        nsd.args([
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "/usr/sbin/nsd",
+            "-d",
+            "-c",
+        ])
+        .arg(config);
         Self::start("nsd", port, nsd, directory)
     }
 
