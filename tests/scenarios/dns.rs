@@ -4,6 +4,7 @@ mod answers;
 mod floods;
 mod following;
 mod forwarding;
+mod page;
 mod programs;
 mod secondary;
 
