@@ -11,8 +11,8 @@ demo: ## a ZooKeeper, both daemons and a name that follows its znode (root or su
 test: ## install what is missing, build, and run every test
 	@scripts/test
 
-bench: ## propagation and walk, as ratios to their floors
-	@scripts/setup
+bench: ## propagation and walk as ratios to their floors, DNS as ratios to dnsmasq
+	@scripts/setup bench
 	cargo build --release
 	cargo bench --package benches
 

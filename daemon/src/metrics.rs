@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -38,6 +38,23 @@ impl Metrics {
         self
     }
 
+    /// Adds numbers of one kind that only rise, told apart by their labels; their name gets the
+    /// ending `_total`.
+    #[must_use]
+    pub fn counters<const LABELS: usize>(
+        mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'static str, &'static str); LABELS], u64)>,
+    ) -> Self {
+        let family = Family::<Vec<(&str, &str)>, Counter>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels.to_vec()).inc_by(value);
+        }
+        self.registry.register(name, help, family);
+        self
+    }
+
     /// Adds a value that is always 1 and carries a text in a label.
     #[must_use]
     pub fn info(mut self, name: &str, help: &str, label: &str, text: &str) -> Self {
@@ -66,7 +83,12 @@ mod tests {
         let metrics = Metrics::new("nameserver")
             .gauge("names", "Names in the snapshot", 12.0)
             .counter("publishes", "Snapshots written", 3)
-            .info("build", "The release that runs", "version", "0.1.0");
+            .info("build", "The release that runs", "version", "0.1.0")
+            .counters(
+                "queries",
+                "Queries",
+                [([("type", "A"), ("result", "x")], 2)],
+            );
         assert_eq!(
             metrics.text(),
             "# HELP nameserver_names Names in the snapshot.\n\
@@ -78,6 +100,9 @@ mod tests {
              # HELP nameserver_build The release that runs.\n\
              # TYPE nameserver_build gauge\n\
              nameserver_build{version=\"0.1.0\"} 1\n\
+             # HELP nameserver_queries Queries.\n\
+             # TYPE nameserver_queries counter\n\
+             nameserver_queries_total{type=\"A\",result=\"x\"} 2\n\
              # EOF\n"
         );
     }

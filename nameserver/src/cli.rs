@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
 use snapshot::{Name, ZnodePath};
 
+use crate::dns::DnsArgs;
 use crate::scope::Scope;
 
 /// The program's name, as in messages and variables.
@@ -33,6 +34,8 @@ Examples:
                                               what does this one znode give, and why not?
   nameserver run -z zk1:2181,zk2:2181         publish them, and keep them up to date
   nameserver run -z zk1:2181 --root /services --domain zk.internal --exclude '/services/*/locks'
+  nameserver run -z zk1:2181 --domain zk.internal --dns 0.0.0.0:53
+                                              answer DNS from the live tree as well
   nameserver lookup primary.db                what does the tree say of one name?";
 
 /// Names of what is gone for a day mislead more than they help.
@@ -126,6 +129,10 @@ pub struct RunArgs {
     /// when, and `nameserver release` publishes the drop now.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = drop_hold)]
     pub drop_hold: Duration,
+
+    /// Whether and how it answers DNS.
+    #[command(flatten)]
+    pub dns: DnsArgs,
 
     /// Whether it tells about itself over HTTP.
     #[command(flatten)]

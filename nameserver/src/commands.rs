@@ -16,6 +16,7 @@ use snapshot::{Name, ZnodePath};
 use crate::check::Report;
 use crate::check::explain::Explanation;
 use crate::cli::{CheckArgs, Cli, Command, LookupArgs, PROGRAM, RunArgs};
+use crate::dns::freshness;
 use crate::hold::Hold;
 use crate::operate;
 use crate::resolver::Resolver;
@@ -49,6 +50,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // warnings are seen in the log.
     args.zookeeper.options()?;
     let http = args.http.listen()?;
+    let dns = args.dns.listen(args.scope.domain.clone())?;
     let _guard = args.daemon.start(PROGRAM)?;
     let options = args.zookeeper.options()?;
     let is_terminal = !args.daemon.daemon && std::io::stderr().is_terminal();
@@ -62,13 +64,21 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let signals = Signals::new().context("cannot listen to signals")?;
         let (named, facts) = (options.auth.is_some(), facts(args, &id));
         let session = Session::start(options);
-        let nameserver =
+        let mut nameserver =
             Nameserver::new(scope, id, Hold::new(args.drop_hold), progress).resolving(resolves);
-        let status = Status {
+        let (states, told) = (session.states(), nameserver.told());
+        let mut status = Status {
             facts,
-            session: session.states(),
-            progress: nameserver.told(),
+            session: states.clone(),
+            progress: told.clone(),
+            dns: None,
         };
+        if let Some(dns) = dns {
+            let (catalog, dns) = dns.start()?;
+            tokio::spawn(freshness::follow(catalog.clone(), states, told));
+            nameserver = nameserver.answering(catalog);
+            status.dns = Some(dns);
+        }
         if let Some(http) = http {
             tokio::spawn(http.serve(status.clone()));
         }

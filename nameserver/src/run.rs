@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::access;
 use crate::changes::Changes;
+use crate::dns::SharedCatalog;
 use crate::draft::Draft;
 use crate::hold::Hold;
 use crate::problems::Problems;
@@ -45,6 +46,8 @@ pub struct Nameserver {
     publisher: Publisher,
     problems: Problems,
     resolver: Resolver,
+    /// What DNS is answered from, if it is.
+    catalog: Option<SharedCatalog>,
     progress: fn() -> ProgressBar,
     /// Why the tree could not be followed, as the log knows it.
     complaint: Option<String>,
@@ -62,6 +65,7 @@ impl Nameserver {
             publisher: Publisher::new(scope.state(), id, draft),
             problems: Problems::default(),
             resolver: Resolver::new(false),
+            catalog: None,
             scope,
             progress,
             complaint: None,
@@ -74,6 +78,13 @@ impl Nameserver {
     #[must_use]
     pub fn resolving(mut self, resolves: bool) -> Self {
         self.resolver = Resolver::new(resolves);
+        self
+    }
+
+    /// Keeps what DNS is answered from in step with the tree.
+    #[must_use]
+    pub fn answering(mut self, catalog: SharedCatalog) -> Self {
+        self.catalog = Some(catalog);
         self
     }
 
@@ -252,6 +263,9 @@ impl Nameserver {
         self.zone.replace(znodes);
         self.resolver.want_all(&self.zone);
         self.resolver.settle(&mut self.zone, RESOLVING).await;
+        if let Some(catalog) = &self.catalog {
+            catalog.replace(&self.zone);
+        }
         self.publisher.draft.set_all(self.zone.hosts(), begun);
         self.publisher.draft.reflect(zxid);
         let (znodes, names, took) = (
@@ -315,6 +329,9 @@ impl Nameserver {
     /// Hands on what the given znodes give now.
     fn take_over(&mut self, touched: HashSet<ZnodePath>) {
         let now = Instant::now();
+        if let Some(catalog) = &self.catalog {
+            catalog.update(&self.zone, &touched);
+        }
         for name in touched.iter().flat_map(|path| self.zone.names_of(path)) {
             self.publisher
                 .draft

@@ -9,6 +9,7 @@ use session::State;
 use snapshot::{Counted, ZnodePath};
 use tokio::sync::watch;
 
+use crate::dns;
 use crate::hold::Held;
 
 /// What does not change while a replica runs.
@@ -79,6 +80,8 @@ pub struct Status {
     pub session: watch::Receiver<State>,
     /// What does change.
     pub progress: watch::Receiver<Progress>,
+    /// What is told of DNS, if it is answered.
+    pub dns: Option<dns::Told>,
 }
 
 impl Status {
@@ -127,7 +130,7 @@ impl Status {
 impl Observed for Status {
     fn status(&self) -> serde_json::Value {
         let (session, reasons) = (self.session.borrow().clone(), self.reasons());
-        serde_json::json!({
+        let mut status = serde_json::json!({
             "ok": reasons.is_empty(),
             "reasons": reasons,
             "replica": self.facts,
@@ -137,7 +140,11 @@ impl Observed for Status {
                 "since": time(session.since()),
             },
             "progress": *self.progress.borrow(),
-        })
+        });
+        if let Some(dns) = &self.dns {
+            status["dns"] = dns.status();
+        }
+        status
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -161,7 +168,7 @@ impl Observed for Status {
         let leads = progress.role == Role::Leading;
         let held = progress.hold.as_ref();
         let until = held.and_then(|held| held.until.duration_since(SystemTime::UNIX_EPOCH).ok());
-        Metrics::new("nameserver")
+        let metrics = Metrics::new("nameserver")
             .info(
                 "build",
                 "The release that runs",
@@ -206,7 +213,11 @@ impl Observed for Status {
                 "Snapshots that this replica wrote",
                 progress.publishes,
             )
-            .counter("walks", "Times that it read the whole tree", progress.walks)
+            .counter("walks", "Times that it read the whole tree", progress.walks);
+        match &self.dns {
+            Some(dns) => dns.metrics(metrics),
+            None => metrics,
+        }
     }
 }
 
@@ -238,6 +249,7 @@ mod tests {
             facts,
             session,
             progress,
+            dns: None,
         }
     }
 

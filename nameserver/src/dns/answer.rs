@@ -1,6 +1,6 @@
 //! From a question to the records that answer it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, PTR, SOA, SRV, TXT};
@@ -9,6 +9,7 @@ use snapshot::Address;
 
 use super::catalog::{Catalog, Node};
 use super::entry::{Entry, Kind, Target};
+use super::names::{dns_name, host_of, instance, instance_label, key};
 use super::reverse;
 
 /// The first label of the name that tells how fresh the tree is.
@@ -406,26 +407,6 @@ impl Catalog {
     }
 }
 
-/// A name in lower case without the final dot. A label that no name of ours can have stays one.
-pub(super) fn key(name: &Name) -> String {
-    let mut key = String::with_capacity(name.len());
-    for label in name {
-        if !key.is_empty() {
-            key.push('.');
-        }
-        key.extend(label.iter().map(|&byte| match byte.to_ascii_lowercase() {
-            byte @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => char::from(byte),
-            _ => '?',
-        }));
-    }
-    key
-}
-
-/// A name on the wire; the root for what is no name, which no valid name of ours is.
-pub(super) fn dns_name(name: &str) -> Name {
-    Name::from_labels(name.split('.').map(str::as_bytes)).unwrap_or_else(|_| Name::root())
-}
-
 /// What TXT says of an entry.
 pub(super) fn described(entry: &Entry) -> TXT {
     let mut texts = vec![text("znode", entry.znode.as_str())];
@@ -445,11 +426,6 @@ fn text(key: &str, value: &str) -> String {
     text
 }
 
-/// The name that an SRV record's owner is about.
-fn host_of(owner: &str) -> &str {
-    owner.splitn(3, '.').nth(2).unwrap_or_default()
-}
-
 /// Whether a name has SRV records for a service, or for any, of a protocol.
 fn serves(entry: &Entry, service: Option<&str>, proto: &str) -> bool {
     let has_labels = match &entry.labels {
@@ -459,28 +435,6 @@ fn serves(entry: &Entry, service: Option<&str>, proto: &str) -> bool {
         }
     };
     has_labels && !entry.targets.is_empty()
-}
-
-/// The label of an instance that has no name of its own.
-pub(super) fn instance_label(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => format!("ip-{v4}").replace('.', "-"),
-        IpAddr::V6(v6) => {
-            let groups = v6.segments().map(|group| format!("{group:x}"));
-            format!("ip-{}", groups.join("-"))
-        }
-    }
-}
-
-/// The address that such a label stands for.
-fn instance(label: &str) -> Option<IpAddr> {
-    let groups: Vec<&str> = label.strip_prefix("ip-")?.split('-').collect();
-    let address = match groups.len() {
-        4 => groups.join(".").parse::<Ipv4Addr>().ok()?.into(),
-        8 => groups.join(":").parse::<Ipv6Addr>().ok()?.into(),
-        _ => return None,
-    };
-    Some(address)
 }
 
 /// An address as a record of the type that is asked for; none if it is of the other kind.

@@ -2,9 +2,10 @@
 
 use hickory_proto::rr::{Name, RData, Record};
 
-use super::answer::{described, dns_name, key, of_any_type};
+use super::answer::{described, of_any_type};
 use super::catalog::Catalog;
 use super::entry::Entry;
+use super::names::{dns_name, key};
 
 impl Catalog {
     /// All records of the zone with this apex, as AXFR sends them: the SOA first and last. None for

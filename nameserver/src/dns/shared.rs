@@ -1,0 +1,49 @@
+//! The catalog between the one that follows the tree and those that answer.
+
+use std::mem;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
+
+use snapshot::ZnodePath;
+
+use super::{Catalog, Freshness, Settings};
+use crate::zone::Zone;
+
+/// A catalog that one task changes and others read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SharedCatalog(Arc<RwLock<Catalog>>);
+
+impl SharedCatalog {
+    /// Nothing is known yet.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(RwLock::new(Catalog::new(settings))))
+    }
+
+    /// Takes over a whole tree. It is built aside, so that nobody who asks waits for it.
+    pub fn replace(&self, zone: &Zone) {
+        let catalog = self.read().replaced(zone, SystemTime::now());
+        let old = mem::replace(&mut *self.write(), catalog);
+        // After the lock is free again, since it takes a while as well.
+        drop(old);
+    }
+
+    /// Takes over what the given znodes give now.
+    pub fn update<'a>(&self, zone: &Zone, touched: impl IntoIterator<Item = &'a ZnodePath>) {
+        self.write().update(zone, touched, SystemTime::now());
+    }
+
+    /// Takes note of how fresh the tree is.
+    pub fn note(&self, freshness: Freshness) {
+        self.write().note(freshness);
+    }
+
+    /// For a question; not to be held while anything else is waited for.
+    pub fn read(&self) -> RwLockReadGuard<'_, Catalog> {
+        // What a panic left half changed is better than no answer.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Catalog> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
