@@ -14,6 +14,9 @@ use crate::wait::{PATIENCE, wait_for};
 /// The distribution's own, which has its packages; the first one on the path may be another.
 const PYTHON: &str = "/usr/bin/python3";
 
+/// Where Debian has it, which is not on everybody's PATH.
+const NSD: &str = "/usr/sbin/nsd";
+
 /// Before every script: where to ask, and how.
 const PRELUDE: &str = "
 import socket, struct, sys
@@ -216,36 +219,26 @@ impl<'a> DigRecord<'a> {
     }
 }
 
-/// A DNS server of somebody else, on a port of its own; dropped, it is gone.
+/// NSD, a DNS server of another make, on a loopback port; dropped, it is gone.
 #[derive(Debug)]
-pub struct ForeignDns {
+pub struct Nsd {
     dns: Dns,
     _process: Process,
     // Dropped last: the process writes into it.
     _directory: Scratch,
 }
 
-impl ForeignDns {
-    /// dnsmasq with these more flags, as a resolver that asks nobody else.
-    pub fn dnsmasq(flags: &[&str]) -> Self {
-        let port = free_port();
-        let mut dnsmasq = Command::new("/usr/sbin/dnsmasq");
-        dnsmasq
-            .args([
-                "--keep-in-foreground",
-                "--conf-file=/dev/null",
-                "--pid-file=",
-            ])
-            .args(["--log-facility=-", "--no-resolv", "--no-hosts", "--user="])
-            .args(["--listen-address=127.0.0.1", "--bind-interfaces"])
-            .arg(format!("--port={port}"))
-            .args(flags);
-        Self::start("dnsmasq", port, dnsmasq, Scratch::new("dnsmasq"))
-    }
-
-    /// NSD as a secondary that gets these zones from `primary` by AXFR, and looks every second
-    /// whether there are newer ones.
-    pub fn nsd(primary: Dns, zones: &[&str]) -> Self {
+impl Nsd {
+    /// Starts one that gets these zones from `primary` by AXFR, and looks every second whether
+    /// there are newer ones. It answers SERVFAIL until it has them.
+    ///
+    /// # Panics
+    /// If it is not installed, or does not answer soon.
+    pub fn secondary(primary: Dns, zones: &[&str]) -> Self {
+        assert!(
+            Path::new(NSD).exists(),
+            "{NSD} is missing: `scripts/setup` installs what the tests need"
+        );
         let (port, directory) = (free_port(), Scratch::new("nsd"));
         let primary = primary.address();
         let zones = zones.iter().map(|zone| {
@@ -266,25 +259,9 @@ impl ForeignDns {
         let config = directory.write("nsd.conf", config);
         // It is several processes, which end with this one.
         let mut nsd = Command::new("unshare");
-        nsd.args([
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "/usr/sbin/nsd",
-            "-d",
-            "-c",
-        ])
-        .arg(config);
-        Self::start("nsd", port, nsd, directory)
-    }
-
-    /// How to ask it.
-    pub fn dns(&self) -> Dns {
-        self.dns
-    }
-
-    fn start(name: &str, port: u16, command: Command, directory: Scratch) -> Self {
-        let process = Process::spawn(name, command, &directory.join("log"));
+        nsd.args(["--pid", "--fork", "--kill-child", NSD, "-d", "-c"])
+            .arg(config);
+        let process = Process::spawn("nsd", nsd, &directory.join("log"));
         let dns = Dns::at(([127, 0, 0, 1], port).into());
         dns.soon("version.bind CH TXT", |response| {
             !response.status().is_empty()
@@ -294,5 +271,10 @@ impl ForeignDns {
             _process: process,
             _directory: directory,
         }
+    }
+
+    /// How to ask it.
+    pub fn dns(&self) -> Dns {
+        self.dns
     }
 }

@@ -46,7 +46,7 @@ pub use attempt::{Attempt, CreateMode, Failure};
 pub use client::Client;
 pub use cluster::Ensemble;
 pub use compose::Compose;
-pub use dns::{DigRecord, Dns, ForeignDns, Response};
+pub use dns::{DigRecord, Dns, Nsd, Response};
 pub use dnsmasq::Dnsmasq;
 pub use docker::{Container, Image, Network, docker};
 pub use files::{HostsFile, Names, Scratch};

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use lab::{
-    Client, Cut, Ensemble, ForeignDns, HostsFile, Process, Proxy, Scratch, ZooKeeper, alive, tree,
-    wait_until,
+    Client, Cut, Dns, Dnsmasq, Ensemble, HostsFile, Process, Proxy, Scratch, ZooKeeper, alive,
+    tree, wait_until,
 };
 
 #[test]
@@ -164,8 +164,8 @@ fn nothing_outlives_a_killed_test() {
 
 #[test]
 fn dns_servers_are_asked_and_what_they_say_is_read() {
-    let server = ForeignDns::dnsmasq(&["--host-record=a.lab,192.0.2.7", "--local=/lab/"]);
-    let dns = server.dns();
+    let server = Dnsmasq::start(&["--host-record=a.lab,192.0.2.7", "--local=/lab/"]);
+    let dns = Dns::at(server.address());
     let found = dns.soon_has("A.lab A", &["192.0.2.7"]);
     assert_eq!(found.status(), "NOERROR");
     assert!(found.has_flag("aa") && !found.has_flag("tc"), "{found:?}");

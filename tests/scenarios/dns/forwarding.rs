@@ -1,6 +1,6 @@
 //! What lies outside of our zones, with and without a resolver to ask.
 
-use lab::{ForeignDns, tree};
+use lab::{Dnsmasq, tree};
 
 use super::{answering, run};
 
@@ -9,7 +9,7 @@ fn only_names_of_others_are_forwarded_and_only_for_those_allowed() {
     let tree = tree("dns-forward");
     tree.create("/db", "");
     tree.create("/db/primary", "10.0.0.5");
-    let resolver = ForeignDns::dnsmasq(&[
+    let resolver = Dnsmasq::start(&[
         "--host-record=www.example,192.0.2.7,2001:db8::7",
         "--cname=alias.example,www.example",
         "--local=/example/",
@@ -17,7 +17,7 @@ fn only_names_of_others_are_forwarded_and_only_for_those_allowed() {
         "--host-record=primary.db,192.0.2.99",
         "--host-record=nobody.db,192.0.2.99",
     ]);
-    let resolver = resolver.dns().address().to_string();
+    let resolver = resolver.address().to_string();
     let server = answering(&tree).flag("forward", &resolver);
     let (_server, dns) = run(&server, "db");
     for (words, code, data) in [

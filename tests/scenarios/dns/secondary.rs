@@ -1,6 +1,6 @@
 //! A server of another make that follows our zones.
 
-use lab::{Dns, ForeignDns, Need, needs, tree};
+use lab::{Dns, Need, Nsd, needs, tree};
 
 use super::{answering, run};
 
@@ -29,7 +29,7 @@ fn nsd_follows_as_a_secondary_and_answers_the_same() {
     let server = answering(&tree).flag("allow-transfer", "127.0.0.1,::1");
     let (_server, primary) = run(&server, "er.deep.db");
     primary.soon("web", |response| response.data() == ["10.0.3.1"]);
-    let secondary = ForeignDns::nsd(primary, &["db", "web"]);
+    let secondary = Nsd::secondary(primary, &["db", "web"]);
     let copy = secondary.dns();
     copy.soon_has("one.web", &["10.0.3.1"]);
     copy.soon("primary.db", |response| !response.data().is_empty());
