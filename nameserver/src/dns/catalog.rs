@@ -100,16 +100,14 @@ impl Catalog {
         self.count_on(now);
     }
 
-    /// A catalog of another whole tree, to be put in the place of this one.
+    /// A catalog without names, to take over a whole tree aside and then the place of this one.
     #[must_use]
-    pub fn replaced(&self, zone: &Zone, now: SystemTime) -> Self {
-        let mut catalog = Self {
+    pub fn emptied(&self) -> Self {
+        Self {
             serial: self.serial,
             freshness: self.freshness.clone(),
             ..Self::new(self.settings.clone())
-        };
-        catalog.replace(zone, now);
-        catalog
+        }
     }
 
     /// Takes over what the given znodes give now.

@@ -21,7 +21,10 @@ impl SharedCatalog {
 
     /// Takes over a whole tree. It is built aside, so that nobody who asks waits for it.
     pub fn replace(&self, zone: &Zone) {
-        let catalog = self.read().replaced(zone, SystemTime::now());
+        // Nor is it read meanwhile: whoever wants to note something would wait for that, and those
+        // who ask for him.
+        let mut catalog = self.read().emptied();
+        catalog.replace(zone, SystemTime::now());
         let old = mem::replace(&mut *self.write(), catalog);
         // After the lock is free again, since it takes a while as well.
         drop(old);

@@ -245,10 +245,11 @@ fn a_secondary_that_is_current_gets_the_soa_alone() {
         query
     };
     let current = held(message::serial(&soa).unwrap());
+    let alone = [soa];
     for asker in [udp(&service, NEAR), tcp(&service, NEAR)] {
-        assert_eq!(asker.response(&current).answers, [soa.clone()]);
+        assert_eq!(asker.response(&current).answers, alone);
     }
-    assert_eq!(udp(&service, NEAR).response(&held(0)).answers, [soa]);
+    assert_eq!(udp(&service, NEAR).response(&held(0)).answers, alone);
     let step = tcp(&service, NEAR).step(&held(0), &mut Vec::new());
     assert!(matches!(step, Step::Transfer(_)), "{step:?}");
     let refused = udp(&service, FAR).response(&current).metadata;
