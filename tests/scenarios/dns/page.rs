@@ -10,7 +10,7 @@ const OURS: [&str; 2] = ["-z", "--dns"];
 
 /// Starts what the page starts.
 fn start(tree: &lab::Tree, command: &str) -> Running {
-    let words: Vec<&str> = command.split(' ').skip(3).collect();
+    let words: Vec<&str> = command.split(' ').skip(2).collect();
     let flags: Vec<&str> = words
         .chunks(2)
         .filter(|flag| !OURS.contains(&flag[0]))

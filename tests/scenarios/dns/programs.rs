@@ -41,16 +41,22 @@ fn host_and_nslookup_find_what_dig_finds() {
         .expect_words(&["can't find nobody.db: NXDOMAIN"]);
 }
 
+const ADDRESS: &str = "10.0.0.9";
+
 #[test]
 fn the_systems_resolver_finds_names_through_resolv_conf() {
     // Port 53 of a loopback that is nobody else's.
     if !network::enter("dns::programs::the_systems_resolver_finds_names_through_resolv_conf") {
         return;
     }
+    // The address of a machine that a ping can reach.
+    let words = ["address", "add", ADDRESS, "dev", "lo"];
+    let added = Command::new("ip").args(words).status();
+    assert!(added.is_ok_and(|status| status.success()), "ip {words:?}");
     let zookeeper = ZooKeeper::start();
     let tree = zookeeper.tree("resolv");
     tree.create("/db", "");
-    tree.create("/db/primary", "127.0.0.9");
+    tree.create("/db/primary", ADDRESS);
     tree.create("/db/six", "fd00::5");
     let server = nameserver(&tree).flag("domain", "zk.internal").run_with(&[
         "--dns",
@@ -61,7 +67,7 @@ fn the_systems_resolver_finds_names_through_resolv_conf() {
     server.soon_says("answering DNS at [::1]:53 (UDP and TCP)");
     let dns = Dns::of(&server);
     assert_eq!(dns.address(), ([127, 0, 0, 1], 53).into());
-    dns.soon_has("primary.db.zk.internal", &["127.0.0.9"]);
+    dns.soon_has("primary.db.zk.internal", &[ADDRESS]);
 
     let files = Scratch::new("resolv");
     let switch = files.write("nsswitch.conf", "hosts: dns\n");
@@ -80,10 +86,10 @@ fn the_systems_resolver_finds_names_through_resolv_conf() {
             Outcome::of(command)
         };
         for (words, found) in [
-            ("getent ahosts primary.db.zk.internal", "127.0.0.9 "),
-            ("getent ahosts primary.db", "127.0.0.9 "),
+            ("getent ahosts primary.db.zk.internal", ADDRESS),
+            ("getent ahosts primary.db", ADDRESS),
             ("getent ahosts db", "fd00::5 "),
-            ("getent hosts 127.0.0.9", "primary.db.zk.internal"),
+            ("getent hosts 10.0.0.9", "primary.db.zk.internal"),
             ("ping -c1 -W5 primary.db", "64 bytes from"),
         ] {
             resolving(words).expect_code(0).expect_words(&[found]);
@@ -108,7 +114,7 @@ assert response.edns == 0 and response.payload == 1232, response
 zone = dns.zone.from_xfr(dns.query.xfr(where, "db", port=port, relativize=False), relativize=False)
 assert zone.get_rdataset("primary.db.", "A").to_text().endswith("A 10.0.0.5"), zone.to_text()
 assert len(zone.get_rdataset("db.", "A")) == 2, zone.to_text()
-assert zone.get_soa("db.").serial > 0
+assert zone.get_rdataset("db.", "SOA")[0].serial > 0, zone.to_text()
 
 # Several questions in one go, and one of them in two pieces.
 names = ["primary.db", "nobody.db", "other.db", "db", "elsewhere.example"]
@@ -153,7 +159,7 @@ fn an_address_that_cannot_be_had_is_an_error_at_the_start() {
             .flag("dns", nowhere)
             .call(&["run"])
             .expect_code(2)
-            .expect_words(&[nowhere, "dns"]);
+            .expect_words(&["NAMESERVER_DNS", nowhere]);
     }
     // What only makes sense with it.
     for (flag, value) in [
