@@ -35,7 +35,7 @@ pub(crate) fn enter(test: &str) -> bool {
     false
 }
 
-fn ip(words: &str) {
+pub(crate) fn ip(words: &str) {
     let status = Command::new("ip").args(words.split(' ')).status();
     assert!(status.is_ok_and(|status| status.success()), "ip {words}");
 }

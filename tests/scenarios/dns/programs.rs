@@ -41,7 +41,25 @@ fn host_and_nslookup_find_what_dig_finds() {
         .expect_words(&["can't find nobody.db: NXDOMAIN"]);
 }
 
-const ADDRESS: &str = "10.0.0.9";
+/// Addresses that a ping can reach. With none but those of loopback, the system's resolver would not
+/// even ask for IPv6.
+const ADDRESSES: [&str; 2] = ["10.0.0.9", "fd00::9"];
+
+/// Runs a command that resolves names at this server, in mounts of its own.
+fn resolving_at(server: &str, command: &str) -> Outcome {
+    let files = Scratch::new("resolv");
+    let resolver = format!("nameserver {server}\nsearch zk.internal\noptions ndots:2\n");
+    let resolver = files.write("resolv.conf", resolver);
+    let switch = files.write("nsswitch.conf", "hosts: dns\n");
+    let script = format!(
+        "mount --bind {} /etc/resolv.conf && mount --bind {} /etc/nsswitch.conf && exec {command}",
+        resolver.display(),
+        switch.display()
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
+    Outcome::of(command)
+}
 
 #[test]
 fn the_systems_resolver_finds_names_through_resolv_conf() {
@@ -49,52 +67,35 @@ fn the_systems_resolver_finds_names_through_resolv_conf() {
     if !network::enter("dns::programs::the_systems_resolver_finds_names_through_resolv_conf") {
         return;
     }
-    // The address of a machine that a ping can reach.
-    let words = ["address", "add", ADDRESS, "dev", "lo"];
-    let added = Command::new("ip").args(words).status();
-    assert!(added.is_ok_and(|status| status.success()), "ip {words:?}");
+    for address in ADDRESSES {
+        network::ip(&format!("address add {address} dev lo"));
+    }
     let zookeeper = ZooKeeper::start();
     let tree = zookeeper.tree("resolv");
     tree.create("/db", "");
-    tree.create("/db/primary", ADDRESS);
-    tree.create("/db/six", "fd00::5");
-    let server = nameserver(&tree).flag("domain", "zk.internal").run_with(&[
-        "--dns",
-        "127.0.0.1:53",
-        "--dns",
-        "[::1]:53",
-    ]);
+    tree.create("/db/primary", ADDRESSES[0]);
+    tree.create("/db/six", ADDRESSES[1]);
+    let server = nameserver(&tree).flag("domain", "zk.internal");
+    let server = server.run_with(&["--dns", "127.0.0.1:53", "--dns", "[::1]:53"]);
     server.soon_says("answering DNS at [::1]:53 (UDP and TCP)");
     let dns = Dns::of(&server);
     assert_eq!(dns.address(), ([127, 0, 0, 1], 53).into());
-    dns.soon_has("primary.db.zk.internal", &[ADDRESS]);
+    dns.soon_has("primary.db.zk.internal", &ADDRESSES[..1]);
 
-    let files = Scratch::new("resolv");
-    let switch = files.write("nsswitch.conf", "hosts: dns\n");
     for server in ["127.0.0.1", "::1"] {
-        let conf = format!("nameserver {server}\nsearch zk.internal\noptions ndots:2\n");
-        let conf = files.write("resolv.conf", conf);
-        // For these commands alone, in mounts of their own.
-        let resolving = |words: &str| {
-            let script = format!(
-                "mount --bind {} /etc/resolv.conf && mount --bind {} /etc/nsswitch.conf && exec {words}",
-                conf.display(),
-                switch.display()
-            );
-            let mut command = Command::new("unshare");
-            command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
-            Outcome::of(command)
-        };
-        for (words, found) in [
-            ("getent ahosts primary.db.zk.internal", ADDRESS),
-            ("getent ahosts primary.db", ADDRESS),
-            ("getent ahosts db", "fd00::5 "),
-            ("getent hosts 10.0.0.9", "primary.db.zk.internal"),
-            ("ping -c1 -W5 primary.db", "64 bytes from"),
+        for (command, found) in [
+            ("getent ahosts primary.db.zk.internal", &ADDRESSES[..1]),
+            ("getent ahosts primary.db", &ADDRESSES[..1]),
+            ("getent ahosts db", &ADDRESSES),
+            ("getent hosts 10.0.0.9", &["primary.db.zk.internal"]),
+            ("getent hosts fd00::9", &["six.db.zk.internal"]),
+            ("ping -c1 -W5 primary.db", &["64 bytes from"]),
+            ("ping -c1 -W5 six.db", &["64 bytes from"]),
         ] {
-            resolving(words).expect_code(0).expect_words(&[found]);
+            let outcome = resolving_at(server, command);
+            outcome.expect_code(0).expect_words(found);
         }
-        let _ = resolving("getent ahosts nobody.db").expect_code(2);
+        let _ = resolving_at(server, "getent ahosts nobody.db").expect_code(2);
     }
 }
 
