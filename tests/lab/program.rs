@@ -217,7 +217,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(command: Command) -> Self {
+    /// Runs any command to the end.
+    ///
+    /// # Panics
+    /// If it cannot be started, or takes longer than half a minute.
+    pub fn of(command: Command) -> Self {
         Self::within(Duration::from_secs(30), command)
     }
 

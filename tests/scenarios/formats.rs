@@ -189,7 +189,7 @@ fn junk() -> Vec<(String, Vec<u8>, &'static str)> {
 }
 
 /// All of it, parents first.
-fn plant(tree: &Tree, znodes: impl IntoIterator<Item = (String, Vec<u8>)>) {
+pub(crate) fn plant(tree: &Tree, znodes: impl IntoIterator<Item = (String, Vec<u8>)>) {
     let mut all = BTreeMap::new();
     for (path, data) in znodes {
         for (at, _) in path.match_indices('/').skip(1) {
@@ -433,7 +433,7 @@ fn the_recipes_are_true() {
 }
 
 /// A path, blanks, and data that may hold \xNN and \0.
-fn of_line(line: &str) -> (String, Vec<u8>) {
+pub(crate) fn of_line(line: &str) -> (String, Vec<u8>) {
     let (path, data) = line.split_once(' ').unwrap_or((line, ""));
     let mut bytes = Vec::new();
     let mut rest = data.trim_start();

@@ -11,7 +11,7 @@ const LOCALHOST: &str = "127.0.0.1 localhost\n";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The status code and the body of a page.
-fn get(daemon: &Running, path: &str) -> (u16, String) {
+pub(crate) fn get(daemon: &Running, path: &str) -> (u16, String) {
     let line = daemon.soon_says("health at http://");
     let (_, address) = line.split_once("http://").expect("an address");
     let mut stream = TcpStream::connect(address).expect("the daemon listens");
@@ -23,7 +23,7 @@ fn get(daemon: &Running, path: &str) -> (u16, String) {
     (code.expect("a status code"), body.to_owned())
 }
 
-fn status(daemon: &Running) -> Value {
+pub(crate) fn status(daemon: &Running) -> Value {
     let (code, body) = get(daemon, "/status");
     assert_eq!(code, 200);
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))

@@ -9,7 +9,7 @@ use lab::{Container, Image, Network, Outcome, PATIENCE, Tree, wait_for, wait_unt
 use crate::container::addresses;
 
 /// What systemd needs to run in a container, and to make sandboxes in there.
-const PRIVILEGES: [&str; 13] = [
+const PRIVILEGES: [&str; 14] = [
     "--cap-add=SYS_ADMIN",
     "--cap-add=SYS_PTRACE",
     "--security-opt=seccomp=unconfined",
@@ -20,6 +20,8 @@ const PRIVILEGES: [&str; 13] = [
     "--tmpfs=/run/lock",
     "--tmpfs=/tmp",
     "--env=container=docker",
+    // As on a machine; engines let everybody have every port.
+    "--sysctl=net.ipv4.ip_unprivileged_port_start=1024",
     "--stop-signal=SIGRTMIN+3",
     "--stop-timeout=5",
     "--tty",

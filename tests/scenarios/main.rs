@@ -8,6 +8,7 @@ mod brokers;
 mod compose;
 mod container;
 mod daemon_manners;
+mod dns;
 mod doubt;
 mod exec;
 mod formats;

@@ -13,7 +13,7 @@ const INSIDE: &str = "LAB_INSIDE_NETWORK_NAMESPACE";
 const IDLE: f64 = 0.2;
 
 /// Runs the test with this name once more, in a namespace with nothing but loopback.
-fn enter(test: &str) -> bool {
+pub(crate) fn enter(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
@@ -35,7 +35,7 @@ fn enter(test: &str) -> bool {
     false
 }
 
-fn ip(words: &str) {
+pub(crate) fn ip(words: &str) {
     let status = Command::new("ip").args(words.split(' ')).status();
     assert!(status.is_ok_and(|status| status.success()), "ip {words}");
 }

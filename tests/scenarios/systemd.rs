@@ -30,6 +30,7 @@ fn both_units_serve_restart_and_are_watched() {
     });
     let machine = Machine::boot(&tree, mounts.as_flattened());
     machine.configure(&[]);
+    machine.done("echo NAMESERVER_DNS=127.0.0.1:53 >>/etc/default/nameserver");
 
     // This returns once both have said that they are ready.
     let _ = machine
@@ -38,6 +39,10 @@ fn both_units_serve_restart_and_are_watched() {
     machine.soon_maps("db", "10.0.0.5");
     machine.soon_shows("StatusText", "nameserver", "leading: 1 name");
     machine.soon_shows("StatusText", "hostsync", "in step: 1 name, generation 1");
+
+    // A port that is not for everybody, by a user with this one right.
+    let log = machine.done("journalctl --no-pager -u nameserver");
+    assert!(log.contains("answering DNS at 127.0.0.1:53 "), "{log}");
 
     // The sandbox lets it replace the file, keep the owner and the mode, and answer anybody.
     let status = machine

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use lab::{
-    Client, Cut, Ensemble, HostsFile, Process, Proxy, Scratch, ZooKeeper, alive, tree, wait_until,
+    Client, Cut, Dns, Dnsmasq, Ensemble, HostsFile, Process, Proxy, Scratch, ZooKeeper, alive,
+    tree, wait_until,
 };
 
 #[test]
@@ -159,4 +160,30 @@ fn nothing_outlives_a_killed_test() {
     wait_until("the server's end", lab::PATIENCE, || !alive(pid));
     let gone = || !std::path::Path::new(directory).exists();
     wait_until("the directory to go", lab::PATIENCE, gone);
+}
+
+#[test]
+fn dns_servers_are_asked_and_what_they_say_is_read() {
+    let server = Dnsmasq::start(&["--host-record=a.lab,192.0.2.7", "--local=/lab/"]);
+    let dns = Dns::at(server.address());
+    let found = dns.soon_has("A.lab A", &["192.0.2.7"]);
+    assert_eq!(found.status(), "NOERROR");
+    assert!(found.has_flag("aa") && !found.has_flag("tc"), "{found:?}");
+    assert!((23..100).contains(&found.size()), "{found:?}");
+    let record = found.section("ANSWER")[0];
+    assert_eq!((record.name, record.ttl, record.kind), ("A.lab.", 0, "A"));
+    let absent = dns.dig("b.lab A");
+    assert_eq!(absent.status(), "NXDOMAIN");
+    assert!(absent.data().is_empty(), "{absent:?}");
+    dns.host("a.lab")
+        .expect_code(0)
+        .expect_words(&["a.lab has address 192.0.2.7"]);
+    dns.nslookup("a.lab")
+        .expect_code(0)
+        .expect_words(&["192.0.2.7"]);
+    dns.python("print(data(ask('a.lab', 'A').answer))")
+        .expect_code(0)
+        .expect_words(&["['192.0.2.7']"]);
+    drop(server);
+    assert_eq!(dns.dig("a.lab +tries=1").status(), "", "nobody answers");
 }

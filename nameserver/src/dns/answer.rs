@@ -1,5 +1,6 @@
 //! From a question to the records that answer it.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use hickory_proto::op::ResponseCode;
@@ -20,6 +21,8 @@ const NAMESERVER: &str = "nameserver";
 const HOSTMASTER: &str = "hostmaster";
 /// The protocols of SRV records.
 const PROTOCOLS: [&str; 2] = ["_tcp", "_udp"];
+/// How many records an answer has at most: more than any message has room for.
+const MAX_RECORDS: usize = 4096;
 /// What a secondary waits before it looks for news, in seconds.
 const REFRESH: i32 = 60;
 /// What it waits after it could not, in seconds.
@@ -197,7 +200,8 @@ impl Catalog {
         match found {
             Found::Node(node) => self.node_records(question, node, turn).into(),
             Found::Service(entry) if record_type == RecordType::SRV => {
-                self.services(owner, host_of(name), entry, turn)
+                let targets = in_turn(&entry.targets, turn).take(MAX_RECORDS);
+                self.services(owner, host_of(name), self.ttl(entry), targets)
             }
             Found::Instance(address, entry) => {
                 let data = of_type(record_type, *address).into_iter();
@@ -237,13 +241,11 @@ impl Catalog {
         match (&node.entry, record_type) {
             (Some(entry), RecordType::A | RecordType::AAAA) => {
                 let ttl = self.ttl(entry);
-                let data = entry.addresses.iter();
-                let data = data.filter_map(|address| of_type(record_type, address.ip()));
-                let mut records: Vec<_> = data.map(|data| record(name, ttl, data)).collect();
-                if entry.kind == Kind::Service {
-                    rotate(&mut records, turn);
-                }
-                records
+                let turn = if entry.kind == Kind::Service { turn } else { 0 };
+                let addresses = in_turn(&entry.addresses, turn);
+                let data = addresses.filter_map(|address| of_type(record_type, address.ip()));
+                let data = data.take(MAX_RECORDS);
+                data.map(|data| record(name, ttl, data)).collect()
             }
             (Some(entry), RecordType::TXT) => {
                 vec![record(name, self.ttl(entry), RData::TXT(described(entry)))]
@@ -260,28 +262,39 @@ impl Catalog {
         }
     }
 
-    /// The SRV records of the name `host`, and the addresses of their targets.
-    pub(super) fn services(&self, owner: &Name, host: &str, entry: &Entry, turn: usize) -> Records {
-        let ttl = self.ttl(entry);
+    /// SRV records of the name `host` for some of its targets, and the addresses of those.
+    pub(super) fn services<'a>(
+        &self,
+        owner: &Name,
+        host: &str,
+        ttl: u32,
+        targets: impl Iterator<Item = &'a Target>,
+    ) -> Records {
         let mut records = Records::default();
-        for target in &entry.targets {
+        // One host may have several ports, and instances without names may share one.
+        let (mut hosts, mut services) = (HashSet::new(), HashSet::new());
+        for target in targets {
+            let Target {
+                priority,
+                weight,
+                port,
+                ..
+            } = *target;
             for (text, addresses) in self.hosts_of(target, host) {
                 let name = dns_name(&text);
                 let ttl_of_host = self.entry(&text).map_or(ttl, |host| self.ttl(host));
                 for address in addresses {
-                    let new = record(&name, ttl_of_host, of_any_type(address.ip()));
-                    if !records.additionals.contains(&new) {
+                    if hosts.insert((text.clone(), *address)) {
+                        let new = record(&name, ttl_of_host, of_any_type(address.ip()));
                         records.additionals.push(new);
                     }
                 }
-                let data = SRV::new(target.priority, target.weight, target.port, name);
-                let new = record(owner, ttl, RData::SRV(data));
-                if !records.answers.contains(&new) {
-                    records.answers.push(new);
+                if services.insert((text, priority, weight, port)) {
+                    let data = SRV::new(priority, weight, port, name);
+                    records.answers.push(record(owner, ttl, RData::SRV(data)));
                 }
             }
         }
-        rotate(&mut records.answers, turn);
         records
     }
 
@@ -311,18 +324,19 @@ impl Catalog {
     }
 
     fn reverse(&self, question: Question<'_>, name: &str, address: IpAddr) -> Reply {
-        let Some(names) = self.names_of(address) else {
+        let mut names = self.names_of(address).take(MAX_RECORDS).peekable();
+        if names.peek().is_none() {
             return match self.is_complete {
                 true => Reply::Outside,
                 false => Reply::Unknown,
             };
-        };
+        }
         if question.record_type != RecordType::PTR && question.record_type != RecordType::ANY {
             return self.negative(name, ResponseCode::NoError);
         }
         let pointers = names.map(|of| {
-            let ttl = self.entry(of.as_str()).map_or(0, |entry| self.ttl(entry));
-            record(question.name, ttl, RData::PTR(PTR(dns_name(of.as_str()))))
+            let ttl = self.entry(of).map_or(0, |entry| self.ttl(entry));
+            record(question.name, ttl, RData::PTR(PTR(dns_name(of))))
         });
         Reply::Answer {
             code: ResponseCode::NoError,
@@ -374,8 +388,8 @@ impl Catalog {
             (Some(domain), _) => domain.as_str(),
             (None, None) => apex,
             (None, Some(address)) => {
-                let first = self.names_of(address).and_then(|mut names| names.next());
-                let top = first.and_then(|name| name.as_str().rsplit('.').next());
+                let first = self.names_of(address).next();
+                let top = first.and_then(|name| name.rsplit('.').next());
                 top.unwrap_or(apex)
             }
         }
@@ -455,8 +469,8 @@ fn record(owner: &Name, ttl: u32, data: RData) -> Record {
     Record::from_rdata(owner.clone(), ttl, data)
 }
 
-fn rotate(records: &mut [Record], turn: usize) {
-    if !records.is_empty() {
-        records.rotate_left(turn % records.len());
-    }
+/// All of them in order, beginning with another one at each turn.
+fn in_turn<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
+    let first = turn.checked_rem(all.len()).unwrap_or(0);
+    all[first..].iter().chain(&all[..first])
 }

@@ -58,7 +58,7 @@ pub struct Catalog {
     /// Every name that exists, in lower case and without the final dot.
     nodes: HashMap<Box<str>, Node>,
     /// The names that have each address.
-    reverse: HashMap<IpAddr, BTreeSet<(Kind, Name)>>,
+    reverse: BTreeSet<(IpAddr, Kind, Box<str>)>,
 }
 
 /// A name that exists: because of znodes, of addresses, or of names below it.
@@ -87,7 +87,7 @@ impl Catalog {
             is_complete: false,
             serial: 0,
             nodes: HashMap::new(),
-            reverse: HashMap::new(),
+            reverse: BTreeSet::new(),
         }
     }
 
@@ -181,29 +181,17 @@ impl Catalog {
         if before.as_deref() == entry.as_ref() {
             return false;
         }
-        if let Some(before) = before {
-            for address in &before.addresses {
-                self.forget_reverse(address.ip(), &(before.kind, name.clone()));
-            }
+        let of_entry = |entry: &Entry| {
+            let (kind, addresses) = (entry.kind, entry.addresses.clone());
+            let addresses = addresses.into_iter();
+            addresses.map(move |address| (address.ip(), kind, name.as_str().into()))
+        };
+        for line in before.as_deref().into_iter().flat_map(of_entry) {
+            self.reverse.remove(&line);
         }
-        for (address, kind) in entry
-            .iter()
-            .flat_map(|entry| entry.addresses.iter().map(|address| (address, entry.kind)))
-        {
-            let names = self.reverse.entry(address.ip()).or_default();
-            names.insert((kind, name.clone()));
-        }
+        self.reverse.extend(entry.iter().flat_map(of_entry));
         self.change(name.as_str(), |node| node.entry = entry.map(Box::new));
         true
-    }
-
-    fn forget_reverse(&mut self, address: IpAddr, name: &(Kind, Name)) {
-        if let Some(names) = self.reverse.get_mut(&address) {
-            names.remove(name);
-            if names.is_empty() {
-                self.reverse.remove(&address);
-            }
-        }
     }
 
     /// Changes a name's node; those above it come and go with it.
@@ -287,10 +275,13 @@ impl Catalog {
         })
     }
 
-    /// The names that have an address, a host's own ones first; none for an address of nobody.
-    pub(super) fn names_of(&self, address: IpAddr) -> Option<impl Iterator<Item = &Name>> {
-        let names = self.reverse.get(&address)?;
-        Some(names.iter().map(|(_, name)| name))
+    /// The names that have an address, a host's own ones first; nothing for an address of nobody.
+    pub(super) fn names_of(&self, address: IpAddr) -> impl Iterator<Item = &str> {
+        // No name is empty, so this comes before all of them.
+        let first = (address, Kind::Own, "".into());
+        let names = self.reverse.range(first..);
+        let names = names.take_while(move |(other, ..)| *other == address);
+        names.map(|(_, _, name)| &**name)
     }
 
     /// How long an answer of this entry may be kept, in seconds.
@@ -316,7 +307,6 @@ impl Catalog {
         use std::collections::BTreeMap;
         let mut nodes: BTreeMap<_, _> = self.nodes.clone().into_iter().collect();
         nodes.values_mut().for_each(|node| node.znodes.sort());
-        let reverse: BTreeMap<_, _> = self.reverse.clone().into_iter().collect();
-        (nodes, reverse)
+        (nodes, self.reverse.clone())
     }
 }

@@ -6,11 +6,14 @@ use snapshot::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 use crate::records::{Instance, Reading, Srv};
 use crate::zone::{Member, Zone};
 
+/// Most have one.
+type Addresses = SmallVec<[Address; 1]>;
+
 /// What one name answers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its addresses, at least one.
-    pub(super) addresses: SmallVec<[Address; 1]>,
+    pub(super) addresses: Addresses,
     /// Whose addresses these are.
     pub(super) kind: Kind,
     /// How long an answer may be kept, in seconds, where a record says so.
@@ -51,7 +54,7 @@ pub(super) struct Target {
     /// The name of the instance, where its znode has one.
     pub(super) name: Option<Name>,
     /// Its addresses, at least one.
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: Addresses,
     pub(super) port: u16,
     pub(super) priority: u16,
     pub(super) weight: u16,
@@ -60,7 +63,7 @@ pub(super) struct Target {
 impl Entry {
     /// What a name answers with; none for a name without addresses.
     pub(super) fn new(zone: &Zone, name: &Name) -> Option<Self> {
-        let addresses = SmallVec::from(zone.addresses(name)?);
+        let addresses = zone.addresses(name)?.into();
         let path = zone.giver(name)?;
         let reading = zone.reading(path)?;
         let entry = Self {
@@ -150,7 +153,7 @@ fn targets(
 ) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     for endpoint in &instance.endpoints {
-        let addresses = zone.addresses_of(endpoint, path);
+        let addresses = Addresses::from_vec(zone.addresses_of(endpoint, path));
         let Some(port) = endpoint.port.or(port).filter(|_| !addresses.is_empty()) else {
             continue;
         };

@@ -54,7 +54,7 @@ impl Catalog {
         };
         let mut hosts = Vec::new();
         for owner in owners {
-            let mut services = self.services(&dns_name(&owner), name, entry, 0);
+            let mut services = self.services(&dns_name(&owner), name, ttl, entry.targets.iter());
             records.append(&mut services.answers);
             hosts = services.additionals;
         }
