@@ -199,8 +199,11 @@ fn valid() -> Vec<Vec<u8>> {
         ("_status", TXT),
     ];
     let mut queries: Vec<_> = plain.map(|(name, kind)| query(name, kind)).into();
-    let mut with_edns = query("db.zk", A);
-    with_edns.edns = Some(Edns::new());
+    // There is more to say than a datagram holds.
+    let mut with_edns = query("_http._tcp.db.zk", SRV);
+    let mut edns = Edns::new();
+    edns.set_max_payload(4096);
+    with_edns.edns = Some(edns);
     let mut ixfr = query("zk", IXFR);
     let soa = SOA::new(name("a"), name("b"), 7, 1, 1, 1, 1);
     ixfr.authorities
@@ -236,7 +239,7 @@ fn service() -> Service {
     let scope = Scope::new(path("/"), path("/nameserver"), None, &[]).expect("a scope");
     let parents = ["/zk", "/zk/db"].map(|parent| (parent.to_owned(), String::new()));
     let instance = |i| (format!("/zk/db/i{i}"), format!("10.1.0.{i}:8080"));
-    let znodes = parents.into_iter().chain((0..40).map(instance));
+    let znodes = parents.into_iter().chain((0..100).map(instance));
     let znodes = znodes.map(|(text, data)| {
         let path = path(&text);
         let reading = records::read(path.component(), data.as_bytes());
