@@ -1,6 +1,6 @@
 //! The flags of `--dns`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,10 +139,15 @@ impl DnsArgs {
     }
 }
 
+/// The resolver of a container engine. What is sent there goes elsewhere before it comes to any socket
+/// of the container.
+const ENGINE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
+
 /// Whether what is sent to `target` comes to a socket at `bound`, as far as the two tell.
 fn reaches(target: &SocketAddr, bound: &SocketAddr) -> bool {
     let is_any = bound.ip().is_unspecified() && bound.is_ipv4() == target.is_ipv4();
-    let ip = bound.ip() == target.ip() || is_any && target.ip().is_loopback();
+    let is_here = target.ip().is_loopback() && target.ip() != ENGINE;
+    let ip = bound.ip() == target.ip() || is_any && is_here;
     ip && bound.port() == target.port()
 }
 
@@ -274,6 +279,7 @@ mod tests {
         }
         assert_eq!(refusal("--dns 0.0.0.0:5353 --forward 127.0.0.1"), "");
         assert_eq!(refusal("--dns 0.0.0.0:53 --forward 10.0.0.1"), "");
+        assert_eq!(refusal("--dns 0.0.0.0:53 --forward 127.0.0.11"), "");
     }
 
     #[test]
