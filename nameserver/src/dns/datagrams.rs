@@ -5,16 +5,14 @@
 //! address.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::libc;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
     recvmmsg, sendmsg, setsockopt, sockopt,
 };
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 use super::message::LONGEST_QUERY;
 
@@ -37,8 +35,8 @@ pub(super) struct Peer {
 }
 
 impl Datagrams {
-    /// Takes over a bound socket that does not block. Must be called within a tokio runtime.
-    pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+    /// Takes over a bound socket that does not block.
+    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
         let address = socket.local_addr()?.ip();
         let is_wildcard = address.is_unspecified();
         match address {
@@ -48,46 +46,32 @@ impl Datagrams {
             }
             _ => {}
         }
-        Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
-        })
-    }
-
-    /// Waits until there may be a datagram.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        Ok(Self { socket })
     }
 
     /// Takes the datagrams that have come, at most a batch; each is cut to the length of its buffer.
     ///
     /// # Errors
-    /// The system tells of a response that did not arrive, or cannot give more.
-    pub(super) fn try_receive(&self, batch: &mut Batch) -> io::Result<()> {
-        batch.received.clear();
-        let receive = || {
-            batch.receive(&self.socket)?;
-            // All that had come is here, so that the next wait is for what comes then.
-            match batch.is_full() {
-                true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        };
-        match self.socket.try_io(Interest::READABLE, receive) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            done => done,
-        }
+    /// There is none (`WouldBlock`), or the system tells of a response that did not arrive.
+    pub(super) fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        batch.take(&self.socket)
     }
 
-    /// Sends a response, as soon as the system takes it.
-    pub(super) async fn send(&self, response: &[u8], to: Peer) -> io::Result<()> {
+    /// Sends a response.
+    ///
+    /// # Errors
+    /// The system does not take it now; as any datagram, it is lost then.
+    pub(super) fn send(&self, response: &[u8], to: Peer) -> io::Result<usize> {
         match to.asked {
-            None => self.socket.send_to(response, to.address).await?,
-            Some(asked) => {
-                let send = || send_from(&self.socket, response, to.address, asked);
-                self.socket.async_io(Interest::WRITABLE, send).await?
-            }
-        };
-        Ok(())
+            None => self.socket.send_to(response, to.address),
+            Some(asked) => send_from(&self.socket, response, to.address, asked),
+        }
+    }
+}
+
+impl AsFd for Datagrams {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -115,12 +99,8 @@ impl Batch {
         received.filter_map(|(&(length, peer), buffer)| Some((&buffer[..length], peer?)))
     }
 
-    /// Whether there may be more to take.
-    pub(super) fn is_full(&self) -> bool {
-        self.received.len() == BATCH
-    }
-
-    fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+    fn take(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        self.received.clear();
         let mut parts = self
             .buffers
             .each_mut()

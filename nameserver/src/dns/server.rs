@@ -55,7 +55,7 @@ impl Listening {
         let mut threads = Vec::new();
         for (listener, datagrams) in self.sockets {
             let listener = tokio::net::TcpListener::from_std(listener);
-            let thread = udp::start(datagrams, Arc::clone(&service));
+            let thread = udp::serve(datagrams, Arc::clone(&service));
             match listener.and_then(|listener| Ok((listener, thread?))) {
                 Ok((listener, thread)) => {
                     threads.push(thread);

@@ -1,14 +1,14 @@
-//! Queries over UDP: answered in the one loop of their socket, one after the other.
+//! Queries over UDP: answered in the one thread of their socket, one after the other.
 
-use std::convert::Infallible;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter};
 use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::runtime::Handle;
 
 use super::datagrams::{Batch, Datagrams, Peer};
 use super::message::Transport;
@@ -17,78 +17,102 @@ use super::service::{Lookup, Service, Step};
 /// After an error of the system, such as a lack of memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers until `stop` goes, in a thread of its own: a flood of queries keeps nothing else waiting.
+/// A thread that answers; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Answering {
+    _until_closed: PipeWriter,
+}
+
+/// Answers the queries that come to one socket.
+struct Thread {
+    socket: Arc<Datagrams>,
+    service: Arc<Service>,
+    /// Where lookups of other resolvers run.
+    runtime: Handle,
+    /// Closed when the thread is to end.
+    stop: PipeReader,
+}
+
+/// Answers in a thread, so that a flood of queries keeps nothing else waiting, and no query has to
+/// be handed from one thread to another. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// The system refuses a thread or files.
-pub(super) fn start(socket: UdpSocket, service: Arc<Service>) -> io::Result<Stop> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let socket = {
-        let _within = runtime.enter();
-        Arc::new(Datagrams::new(socket)?)
+/// The system has no more threads or files.
+pub(super) fn serve(socket: UdpSocket, service: Arc<Service>) -> io::Result<Answering> {
+    let (stop, until_closed) = io::pipe()?;
+    let thread = Thread {
+        socket: Arc::new(Datagrams::new(socket)?),
+        service,
+        runtime: Handle::current(),
+        stop,
     };
-    let (stop, stopped) = oneshot::channel::<Infallible>();
-    let serve = move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = stopped => {}
-                () = serve(socket, service) => {}
-            }
-        });
-    };
-    thread::Builder::new().name("dns".to_owned()).spawn(serve)?;
-    Ok(Stop { _stop: stop })
+    thread::Builder::new()
+        .name("dns".to_owned())
+        .spawn(move || thread.run())?;
+    Ok(Answering {
+        _until_closed: until_closed,
+    })
 }
 
-/// Ends the thread when it goes.
-#[derive(Debug)]
-pub(super) struct Stop {
-    _stop: oneshot::Sender<Infallible>,
-}
-
-/// Answers for ever.
-async fn serve(socket: Arc<Datagrams>, service: Arc<Service>) {
-    let (mut batch, mut response) = (Batch::new(), Vec::new());
-    loop {
-        let ready = socket.readable().await;
-        match ready.and_then(|()| socket.try_receive(&mut batch)) {
-            Ok(()) => {}
-            // A client did not wait for its response.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            Err(error) => {
-                log::debug!("cannot receive queries: {error}");
-                tokio::time::sleep(PAUSE).await;
+impl Thread {
+    fn run(&self) {
+        let (mut batch, mut response) = (Batch::new(), Vec::new());
+        while self.take(&mut batch) {
+            for (query, peer) in batch.received() {
+                self.answer(query, peer, &mut response);
             }
-        }
-        for (query, peer) in batch.received() {
-            answer(&socket, &service, query, peer, &mut response).await;
-        }
-        if batch.is_full() {
-            tokio::task::yield_now().await;
         }
     }
-}
 
-async fn answer(
-    socket: &Arc<Datagrams>,
-    service: &Arc<Service>,
-    query: &[u8],
-    peer: Peer,
-    response: &mut Vec<u8>,
-) {
-    match service.take(query, peer.address.ip(), Transport::Udp, response) {
-        // A response that cannot be sent is lost, as any datagram may be; the client asks again.
-        Step::Respond => drop(socket.send(response, peer).await),
-        Step::Forward(lookup) => {
-            let (socket, service) = (Arc::clone(socket), Arc::clone(service));
-            tokio::spawn(forward(socket, service, *lookup, peer));
+    /// Takes queries, as soon as there are any; false at the end.
+    fn take(&self, batch: &mut Batch) -> bool {
+        loop {
+            match self.socket.receive(batch) {
+                Ok(()) => return true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !self.wait() {
+                        return false;
+                    }
+                }
+                // A client did not wait for its response.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(error) => {
+                    log::debug!("cannot receive queries: {error}");
+                    thread::sleep(PAUSE);
+                }
+            }
         }
-        Step::Ignore | Step::Transfer(_) => {}
+    }
+
+    /// Waits until there may be queries; false at the end.
+    fn wait(&self) -> bool {
+        let mut ready = [
+            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) => ready[1].any() != Some(true),
+            // Interrupted by a signal, or without memory: receiving tells which.
+            Err(_) => true,
+        }
+    }
+
+    fn answer(&self, query: &[u8], peer: Peer, response: &mut Vec<u8>) {
+        let source = peer.address.ip();
+        match self.service.take(query, source, Transport::Udp, response) {
+            // A response that cannot be sent is lost, as any datagram may be; the client asks again.
+            Step::Respond => drop(self.socket.send(response, peer)),
+            Step::Forward(lookup) => {
+                let (socket, service) = (Arc::clone(&self.socket), Arc::clone(&self.service));
+                self.runtime.spawn(forward(socket, service, *lookup, peer));
+            }
+            Step::Ignore | Step::Transfer(_) => {}
+        }
     }
 }
 
 async fn forward(socket: Arc<Datagrams>, service: Arc<Service>, lookup: Lookup, peer: Peer) {
     let mut response = Vec::new();
     service.look_up(lookup, &mut response).await;
-    drop(socket.send(&response, peer).await);
+    drop(socket.send(&response, peer));
 }
