@@ -404,16 +404,12 @@ impl Catalog {
 
     /// How fresh the tree is, as `KEY=VALUE`.
     fn status(&self) -> Vec<String> {
+        let state = text("state", self.state());
         let Some(fresh) = &self.freshness else {
-            return vec!["state=starting".to_owned()];
-        };
-        let state = match (self.is_complete, fresh.follows) {
-            (true, true) => "live",
-            (true, false) => "stale",
-            (false, _) => "starting",
+            return vec![state];
         };
         vec![
-            format!("state={state}"),
+            state,
             format!("since={}", humantime::format_rfc3339_seconds(fresh.since)),
             format!("zxid={}", fresh.zxid),
             format!("generation={}", fresh.generation),
