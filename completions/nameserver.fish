@@ -44,6 +44,11 @@ complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l domain -d 
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l exclude -d 'Leave out znodes that match, and all below them (repeatable)' -r
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l id -d 'The name of this replica in the snapshot and in the election [default: the host name]' -r
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l drop-hold -d 'When more than half of the names, and at least 10, would be gone at once, keep them for this long; 0s believes every drop' -r
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l dns -d 'Answer DNS here, over UDP and TCP, from the live tree (repeatable): 127.0.0.1:53 for this machine only, 0.0.0.0:53 and [::]:53 for everyone' -r
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l ttl -d 'How long others may keep an answer, where the record does not say [default: 30s, and 5s for services whose instances are ephemeral]' -r
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l allow-transfer -d 'Give whole zones (AXFR) to secondaries at this address or in this network (repeatable); nobody else gets one' -r
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l forward -d 'Ask this resolver for names outside of our zones (repeatable; port 53 if none is given), so that this replica can be a machine\'s only resolver' -r
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l allow-recursion -d 'With --forward, pass on questions from this address or network (repeatable) [default: loopback and private networks]' -r
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l http -d 'Tell about this daemon over HTTP here: /status as JSON, /metrics for Prometheus, /healthz; 127.0.0.1:PORT for this machine only' -r
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l pid-file -d 'Lock this file and write the process id there [default with --daemon: /run/nameserver.pid]' -r -F
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l log-file -d 'Log to this file, reopened on SIGHUP [default: stderr; with --daemon: /var/log/nameserver.log]' -r -F

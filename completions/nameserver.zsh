@@ -42,6 +42,11 @@ _arguments "${_arguments_options[@]}" : \
 '*--exclude=[Leave out znodes that match, and all below them (repeatable)]:GLOB:_default' \
 '--id=[The name of this replica in the snapshot and in the election \[default\: the host name\]]:NAME:_default' \
 '--drop-hold=[When more than half of the names, and at least 10, would be gone at once, keep them for this long; 0s believes every drop]:DURATION:_default' \
+'*--dns=[Answer DNS here, over UDP and TCP, from the live tree (repeatable)\: 127.0.0.1\:53 for this machine only, 0.0.0.0\:53 and \[\:\:\]\:53 for everyone]:ADDR:PORT:_default' \
+'--ttl=[How long others may keep an answer, where the record does not say \[default\: 30s, and 5s for services whose instances are ephemeral\]]:DURATION:_default' \
+'*--allow-transfer=[Give whole zones (AXFR) to secondaries at this address or in this network (repeatable); nobody else gets one]:ADDR[/LEN]:_default' \
+'*--forward=[Ask this resolver for names outside of our zones (repeatable; port 53 if none is given), so that this replica can be a machine'\''s only resolver]:ADDR[:PORT]:_default' \
+'*--allow-recursion=[With --forward, pass on questions from this address or network (repeatable) \[default\: loopback and private networks\]]:ADDR[/LEN]:_default' \
 '--http=[Tell about this daemon over HTTP here\: /status as JSON, /metrics for Prometheus, /healthz; 127.0.0.1\:PORT for this machine only]:ADDR:PORT:_default' \
 '--pid-file=[Lock this file and write the process id there \[default with --daemon\: /run/nameserver.pid\]]:FILE:_files' \
 '--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/nameserver.log\]]:FILE:_files' \

@@ -15,7 +15,7 @@ use crate::program::{Outcome, binary};
 use crate::reaper;
 
 /// Programs of this machine that an image has, besides hostsync.
-const PROGRAMS: [&str; 3] = ["sh", "cat", "getent"];
+const PROGRAMS: [&str; 4] = ["sh", "cat", "getent", "sleep"];
 
 /// How long it may take to fetch and unpack a distribution's packages.
 const FIRST_TIME: Duration = Duration::from_secs(900);

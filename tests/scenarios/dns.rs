@@ -1,6 +1,7 @@
 //! A nameserver that answers DNS, and the programs that people ask it with.
 
 mod answers;
+mod containers;
 mod floods;
 mod following;
 mod forwarding;

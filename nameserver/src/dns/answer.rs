@@ -200,7 +200,7 @@ impl Catalog {
         match found {
             Found::Node(node) => self.node_records(question, node, turn).into(),
             Found::Service(entry) if record_type == RecordType::SRV => {
-                let targets = in_turn(&entry.targets, turn).take(MAX_RECORDS);
+                let targets = in_turn(entry.targets.iter(), turn).take(MAX_RECORDS);
                 self.services(owner, host_of(name), self.ttl(entry), targets)
             }
             Found::Instance(address, entry) => {
@@ -242,9 +242,9 @@ impl Catalog {
             (Some(entry), RecordType::A | RecordType::AAAA) => {
                 let ttl = self.ttl(entry);
                 let turn = if entry.kind == Kind::Service { turn } else { 0 };
-                let addresses = in_turn(&entry.addresses, turn);
+                let addresses = entry.addresses.iter();
                 let data = addresses.filter_map(|address| of_type(record_type, address.ip()));
-                let data = data.take(MAX_RECORDS);
+                let data = in_turn(data, turn).take(MAX_RECORDS);
                 data.map(|data| record(name, ttl, data)).collect()
             }
             (Some(entry), RecordType::TXT) => {
@@ -404,16 +404,12 @@ impl Catalog {
 
     /// How fresh the tree is, as `KEY=VALUE`.
     fn status(&self) -> Vec<String> {
+        let state = text("state", self.state());
         let Some(fresh) = &self.freshness else {
-            return vec!["state=starting".to_owned()];
-        };
-        let state = match (self.is_complete, fresh.follows) {
-            (true, true) => "live",
-            (true, false) => "stale",
-            (false, _) => "starting",
+            return vec![state];
         };
         vec![
-            format!("state={state}"),
+            state,
             format!("since={}", humantime::format_rfc3339_seconds(fresh.since)),
             format!("zxid={}", fresh.zxid),
             format!("generation={}", fresh.generation),
@@ -470,7 +466,7 @@ fn record(owner: &Name, ttl: u32, data: RData) -> Record {
 }
 
 /// All of them in order, beginning with another one at each turn.
-fn in_turn<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
-    let first = turn.checked_rem(all.len()).unwrap_or(0);
-    all[first..].iter().chain(&all[..first])
+fn in_turn<I: Iterator + Clone>(all: I, turn: usize) -> impl Iterator<Item = I::Item> {
+    let first = turn.checked_rem(all.clone().count()).unwrap_or(0);
+    all.clone().skip(first).chain(all.take(first))
 }

@@ -127,6 +127,16 @@ impl Catalog {
         self.freshness = Some(freshness);
     }
 
+    /// `starting` until the tree is read, `live` while it is followed, else `stale`.
+    pub fn state(&self) -> &'static str {
+        let follows = self.freshness.as_ref().is_some_and(|fresh| fresh.follows);
+        match (self.is_complete, follows) {
+            (false, _) => "starting",
+            (true, true) => "live",
+            (true, false) => "stale",
+        }
+    }
+
     /// True when something differs now.
     fn take_over<'a>(
         &mut self,

@@ -1,6 +1,6 @@
 //! The flags of `--dns`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub struct DnsArgs {
     /// Each replica answers, whether it leads or not, and goes on answering from the last tree while
     /// ZooKeeper is away. Its zone is --domain; without one, the top labels of the tree's names are
     /// zones, and all else is refused. A port below 1024 needs root or CAP_NET_BIND_SERVICE.
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub dns: Vec<SocketAddr>,
 
     /// How long others may keep an answer, where the record does not say [default: 30s, and 5s for
@@ -78,6 +78,8 @@ pub struct Told {
     pub addresses: Vec<SocketAddr>,
     /// What it has done.
     pub tally: Arc<Tally>,
+    /// What it answers from.
+    pub catalog: SharedCatalog,
 }
 
 impl DnsArgs {
@@ -139,10 +141,15 @@ impl DnsArgs {
     }
 }
 
+/// The resolver of a container engine. What is sent there goes elsewhere before it comes to any socket
+/// of the container.
+const ENGINE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
+
 /// Whether what is sent to `target` comes to a socket at `bound`, as far as the two tell.
 fn reaches(target: &SocketAddr, bound: &SocketAddr) -> bool {
     let is_any = bound.ip().is_unspecified() && bound.is_ipv4() == target.is_ipv4();
-    let ip = bound.ip() == target.ip() || is_any && target.ip().is_loopback();
+    let is_here = target.ip().is_loopback() && target.ip() != ENGINE;
+    let ip = bound.ip() == target.ip() || is_any && is_here;
     ip && bound.port() == target.port()
 }
 
@@ -153,9 +160,11 @@ impl Dns {
     /// # Errors
     /// There is no way to ask other resolvers.
     pub fn start(self) -> anyhow::Result<(SharedCatalog, Told)> {
+        let catalog = SharedCatalog::new(self.settings);
         let told = Told {
             addresses: self.listening.addresses(),
             tally: Arc::default(),
+            catalog: catalog.clone(),
         };
         let recursion = match self.forward.as_slice() {
             [] => None,
@@ -164,7 +173,6 @@ impl Dns {
                 allowed: self.recursive,
             }),
         };
-        let catalog = SharedCatalog::new(self.settings);
         let (shared, tally) = (catalog.clone(), Arc::clone(&told.tally));
         let service = Service::new(shared, recursion, self.secondaries, tally);
         tokio::spawn(self.listening.serve(Arc::new(service)));
@@ -177,6 +185,7 @@ impl Told {
     pub fn status(&self) -> serde_json::Value {
         let mut status = self.tally.status();
         status["addresses"] = serde_json::json!(self.addresses);
+        status["state"] = self.catalog.read().state().into();
         status
     }
 
@@ -198,11 +207,22 @@ impl Told {
                 self.tally.forwarded(),
             )
             .gauge(
+                "dns_live",
+                "1 while DNS is answered from a tree that is followed",
+                f64::from(u8::from(self.catalog.read().state() == "live")),
+            )
+            .gauge(
                 "dns_connections",
                 "DNS clients that are connected over TCP",
                 self.tally.connections() as f64,
             )
     }
+}
+
+/// Reads where to answer.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "not an address and a port, such as 127.0.0.1:53 or [::]:53")
 }
 
 /// Reads a duration; a plain number is seconds.
@@ -274,6 +294,7 @@ mod tests {
         }
         assert_eq!(refusal("--dns 0.0.0.0:5353 --forward 127.0.0.1"), "");
         assert_eq!(refusal("--dns 0.0.0.0:53 --forward 10.0.0.1"), "");
+        assert_eq!(refusal("--dns 0.0.0.0:53 --forward 127.0.0.11"), "");
     }
 
     #[test]

@@ -402,6 +402,8 @@ fn services_take_turns_and_hosts_do_not() {
         ("/web/a", "10.0.0.1:80"),
         ("/web/b", "10.0.0.2:80"),
         ("/web/c", "10.0.0.3:80"),
+        // Those of the other type take no turn.
+        ("/web/d", "fd00::1"),
         ("/two", r#"{"ip":"10.0.0.9"}"#),
     ]);
     let first = |name: &str, record_type, turn| {
@@ -410,10 +412,10 @@ fn services_take_turns_and_hosts_do_not() {
         };
         answers[0].data.to_string()
     };
-    let firsts: Vec<_> = (0..4)
-        .map(|turn| first("web", RecordType::A, turn))
-        .collect();
-    assert_eq!(firsts, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1"]);
+    let firsts = (0..5).map(|turn| first("web", RecordType::A, turn));
+    let firsts: Vec<_> = firsts.collect();
+    let [a, b, c] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+    assert_eq!(firsts, [a, b, c, a, b]);
     assert_eq!(first("_x._tcp.web", RecordType::SRV, 4), "0 0 80 b.web.");
     assert_eq!(first("1.0.0.10.in-addr.arpa", RecordType::PTR, 1), "a.web.");
 }

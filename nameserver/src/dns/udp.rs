@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, PipeReader, PipeWriter};
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -48,13 +49,20 @@ pub(super) fn serve(socket: UdpSocket, service: Arc<Service>) -> io::Result<Answ
     };
     thread::Builder::new()
         .name("dns".to_owned())
-        .spawn(move || thread.run())?;
+        .spawn(move || thread.run_on())?;
     Ok(Answering {
         _until_closed: until_closed,
     })
 }
 
 impl Thread {
+    /// Whatever a packet does to those who read it, the next one is answered.
+    fn run_on(&self) {
+        while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            log::error!("a DNS query could not be answered; please report the panic above");
+        }
+    }
+
     fn run(&self) {
         let (mut batch, mut response) = (Batch::new(), Vec::new());
         while self.take(&mut batch) {

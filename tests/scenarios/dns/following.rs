@@ -123,8 +123,8 @@ fn without_zookeeper_answers_go_on_and_say_that_they_are_old() {
     println!("measured: _status says stale {took:?} after the end of ZooKeeper");
     wait_until("the status and the metrics to say so", PATIENCE, || {
         let metrics = get(&server, "/metrics").1;
-        metrics.contains("\nnameserver_connected 0.0\n")
-            && status(&server)["zookeeper"]["connected"] == false
+        metrics.contains("\nnameserver_dns_live 0.0\n")
+            && status(&server)["dns"]["state"] == "stale"
     });
     let answer = dns.dig("db");
     assert_eq!(answer.data(), ["10.0.0.1"], "{answer:?}");
@@ -133,6 +133,7 @@ fn without_zookeeper_answers_go_on_and_say_that_they_are_old() {
 
     zookeeper.restart();
     soon_tells("live");
+    assert_eq!(status(&server)["dns"]["state"], "live");
     tree.set("/db", "10.0.0.2");
     dns.soon_has("db", &["10.0.0.2"]);
 }
