@@ -18,7 +18,7 @@ use super::service::{Lookup, Service, Step};
 /// After an error of the system, such as a lack of memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A thread that answers; it ends when this is dropped.
+/// A thread that answers. When this is dropped, it ends as soon as it has no query to answer.
 #[derive(Debug)]
 pub(super) struct Answering {
     _until_closed: PipeWriter,

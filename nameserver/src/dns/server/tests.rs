@@ -284,3 +284,15 @@ fn a_taken_address_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn the_thread_of_udp_ends_with_the_server() {
+    let server = Server::start("127.0.0.1:0", 10, DEADLINE);
+    let address = server.address;
+    drop(server);
+    let begun = Instant::now();
+    while let Err(error) = UdpSocket::bind(address) {
+        assert!(begun.elapsed() < DEADLINE, "{error}");
+        std::thread::yield_now();
+    }
+}
