@@ -129,11 +129,10 @@ impl Catalog {
 
     /// `starting` until the tree is read, `live` while it is followed, else `stale`.
     pub fn state(&self) -> &'static str {
-        let follows = self.freshness.as_ref().is_some_and(|fresh| fresh.follows);
-        match (self.is_complete, follows) {
-            (false, _) => "starting",
-            (true, true) => "live",
-            (true, false) => "stale",
+        match &self.freshness {
+            Some(fresh) if self.is_complete && fresh.follows => "live",
+            Some(_) if self.is_complete => "stale",
+            _ => "starting",
         }
     }
 
