@@ -113,9 +113,7 @@ impl DnsArgs {
             secondaries: self.allow_transfer.clone().into(),
         }))
     }
-}
 
-impl DnsArgs {
     /// Whether each flag has the one that it is about, wherever that was set.
     fn together(&self) -> anyhow::Result<()> {
         let (answers, forwards) = (!self.dns.is_empty(), !self.forward.is_empty());
