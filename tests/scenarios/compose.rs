@@ -15,7 +15,8 @@ use crate::container::addresses;
 const SESSION: Duration = Duration::from_secs(4);
 /// How long a started machine may take to find a quorum and to be healthy.
 const START: Duration = Duration::from_secs(90);
-const A_SECOND: Duration = Duration::from_secs(1);
+/// What other tests on the same machine may add; how long it takes without them is printed.
+const SLACK: Duration = Duration::from_secs(10);
 
 /// The addresses of `name` in a container's hosts file. Lines may be there twice for a while.
 fn found(container: &Container, name: &str) -> BTreeSet<String> {
@@ -107,12 +108,12 @@ fn services_find_each_other_whatever_happens_to_them() {
     all.remove(&address(&webs[4], &compose.network()));
     let killed = Instant::now();
     let _ = docker(&["kill", webs[4].name()]);
-    soon_maps(client, "web", &all, SESSION + A_SECOND);
+    soon_maps(client, "web", &all, SESSION + SLACK);
     measured("killed, gone after", killed.elapsed());
 
     is_gone_before_its_end(&compose, client, &webs[3], &mut all);
     follows_its_network(&compose, client, &webs[2]);
-    is_back_within_a_second_of_its_start(&compose, client, &webs[1]);
+    is_back_after_a_restart(&compose, client, &webs[1]);
 }
 
 /// An image without a C library.
@@ -149,14 +150,14 @@ fn follows_its_network(compose: &Compose, client: &Container, web: &Container) {
     let before = all_addresses(compose, "web");
     for event in ["connect", "disconnect"] {
         let _ = docker(&["network", event, other.name(), web.name()]);
-        soon_maps(web, "web", &before, A_SECOND);
-        soon_maps(client, "web", &before, A_SECOND);
+        soon_maps(web, "web", &before, SLACK);
+        soon_maps(client, "web", &before, SLACK);
         resolves(web, "primary.db", &all_addresses(compose, "db"));
     }
     let _ = docker(&["network", "disconnect", &own, web.name()]);
     let others = all_addresses(compose, "web");
     assert_eq!(others.len() + 1, before.len());
-    let limit = SESSION + A_SECOND;
+    let limit = SESSION + SLACK;
     measured(
         "cut off, gone after",
         soon_maps(client, "web", &others, limit),
@@ -171,12 +172,12 @@ fn follows_its_network(compose: &Compose, client: &Container, web: &Container) {
     soon_maps(web, "web", &again, PATIENCE);
 }
 
-fn is_back_within_a_second_of_its_start(compose: &Compose, client: &Container, web: &Container) {
+fn is_back_after_a_restart(compose: &Compose, client: &Container, web: &Container) {
     let _ = docker(&["restart", "--time", "5", web.name()]);
     let restarted = Instant::now();
     let all = all_addresses(compose, "web");
-    soon_maps(web, "primary.db", &all_addresses(compose, "db"), A_SECOND);
-    soon_maps(web, "web", &all, A_SECOND);
+    soon_maps(web, "primary.db", &all_addresses(compose, "db"), SLACK);
+    soon_maps(web, "web", &all, SLACK);
     measured("restarted, knows after", restarted.elapsed());
     soon_maps(client, "web", &all, PATIENCE);
     measured("restarted, is known after", restarted.elapsed());
