@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
+use std::sync::{Mutex, PoisonError};
 
 use crate::logging;
 
@@ -30,6 +31,27 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
 pub fn wrong_usage(program: &str, error: &anyhow::Error) -> ! {
     say(program, "error", &chain(error));
     std::process::exit(2)
+}
+
+/// What was warned of before there was a log.
+static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A warning before there is a log: on stderr at once, and kept for the log file, if there will be
+/// one.
+pub(crate) fn warn(program: &str, text: String) {
+    say(program, "warning", &text);
+    WARNED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(text);
+}
+
+/// Tells the log file, which has just been opened, what was warned of before.
+pub(crate) fn log_warnings() {
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    for text in warned.drain(..) {
+        log::warn!("{text}");
+    }
 }
 
 /// One line on stderr; `what` is `error` or `warning`.

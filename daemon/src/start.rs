@@ -65,7 +65,10 @@ impl DaemonArgs {
             None
         };
         match log_file {
-            Some(file) => logging::to_file(file, self.log_level),
+            Some(file) => {
+                logging::to_file(file, self.log_level);
+                crate::exit::log_warnings();
+            }
             None => logging::to_stderr(self.log_level),
         }
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;

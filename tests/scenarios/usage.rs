@@ -1,6 +1,6 @@
 //! Command lines and settings, right and wrong, and what the commands answer to them.
 
-use lab::{HostsFile, Program, Scratch, Tree, hostsync, nameserver, tree};
+use lab::{HostsFile, PATIENCE, Program, Scratch, Tree, hostsync, nameserver, tree, wait_for};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -146,4 +146,78 @@ fn a_reader_that_goes_away_is_no_error() {
         .call(&["check"]);
     assert!(matches!(outcome.code(), 0 | 1), "{outcome:#?}");
     assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
+}
+
+/// How often a text says this.
+fn times(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_the_nearest_and_changes_nothing() {
+    let (_tree, _hosts, programs) = both("misspelt");
+    let commands: [&[&[&str]]; 2] = [
+        &[&["check"], &["lookup", "db"], &["status"], &["release"]],
+        &[&["once"], &["lookup", "db"], &["status"], &["clean"]],
+    ];
+    let misspelt = [
+        ("NAMESERVER_ZOKEEPER", "NAMESERVER_ZOOKEEPER"),
+        ("HOSTSYNC_AUTHFILE", "HOSTSYNC_AUTH_FILE"),
+    ];
+    for ((program, commands), (name, meant)) in programs.iter().zip(commands).zip(misspelt) {
+        let astray = program.clone().inside(&[
+            "env",
+            &format!("{name}=s3cret"),
+            // What Kubernetes tells of a service with our name, or of another one's.
+            "NAMESERVER_PORT=tcp://10.96.0.7:8080",
+            "HOSTSYNC_PORT=tcp://10.96.0.7:8080",
+            "HOSTSYNC_WEB_SERVICE_HOST=10.96.0.7",
+            // Another subcommand's.
+            "NAMESERVER_JSON=no",
+            "HOSTSYNC_WAIT_TIMEOUT=3s",
+        ]);
+        for command in commands {
+            let right = program.call(command);
+            let outcome = astray.call(command).expect_code(right.code());
+            let warning = format!(
+                "warning: the variable {name} is unknown and ignored; did you mean {meant}?"
+            );
+            assert_eq!(times(&outcome.stderr, &warning), 1, "{outcome:#?}");
+            assert_eq!(times(&outcome.stderr, " is unknown"), 1, "{outcome:#?}");
+            assert_eq!(times(&outcome.stdout, "unknown"), 0, "{outcome:#?}");
+            assert_eq!(times(&outcome.stderr, "s3cret"), 0, "{outcome:#?}");
+        }
+        let refused = astray.call(&["run", "--no-such-flag"]).expect_code(2);
+        refused.expect_words(&[name]);
+        let help = astray.call(&["run", "--help"]).expect_code(0);
+        assert_eq!(help.stderr, "");
+    }
+}
+
+#[test]
+fn a_daemon_warns_of_a_misspelt_variable_once_in_its_log() {
+    let (_tree, _hosts, programs) = both("misspelt-run");
+    let misspelt = [
+        ("NAMESERVER_ROT", "NAMESERVER_ROOT"),
+        ("HOSTSYNC_SELCT", "HOSTSYNC_SELECT"),
+    ];
+    for (program, (name, meant)) in programs.iter().zip(misspelt) {
+        let scratch = Scratch::new("misspelt-log");
+        let astray = program
+            .clone()
+            .inside(&["env", &format!("{name}=/services")]);
+        let warning = format!("{name} is unknown and ignored; did you mean {meant}?");
+        let running = astray.run();
+        running.soon_says(&warning);
+        drop(running);
+        let log = scratch.join("log");
+        let to_file = astray.flag("log-file", &log).run();
+        to_file.soon_says(&warning);
+        let read = || std::fs::read_to_string(&log).unwrap_or_default();
+        let text = wait_for("the log file to warn", PATIENCE, read, |text| {
+            text.contains(&warning)
+        });
+        assert_eq!(times(&text, name), 1, "{text:?}");
+        assert_eq!(times(&text, "/services"), 0, "{text:?}");
+    }
 }

@@ -6,13 +6,11 @@ use std::path::Path;
 use clap::{Arg, Command};
 use toml::Table;
 
+use super::alike;
 use super::flags::{self, Given};
 use super::layers::Setting;
 use super::values;
 use crate::secret::{self, Secret};
-
-/// How alike a key must be to be worth naming; clap asks as much of its own suggestions.
-const ALIKE: f64 = 0.7;
 
 /// The file's settings for this run. What is wrong with the rest of the file is reported too, so
 /// that a file which is right for one subcommand is right for all.
@@ -63,12 +61,11 @@ pub(super) fn settings(
     settings
 }
 
-/// To the terminal: there is no log yet.
 fn warn_of_readable_secret(path: &Path, argument: &Arg, program: &str) {
     let is_secret = argument.get_value_parser().type_id() == TypeId::of::<Secret>();
     let problem = secret::readable_by_others(path).filter(|_| is_secret);
     if let Some(problem) = problem {
-        crate::exit::say(program, "warning", &problem);
+        crate::exit::warn(program, problem);
     }
 }
 
@@ -94,21 +91,8 @@ fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
     known.dedup();
-    let mut alike: Vec<(f64, &str)> = known
-        .iter()
-        .map(|each| (strsim::jaro(key, each), *each))
-        .collect();
-    alike.retain(|(likeness, _)| *likeness > ALIKE);
-    alike.sort_by(|one, other| other.0.total_cmp(&one.0));
-    match alike.as_slice() {
+    match alike::to(key, known.iter().copied()).as_slice() {
         [] => format!("the keys are {}", known.join(", ")),
-        some => format!(
-            "nearest: {}",
-            some.iter()
-                .take(3)
-                .map(|(_, each)| *each)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        some => format!("nearest: {}", some[..some.len().min(3)].join(", ")),
     }
 }

@@ -13,13 +13,17 @@
 //! - Where two flags conflict, the higher layer silences the other flag in the lower ones:
 //!   `--auth-file` on the command line wins over `HOSTSYNC_AUTH`.
 //! - Every problem of the variables and of the file is reported, not only the first.
+//! - A variable that begins like ours and that no subcommand knows is warned of, unless it is
+//!   empty: it may be another program's, so it is no error.
 //!
 //! Only clap's `requires` looks at the command line alone; the daemons do not use it.
 
+mod alike;
 mod file;
 mod flags;
 mod layers;
 mod refusal;
+mod unknown;
 mod values;
 
 #[cfg(test)]
@@ -29,15 +33,44 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 pub use refusal::Refusal;
 
 /// Parses this process's command line; prints help, the version or what is wrong and exits where
-/// there is nothing to run.
+/// there is nothing to run. Warns of variables that look like the program's and are not.
 pub fn parse<C: CommandFactory + FromArgMatches>(program: &'static str) -> C {
     let variable = |name: &str| std::env::var_os(name);
-    resolve(program, std::env::args_os(), variable).unwrap_or_else(|refusal| refusal.exit(program))
+    let outcome = resolve(program, std::env::args_os(), variable);
+    // Also where the command line is refused: it may lack just what the variable should have said.
+    // Help and the version say nothing else.
+    if outcome
+        .as_ref()
+        .err()
+        .is_none_or(|refusal| refusal.code() != 0)
+    {
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let command = C::command().name(program);
+        for warning in unknown_variables(program, command, &environment) {
+            crate::exit::warn(program, warning);
+        }
+    }
+    outcome.unwrap_or_else(|refusal| refusal.exit(program))
+}
+
+/// A warning for each variable that looks like one of the program's, and that no subcommand knows.
+fn unknown_variables(
+    program: &'static str,
+    command: Command,
+    environment: &[(OsString, OsString)],
+) -> Vec<String> {
+    let command = flags::with_config(command, program);
+    let known = flags::all_flags(&command)
+        .into_iter()
+        .filter_map(Arg::get_long)
+        .map(|flag| flags::variable_name(program, flag))
+        .collect();
+    unknown::warnings(program, &known, environment)
 }
 
 /// Parses `arguments` (the first is the program) over the variables that `variable` knows and the

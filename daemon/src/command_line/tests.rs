@@ -334,3 +334,35 @@ fn nothing_is_read_for_generate() {
     let problems = Layers::new("dir = 'x'", &[]).problems("run --state /s");
     assert!(problems[0].contains("unknown key 'dir'"), "{problems:?}");
 }
+
+#[test]
+fn variables_of_every_subcommand_are_known() {
+    let warned = |name: &str| {
+        let environment = [(OsString::from(name), OsString::from("s3cret"))];
+        super::unknown_variables("agent", Agent::command(), &environment)
+    };
+    for known in [
+        "AGENT_STATE",
+        "AGENT_CONFIG",
+        "AGENT_LIMIT",
+        "AGENT_SESSION_TIMEOUT",
+    ] {
+        assert_eq!(warned(known), [""; 0]);
+    }
+    let expected = [
+        ("AGENT_STAT", "AGENT_STATE"),
+        ("AGENT_HOST_FILE", "AGENT_HOSTS_FILE"),
+        ("AGENT_SESSION_TIME_OUT", "AGENT_SESSION_TIMEOUT"),
+        ("AGENT_ZOKEEPER", "AGENT_ZOOKEEPER"),
+        ("AGENT_CONF", "AGENT_CONFIG"),
+    ];
+    for (name, meant) in expected {
+        let warnings = warned(name);
+        assert_eq!(
+            warnings,
+            [format!(
+                "the variable {name} is unknown and ignored; did you mean {meant}?"
+            )]
+        );
+    }
+}
