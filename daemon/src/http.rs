@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Semaphore;
 
-use crate::Metrics;
+use crate::{Health, Metrics};
 
 /// How many connections are served at once; more wait.
 const CONNECTIONS: usize = 32;
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const INDEX: &str = "\
 /status   what this daemon does, as JSON
 /metrics  the same in numbers, for Prometheus
-/healthz  200 when all is well, else 503 with the reasons
+/healthz  200 when healthy, perhaps with remarks; else 503 with the reasons
 ";
 
 /// The flag of a daemon that tells about itself over HTTP, for `#[command(flatten)]`.
@@ -43,8 +43,8 @@ pub struct HttpArgs {
 pub trait Observed: Send + Sync + 'static {
     /// All of it, as one JSON object.
     fn status(&self) -> serde_json::Value;
-    /// What is not well; nothing when all is.
-    fn reasons(&self) -> Vec<String>;
+    /// Whether it does its work, and why not.
+    fn health(&self) -> Health;
     /// The same in numbers.
     fn metrics(&self) -> Metrics;
 }
@@ -126,15 +126,20 @@ fn answer<B>(request: &Request<B>, observed: &impl Observed) -> Response<Full<By
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             observed.metrics().text(),
         ),
-        "/healthz" => match observed.reasons().as_slice() {
-            [] => text(StatusCode::OK, "well\n"),
-            reasons => {
-                let body = format!("{}\n", reasons.join("\n"));
-                text(StatusCode::SERVICE_UNAVAILABLE, body)
-            }
-        },
+        "/healthz" => healthz(&observed.health()),
         _ => text(StatusCode::NOT_FOUND, INDEX),
     }
+}
+
+/// The word, and below it all that there is to say, one a line.
+fn healthz(health: &Health) -> Response<Full<Bytes>> {
+    let status = match health.is_healthy() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let lines = [health.word()].into_iter().chain(health.findings());
+    let body: String = lines.flat_map(|line| [line, "\n"]).collect();
+    text(status, body)
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
@@ -164,8 +169,11 @@ mod tests {
             serde_json::json!({"ok": false})
         }
 
-        fn reasons(&self) -> Vec<String> {
-            vec!["no ZooKeeper".into(), "no names".into()]
+        fn health(&self) -> Health {
+            Health {
+                reasons: vec!["no ZooKeeper".into(), "no names".into()],
+                remarks: vec!["it rains".into()],
+            }
         }
 
         fn metrics(&self) -> Metrics {
@@ -198,8 +206,16 @@ mod tests {
         );
         assert_eq!(
             ask(Method::GET, "/healthz"),
-            (503, "no ZooKeeper\nno names\n".into())
+            (
+                503,
+                "not healthy\nno ZooKeeper\nno names\nit rains\n".into()
+            )
         );
+        let remarked = Health {
+            remarks: vec!["it rains".into()],
+            ..Health::default()
+        };
+        assert_eq!(healthz(&remarked).status(), StatusCode::OK);
         let (code, metrics) = ask(Method::GET, "/metrics?x");
         assert!(code == 200 && metrics.contains("\nx_y 1.0\n"), "{metrics}");
         assert_eq!(ask(Method::GET, "/").0, 200);

@@ -16,6 +16,7 @@ pub mod service;
 
 mod exit;
 mod generate;
+mod health;
 mod http;
 mod metrics;
 mod pid_file;
@@ -27,6 +28,7 @@ mod zookeeper;
 
 pub use exit::{Stdout, exit, stdout, wrong_usage};
 pub use generate::GenerateArgs;
+pub use health::Health;
 pub use http::{Http, HttpArgs, Observed};
 pub use metrics::Metrics;
 pub use runtime::runtime;

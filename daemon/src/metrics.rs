@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::Health;
+
 /// The metrics of one moment.
 #[derive(Debug)]
 pub struct Metrics {
@@ -66,6 +68,19 @@ impl Metrics {
         self
     }
 
+    /// Adds the health of the program: of its words, each the value of a label, the present one is 1.
+    #[must_use]
+    pub fn health(mut self, health: &Health) -> Self {
+        let family = Family::<Vec<(&str, &str)>, Gauge>::default();
+        for word in Health::WORDS {
+            let is_present = i64::from(word == health.word());
+            family.get_or_create(&vec![("state", word)]).set(is_present);
+        }
+        let help = "1 for what /healthz says, 0 for the other words";
+        self.registry.register("health", help, family);
+        self
+    }
+
     /// All of them.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -77,6 +92,22 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn health_is_one_of_three_words() {
+        let health = Health {
+            remarks: vec!["it rains".into()],
+            ..Health::default()
+        };
+        let text = Metrics::new("x").health(&health).text();
+        for line in [
+            "x_health{state=\"healthy\"} 0",
+            "x_health{state=\"healthy, but\"} 1",
+            "x_health{state=\"not healthy\"} 0",
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{text}");
+        }
+    }
 
     #[test]
     fn the_text_is_as_prometheus_reads_it() {

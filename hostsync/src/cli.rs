@@ -72,7 +72,8 @@ pub enum Command {
     Lookup(LookupArgs),
     /// Say whether the running agent is in step, and if not, why
     ///
-    /// Exits with 0 when the hosts file agrees with the newest snapshot, else with 1.
+    /// Exits with 0 when the hosts file agrees with the newest snapshot and all that was asked for is
+    /// registered and bound, else with 1.
     Status(StatusArgs),
     /// Take our lines out of the hosts file; leave the rest byte for byte
     Clean(CleanArgs),
@@ -324,6 +325,13 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub hosts_file: HostsFileArg,
 
+    /// Say whether the agent does its work, for the health check of a container: it runs, can write
+    /// the file, and what it was asked to register and to bind is. That ZooKeeper is away is a remark
+    ///
+    /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'; only the last exits with 1.
+    #[arg(long)]
+    pub health: bool,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -351,9 +359,10 @@ impl RunArgs {
     ///
     /// # Errors
     /// No id was given, and the machine has no name.
-    pub fn presence(&self) -> anyhow::Result<Presence> {
+    pub fn presence(&self, sessions: &Arc<Sessions>) -> anyhow::Result<Presence> {
         let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
-        let presence = Presence::new(&self.names.state, &id, hosts_file).context("cannot use --id");
+        let presence = Presence::new(&self.names.state, &id, hosts_file, Arc::clone(sessions));
+        let presence = presence.context("cannot use --id");
         Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
     }
 

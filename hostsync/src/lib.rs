@@ -13,6 +13,7 @@ pub mod children;
 pub mod cli;
 pub mod commands;
 pub mod entries;
+pub mod findings;
 pub mod health;
 pub mod hosts_file;
 pub mod keeper;

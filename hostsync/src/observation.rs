@@ -1,6 +1,6 @@
 //! What an agent tells over HTTP: its status, and the same in numbers.
 
-use daemon::{Metrics, Observed};
+use daemon::{Health, Metrics, Observed};
 
 use crate::status::Status;
 
@@ -13,8 +13,8 @@ impl<F: Fn() -> Status + Send + Sync + 'static> Observed for Observation<F> {
         serde_json::to_value(self.0()).unwrap_or_default()
     }
 
-    fn reasons(&self) -> Vec<String> {
-        self.0().reasons
+    fn health(&self) -> Health {
+        self.0().health()
     }
 
     fn metrics(&self) -> Metrics {
@@ -27,9 +27,10 @@ fn metrics(status: &Status) -> Metrics {
     let version = env!("CARGO_PKG_VERSION");
     Metrics::new("hostsync")
         .info("build", "The release that runs", "version", version)
+        .health(&status.health())
         .gauge(
             "in_step",
-            "1 while the hosts file agrees with the newest snapshot",
+            "1 while the hosts file agrees with the newest snapshot, and all is registered and bound",
             number(status.in_step),
         )
         .gauge(

@@ -5,15 +5,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use daemon::Health;
 use serde::{Deserialize, Serialize};
 use session::State;
 use snapshot::{Counted, Name};
-use tokio::sync::watch;
 
 use crate::agent::Applied;
 use crate::binding::Bound;
+use crate::findings::{Weight, of_the_file};
 use crate::hosts_file::Slots;
-use crate::registration::{Outcome, Registration};
 use crate::report::list;
 use crate::subscription::View;
 
@@ -24,6 +24,15 @@ pub struct Status {
     pub in_step: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// Those of the reasons for which the agent is not healthy.
+    #[serde(default)]
+    pub failing: Vec<String>,
+    /// What somebody should look at all the same.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+    /// Whether the agent does its work, in one of the words of [`daemon::Health`].
+    #[serde(default)]
+    pub health: String,
     /// The agent's process id.
     pub pid: u32,
     /// When the agent started.
@@ -161,10 +170,18 @@ impl Status {
             slots: applied.slots,
             failure: applied.failure.clone(),
         };
-        let reasons = reasons(state, &snapshot, &hosts_file);
-        Self {
-            in_step: reasons.is_empty(),
-            reasons,
+        let mut found = of_the_file(state, &snapshot, &hosts_file);
+        found.extend(
+            cache_failure
+                .clone()
+                .map(|failure| (Weight::Remark, failure)),
+        );
+        let mut status = Self {
+            in_step: true,
+            reasons: Vec::new(),
+            failing: Vec::new(),
+            remarks: Vec::new(),
+            health: Health::default().word().to_owned(),
             pid: std::process::id(),
             started: time(facts.started),
             zookeeper: ZooKeeper {
@@ -181,36 +198,11 @@ impl Status {
             },
             registrations: Vec::new(),
             bindings: Bound::new(),
+        };
+        for (weight, text) in found {
+            status.find(weight, text);
         }
-    }
-
-    /// Adds the local names.
-    #[must_use]
-    pub fn with_bindings(mut self, bound: &Bound) -> Self {
-        self.bindings = bound.clone();
-        self
-    }
-
-    /// Adds what became of the registrations.
-    #[must_use]
-    pub fn with_registrations(
-        mut self,
-        outcomes: &[(Registration, watch::Receiver<Outcome>)],
-    ) -> Self {
-        let registered = outcomes.iter().map(|(registration, outcome)| {
-            let (znode, failure) = match &*outcome.borrow() {
-                Outcome::Absent => (None, None),
-                Outcome::Present(path) => (Some(path.to_string()), None),
-                Outcome::Failed(why) => (None, Some(why.clone())),
-            };
-            Registered {
-                register: registration.to_string(),
-                znode,
-                failure,
-            }
-        });
-        self.registrations = registered.collect();
-        self
+        status
     }
 }
 
@@ -221,34 +213,13 @@ impl Status {
             true => {
                 let names = Counted(self.hosts_file.names, "name");
                 let generation = self.snapshot.applied.unwrap_or(0);
-                format!("in step: {names}, generation {generation}")
+                let but = self.remarks.iter().map(|remark| format!("; {remark}"));
+                let but: String = but.collect();
+                format!("in step: {names}, generation {generation}{but}")
             }
             false => format!("not in step: {}", self.reasons.join("; ")),
         }
     }
-}
-
-fn reasons(state: &State, snapshot: &Snapshot, file: &HostsFile) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if !state.is_connected() {
-        let since = time(state.since());
-        reasons.push(format!("ZooKeeper is not connected since {since}: {state}"));
-    }
-    reasons.extend(snapshot.problem.clone());
-    reasons.extend(file.failure.clone());
-    match (snapshot.seen, snapshot.applied) {
-        (None, _) if reasons.is_empty() => reasons.push("no snapshot was read yet".into()),
-        (Some(seen), None) if file.failure.is_none() => {
-            reasons.push(format!("generation {seen} is not in the file yet"));
-        }
-        (Some(seen), Some(applied)) if seen != applied && file.failure.is_none() => {
-            reasons.push(format!(
-                "generation {seen} was read, {applied} is in the file"
-            ));
-        }
-        _ => {}
-    }
-    reasons
 }
 
 /// Device and inode of a file; none when it does not exist.
@@ -257,7 +228,7 @@ pub fn identity(path: &Path) -> Option<String> {
     Some(format!("{}:{}", metadata.dev(), metadata.ino()))
 }
 
-fn time(time: SystemTime) -> String {
+pub(crate) fn time(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
@@ -265,7 +236,8 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (zookeeper, snapshot, file) = (&self.zookeeper, &self.snapshot, &self.hosts_file);
         match self.in_step {
-            true => writeln!(f, "in step"),
+            true if self.remarks.is_empty() => writeln!(f, "in step"),
+            true => writeln!(f, "in step, but {}", self.remarks.join("; ")),
             false => writeln!(f, "not in step: {}", self.reasons.join("; ")),
         }?;
         writeln!(f, "agent       pid {}, since {}", self.pid, self.started)?;

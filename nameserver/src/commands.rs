@@ -71,6 +71,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             facts,
             session: states.clone(),
             progress: told.clone(),
+            twin: nameserver.twin(),
             dns: None,
         };
         if let Some(dns) = dns {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use snapshot::{Address, Hosts, Name};
+use snapshot::{Address, Counted, Hosts, Name};
 
 /// What is lost within this time counts as lost at once.
 pub const WINDOW: Duration = Duration::from_secs(5);
@@ -184,6 +184,17 @@ impl Held {
             ""
         };
         format!("{}{more}", shown.join(", "))
+    }
+
+    /// What is to be said of it where health is told.
+    pub fn remark(&self) -> String {
+        let verb = if self.names == 1 { "is" } else { "are" };
+        format!(
+            "{} that the tree lost {verb} held until {}: {}",
+            Counted(self.names, "name"),
+            self.until(),
+            self.list()
+        )
     }
 
     /// When the names will go, in UTC to the second.

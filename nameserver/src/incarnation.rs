@@ -18,6 +18,12 @@ pub struct Incarnation {
     pid: u32,
     /// When the process began, in the kernel's ticks, since numbers of processes are used again.
     started: u64,
+    /// What it cannot do, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
+    /// Another replica has its id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_id: bool,
 }
 
 impl Incarnation {
@@ -29,6 +35,8 @@ impl Incarnation {
             machine: machine(),
             pid,
             started: started(pid).unwrap_or_default(),
+            complaint: None,
+            shares_id: false,
         }
     }
 
@@ -39,11 +47,31 @@ impl Incarnation {
 
     /// True when the data of a znode was written by a process of this machine that is gone.
     pub fn wrote_and_is_gone(data: &[u8]) -> bool {
+        Self::of_this_machine(data).is_some_and(|other| !other.runs())
+    }
+
+    /// True when it was written by a process of this machine that runs.
+    pub fn wrote_and_runs(data: &[u8]) -> bool {
+        Self::of_this_machine(data).is_some_and(|other| other.runs())
+    }
+
+    /// True when it was written by another process that calls itself the same and may run.
+    pub fn is_twin_of(&self, data: &[u8]) -> bool {
         let Ok(other) = serde_json::from_slice::<Self>(data) else {
             return false;
         };
+        let process = |of: &Self| (of.machine.clone(), of.pid, of.started);
+        other.id == self.id && process(&other) != process(self) && !Self::wrote_and_is_gone(data)
+    }
+
+    fn of_this_machine(data: &[u8]) -> Option<Self> {
+        let other = serde_json::from_slice::<Self>(data).ok()?;
         let machine = machine();
-        !machine.is_empty() && other.machine == machine && started(other.pid) != Some(other.started)
+        (!machine.is_empty() && other.machine == machine).then_some(other)
+    }
+
+    fn runs(&self) -> bool {
+        started(self.pid) == Some(self.started)
     }
 }
 
@@ -106,6 +134,14 @@ mod tests {
             ..reused
         };
         assert!(!Incarnation::wrote_and_is_gone(&elsewhere.encode()));
+        assert!(current.is_twin_of(&elsewhere.encode()) && !current.is_twin_of(&current.encode()));
+        assert!(Incarnation::wrote_and_runs(&current.encode()));
+        assert!(!Incarnation::wrote_and_runs(&elsewhere.encode()));
+        let named = Incarnation {
+            id: "ns2".into(),
+            ..elsewhere
+        };
+        assert!(!current.is_twin_of(&named.encode()));
         assert!(!Incarnation::wrote_and_is_gone(b"ns1"));
         assert!(!Incarnation::wrote_and_is_gone(b""));
     }

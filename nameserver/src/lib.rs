@@ -15,6 +15,7 @@ pub mod draft;
 pub mod hold;
 pub mod hold_znode;
 pub mod incarnation;
+pub mod notice;
 pub mod operate;
 pub mod overview;
 pub mod problems;

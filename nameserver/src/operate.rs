@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::{StreamExt, stream};
@@ -17,14 +18,19 @@ use crate::overview::{Findings, Overview};
 /// How many requests are on their way at once.
 const IN_FLIGHT: usize = 256;
 
+/// How long a new leader may take for its first snapshot before it counts as one that cannot.
+const TAKEOVER: Duration = Duration::from_secs(2);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Prints the overview of `STATE`.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let state = &args.state.state;
-    let found = with_connection(&args.zookeeper, async |connection| {
-        let found = find(&connection, state).await;
-        found.with_context(|| format!("cannot read {state}"))
-    })?;
-    let overview = Overview::new(state, found);
+    let overview = with_connection(&args.zookeeper, async |connection| {
+        let overview = look(&connection, state).await;
+        overview.with_context(|| format!("cannot read {state}"))
+    });
+    let overview = overview.unwrap_or_else(|error| Overview::unknown(format!("{error:#}")));
     let mut stdout = daemon::stdout();
     match args.json {
         true => writeln!(stdout, "{}", serde_json::to_string(&overview)?)?,
@@ -32,6 +38,18 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     }
     stdout.flush()?;
     Ok(overview.exit_code())
+}
+
+/// Looks, and once more where a new leader may just be about to publish.
+async fn look(connection: &Connection, state: &ZnodePath) -> Result<Overview, Error> {
+    let begun = Instant::now();
+    loop {
+        let overview = Overview::new(state, find(connection, state).await?);
+        if !overview.is_a_takeover() || begun.elapsed() > TAKEOVER {
+            return Ok(overview);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn find(connection: &Connection, state: &ZnodePath) -> Result<Findings, Error> {

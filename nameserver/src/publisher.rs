@@ -11,6 +11,7 @@ use crate::draft::{Draft, Edition, Ending, TooLarge};
 use crate::hold::{Held, Moment};
 use crate::hold_znode::HoldZnode;
 use crate::incarnation::Incarnation;
+use crate::notice::Notice;
 use crate::status;
 
 /// How long a refused write or a lost election waits before the next try.
@@ -39,7 +40,7 @@ pub struct Publisher {
     retry_at: Option<Instant>,
     complaint: Option<String>,
     /// The draft does not fit a znode, and this was said.
-    is_too_large: bool,
+    too_large: Option<String>,
     cost: Duration,
     publishes: u64,
 }
@@ -71,7 +72,7 @@ impl Publisher {
             echoes: 0,
             retry_at: None,
             complaint: None,
-            is_too_large: false,
+            too_large: None,
             cost: Duration::ZERO,
             publishes: 0,
         }
@@ -92,6 +93,11 @@ impl Publisher {
         self.cost
     }
 
+    /// What tells the other replicas of this one.
+    pub fn notice(&self) -> Notice {
+        Notice::new(self.election.clone(), self.incarnation.clone())
+    }
+
     /// What this replica is in the election.
     pub fn role(&self) -> status::Role {
         match self.role {
@@ -103,9 +109,7 @@ impl Publisher {
 
     /// What cannot be done, and why.
     pub fn complaint(&self) -> Option<String> {
-        let too_large = "the snapshot does not fit a znode; see the log";
-        let too_large = self.is_too_large.then(|| too_large.to_owned());
-        self.complaint.clone().or(too_large)
+        self.complaint.clone().or(self.too_large.clone())
     }
 
     /// How many snapshots were written.
@@ -150,6 +154,8 @@ impl Publisher {
 
     fn idle(&mut self) {
         self.role = Role::Idle;
+        // Now it is the leader's to complain of it.
+        self.too_large = None;
         self.draft.end_hold(Ending::Deposed);
     }
 
@@ -283,14 +289,17 @@ impl Publisher {
             }
             self.doubt();
             let edition = match self.draft.edition(SystemTime::now()) {
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    (self.complaint, self.too_large) = (None, None);
+                    return Ok(());
+                }
                 Ok(Some(edition)) => edition,
                 Err(too_large) => {
                     self.too_large(&too_large);
                     return Ok(());
                 }
             };
-            self.is_too_large = false;
+            self.too_large = None;
             let begun = Instant::now();
             let written = self.write(&edition).await;
             self.cost = begun.elapsed();
@@ -428,8 +437,10 @@ impl Publisher {
 
     fn too_large(&mut self, too_large: &TooLarge) {
         // Once, not once a size; and no retry: only another tree helps.
-        if !std::mem::replace(&mut self.is_too_large, true) {
-            error!("cannot publish {}: {too_large}", self.hosts);
+        if self.too_large.is_none() {
+            let text = format!("cannot publish {}: {too_large}", self.hosts);
+            error!("{text}");
+            self.too_large = Some(text);
         }
     }
 

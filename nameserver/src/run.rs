@@ -12,12 +12,14 @@ use log::{error, info, warn};
 use session::{Backoff, Connection, Error, Session, Watch};
 use snapshot::{Counted, ZnodePath};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::access;
 use crate::changes::Changes;
 use crate::dns::SharedCatalog;
 use crate::draft::Draft;
 use crate::hold::Hold;
+use crate::notice::Notice;
 use crate::problems::Problems;
 use crate::publisher::Publisher;
 use crate::records::Reading;
@@ -53,6 +55,10 @@ pub struct Nameserver {
     complaint: Option<String>,
     walks: u64,
     told: watch::Sender<Progress>,
+    /// What tells the other replicas; none once it is at work.
+    notice: Option<Notice>,
+    /// The complaint that it tells.
+    noticed: watch::Sender<Option<String>>,
 }
 
 impl Nameserver {
@@ -60,9 +66,11 @@ impl Nameserver {
     /// `progress` shows a walk.
     pub fn new(scope: Scope, id: String, hold: Hold, progress: fn() -> ProgressBar) -> Self {
         let draft = Draft::new(&scope, id.clone(), hold);
+        let publisher = Publisher::new(scope.state(), id, draft);
+        let notice = publisher.notice();
         Self {
             zone: Zone::new(scope.clone(), []),
-            publisher: Publisher::new(scope.state(), id, draft),
+            publisher,
             problems: Problems::default(),
             resolver: Resolver::new(false),
             catalog: None,
@@ -71,6 +79,8 @@ impl Nameserver {
             complaint: None,
             walks: 0,
             told: watch::Sender::default(),
+            noticed: notice.complaint(),
+            notice: Some(notice),
         }
     }
 
@@ -93,9 +103,22 @@ impl Nameserver {
         self.told.subscribe()
     }
 
+    /// What is to be said of another replica with the same id, while there is one.
+    pub fn twin(&self) -> watch::Receiver<Option<String>> {
+        self.notice
+            .as_ref()
+            .map_or_else(|| watch::channel(None).1, Notice::twin)
+    }
+
     /// Tells those who ask.
     fn tell(&self, follows: bool) {
         let draft = &self.publisher.draft;
+        let complaint = self.complaint.clone().or(self.publisher.complaint());
+        self.noticed.send_if_modified(|noticed| {
+            let is_news = *noticed != complaint;
+            noticed.clone_from(&complaint);
+            is_news
+        });
         self.told.send_replace(Progress {
             role: self.publisher.role(),
             follows,
@@ -107,7 +130,7 @@ impl Nameserver {
             publishes: self.publisher.publishes(),
             walks: self.walks,
             hold: draft.held(),
-            complaint: self.complaint.clone().or(self.publisher.complaint()),
+            complaint,
         });
     }
 
@@ -134,6 +157,10 @@ impl Nameserver {
                 bail!(refusal);
             }
         }
+        let mut noticing = JoinSet::new();
+        if let Some(notice) = self.notice.take() {
+            noticing.spawn(notice.follow(session.clone()));
+        }
         loop {
             let signal = tokio::select! {
                 biased;
@@ -155,6 +182,7 @@ impl Nameserver {
                 Signal::Stop(signal) => {
                     info!("{signal}: ending");
                     self.publisher.resign();
+                    noticing.shutdown().await;
                     session.close().await;
                     return Ok(());
                 }

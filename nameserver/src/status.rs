@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use daemon::service::{self, StatusLine};
-use daemon::{Metrics, Observed};
+use daemon::{Health, Metrics, Observed};
 use serde::Serialize;
 use session::State;
 use snapshot::{Counted, ZnodePath};
@@ -80,6 +80,8 @@ pub struct Status {
     pub session: watch::Receiver<State>,
     /// What does change.
     pub progress: watch::Receiver<Progress>,
+    /// What is to be said of another replica with the same id, while there is one.
+    pub twin: watch::Receiver<Option<String>>,
     /// What is told of DNS, if it is answered.
     pub dns: Option<dns::Told>,
 }
@@ -87,9 +89,9 @@ pub struct Status {
 impl Status {
     /// What it does, in one line.
     pub fn line(&self) -> String {
-        let reasons = self.reasons();
-        if !reasons.is_empty() {
-            return format!("not in step: {}", reasons.join("; "));
+        let health = self.health();
+        if !health.is_healthy() {
+            return health.to_string();
         }
         let progress = self.progress.borrow();
         let role = match progress.role {
@@ -100,6 +102,9 @@ impl Status {
         let mut line = format!("{role}: {}", Counted(progress.names, "name"));
         if let Some(held) = &progress.hold {
             line += &format!(", {} held in doubt until {}", held.names, time(held.until));
+        }
+        if let Some(twin) = &*self.twin.borrow() {
+            line += &format!("; {twin}");
         }
         line
     }
@@ -129,10 +134,12 @@ impl Status {
 
 impl Observed for Status {
     fn status(&self) -> serde_json::Value {
-        let (session, reasons) = (self.session.borrow().clone(), self.reasons());
+        let (session, health) = (self.session.borrow().clone(), self.health());
         let mut status = serde_json::json!({
-            "ok": reasons.is_empty(),
-            "reasons": reasons,
+            "ok": health.is_healthy(),
+            "health": health.word(),
+            "reasons": health.reasons,
+            "remarks": health.remarks,
             "replica": self.facts,
             "zookeeper": {
                 "connected": session.is_connected(),
@@ -147,7 +154,7 @@ impl Observed for Status {
         status
     }
 
-    fn reasons(&self) -> Vec<String> {
+    fn health(&self) -> Health {
         let (session, progress) = (self.session.borrow(), self.progress.borrow());
         let mut reasons = Vec::new();
         if !session.is_connected() {
@@ -160,7 +167,12 @@ impl Observed for Status {
             reasons.push("the tree is being read".to_owned());
         }
         reasons.extend(progress.complaint.clone());
-        reasons
+        let held = progress.hold.as_ref().map(Held::remark);
+        let twin = self.twin.borrow().clone();
+        Health {
+            reasons,
+            remarks: held.into_iter().chain(twin).collect(),
+        }
     }
 
     fn metrics(&self) -> Metrics {
@@ -175,6 +187,7 @@ impl Observed for Status {
                 "version",
                 self.facts.version,
             )
+            .health(&self.health())
             .gauge("leader", "1 while this replica leads", number(leads))
             .gauge(
                 "connected",
@@ -249,6 +262,7 @@ mod tests {
             facts,
             session,
             progress,
+            twin: watch::channel(None).1,
             dns: None,
         }
     }
@@ -269,7 +283,10 @@ mod tests {
             session_id: 7,
         };
         let status = status(connected, progress);
-        assert!(status.reasons().is_empty());
+        assert_eq!(
+            status.health().to_string(),
+            "healthy, but 1 name that the tree lost is held until 1970-01-01T00:01:30Z: db"
+        );
         assert_eq!(
             status.line(),
             "leading: 8 names, 1 held in doubt until 1970-01-01T00:01:30Z"
@@ -289,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_is_said() {
+    fn what_is_not_healthy_is_said() {
         let away = State::Disconnected {
             since: SystemTime::UNIX_EPOCH,
         };
@@ -299,12 +316,12 @@ mod tests {
         };
         let status = status(away, progress);
         assert_eq!(
-            status.reasons(),
+            status.health().reasons,
             [
                 "ZooKeeper is not connected since 1970-01-01T00:00:00Z: connection lost",
                 "cannot write"
             ]
         );
-        assert!(status.line().starts_with("not in step: ZooKeeper is"));
+        assert!(status.line().starts_with("not healthy: ZooKeeper is"));
     }
 }

@@ -98,6 +98,11 @@ impl Connection {
         self.client.session_id().0
     }
 
+    /// The session timeout that was asked for, which is also the deadline of each call.
+    pub fn session_timeout(&self) -> Duration {
+        self.deadline
+    }
+
     /// A znode's data and stat; none when there is no such znode.
     ///
     /// # Errors

@@ -91,6 +91,19 @@ impl Client {
         .unwrap_or_else(|error| panic!("set the ACL of {path}: {error}"));
     }
 
+    /// Makes a znode one that nobody may read or change any more, but anybody may open again.
+    pub fn forbid(&self, path: &str) {
+        let acl = zookeeper_client::Acl::new(
+            zookeeper_client::Permission::ADMIN,
+            zookeeper_client::AuthId::anyone(),
+        );
+        self.call(|inner| {
+            let acl = acl.clone();
+            async move { inner.set_acl(path, &[acl], None).await }
+        })
+        .unwrap_or_else(|error| panic!("set the ACL of {path}: {error}"));
+    }
+
     /// Whether this client may set a znode's data, which it leaves alone.
     pub fn may_write(&self, path: &str) -> bool {
         let set = |inner: Inner| async move { inner.set_data(path, b"", Some(i32::MAX)).await };
@@ -121,6 +134,21 @@ impl Client {
             async move { inner.create(path, data, &options).await.map(drop) }
         })
         .is_ok()
+    }
+
+    /// Deletes znodes without children, with many requests under way at once.
+    pub fn delete_all_of(&self, paths: &[String]) {
+        let inner = self
+            .inner()
+            .unwrap_or_else(|error| panic!("delete many: {error}"));
+        runtime().block_on(async {
+            for some in paths.chunks(PIPELINE) {
+                let deletions = some.iter().map(|path| inner.delete(path, None));
+                for deleted in futures::future::join_all(deletions).await {
+                    deleted.unwrap_or_else(|error| panic!("delete many: {error}"));
+                }
+            }
+        });
     }
 
     /// Creates persistent znodes, parents first, with many requests under way at once.

@@ -12,6 +12,7 @@ mod dns;
 mod doubt;
 mod exec;
 mod formats;
+mod health;
 mod hosts_files;
 mod http;
 mod machine;

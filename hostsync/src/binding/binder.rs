@@ -13,7 +13,7 @@ use snapshot::{Address, Hosts, Name, PathError, ZnodePath};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Binding, Bound, Candidate, Memory, choose};
+use super::{Binding, Bound, Candidate, Memory, Troubles, choose};
 use crate::registration::Sessions;
 use crate::subscription::View;
 
@@ -26,6 +26,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mi
 #[derive(Debug)]
 pub struct Binders {
     bound: watch::Receiver<Arc<Bound>>,
+    troubles: watch::Receiver<Troubles>,
     // Dropped, they end; what they own goes with the session.
     _tasks: JoinSet<()>,
 }
@@ -40,7 +41,7 @@ struct Binder {
     view: watch::Receiver<View>,
     bound: watch::Sender<Arc<Bound>>,
     memory: Memory,
-    complaint: Option<String>,
+    troubles: watch::Sender<Troubles>,
 }
 
 /// What the snapshot says of a service.
@@ -82,6 +83,7 @@ impl Binders {
         };
         kept.retain(|name, _| bindings.iter().any(|binding| binding.local == *name));
         let bound = watch::Sender::new(Arc::new(kept));
+        let troubles = watch::Sender::default();
         let base = state.child("bindings")?;
         base.child(id)?;
         let mut tasks = JoinSet::new();
@@ -94,12 +96,13 @@ impl Binders {
                 view: view.clone(),
                 bound: bound.clone(),
                 memory: memory.clone(),
-                complaint: None,
+                troubles: troubles.clone(),
             };
             tasks.spawn(binder.run(session.clone()));
         }
         Ok(Self {
             bound: bound.subscribe(),
+            troubles: troubles.subscribe(),
             _tasks: tasks,
         })
     }
@@ -107,6 +110,11 @@ impl Binders {
     /// The local names, now and from now on.
     pub fn bound(&self) -> watch::Receiver<Arc<Bound>> {
         self.bound.clone()
+    }
+
+    /// Why local names are not bound, now and from now on.
+    pub fn troubles(&self) -> watch::Receiver<Troubles> {
+        self.troubles.clone()
     }
 }
 
@@ -141,7 +149,7 @@ impl Binder {
                 ));
             } else {
                 let address = self.bind(&connection, &service).await?;
-                self.complaint = None;
+                self.content();
                 self.tell(Some(address));
             }
             backoff.reset();
@@ -337,11 +345,23 @@ impl Binder {
     }
 
     /// Says what is wrong, once.
-    fn complain(&mut self, text: String) {
-        if self.complaint.as_ref() != Some(&text) {
+    fn complain(&self, text: String) {
+        self.troubles.send_if_modified(|troubles| {
+            let local = &self.binding.local;
+            if troubles.get(local) == Some(&text) {
+                return false;
+            }
             warn!("{text}");
-            self.complaint = Some(text);
-        }
+            troubles.insert(local.clone(), text);
+            true
+        });
+    }
+
+    /// Nothing is wrong any more.
+    fn content(&self) {
+        let local = &self.binding.local;
+        self.troubles
+            .send_if_modified(|troubles| troubles.remove(local).is_some());
     }
 }
 

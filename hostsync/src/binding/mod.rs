@@ -23,6 +23,9 @@ pub use memory::Memory;
 /// Local names, each with the address of the one instance that it stands for.
 pub type Bound = BTreeMap<Name, Address>;
 
+/// Why a local name is bound to nothing, or to an instance that may be the wrong one.
+pub type Troubles = BTreeMap<Name, String>;
+
 /// The entries of a hosts file with the local names among them. A local name comes before a
 /// published one.
 pub fn with_bound<'a>(entries: Cow<'a, Hosts>, bound: &Bound) -> Cow<'a, Hosts> {

@@ -8,12 +8,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use daemon::Health;
 
 use crate::cache::Cache;
 use crate::cli::{CleanArgs, Cli, Command, LookupArgs, PROGRAM, StatusArgs};
 use crate::hosts_file::{Choice, HostsFile, addresses_of};
 use crate::places::User;
 use crate::socket;
+use crate::status::Status;
 
 /// Does what the command line asks for.
 ///
@@ -52,30 +54,57 @@ fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
 
 fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let path = &args.hosts_file.hosts_file;
-    let status = socket::ask(&User::current(), path);
+    let status = socket::ask(&User::current(), path).ok_or_else(|| {
+        let file = path.display();
+        format!("no agent for {file} answers; start hostsync run")
+    });
     let mut stdout = daemon::stdout();
-    let reason = || {
-        format!(
-            "no agent for {} answers; start hostsync run",
-            path.display()
-        )
+    let is_good = match args.health {
+        true => write_health(&mut stdout, status, args.json)?,
+        false => write_status(&mut stdout, status, args.json)?,
     };
-    match (&status, args.json) {
-        (Some(status), true) => writeln!(stdout, "{}", serde_json::to_string(status)?)?,
-        (Some(status), false) => write!(stdout, "{status}")?,
-        (None, true) => {
-            let json = serde_json::json!({"in_step": false, "reasons": [reason()]});
-            writeln!(stdout, "{json}")?;
-        }
-        (None, false) => writeln!(stdout, "not in step: {}", reason())?,
-    }
     stdout.flush()?;
-    let in_step = status.is_some_and(|status| status.in_step);
-    Ok(if in_step {
-        ExitCode::SUCCESS
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+fn write_status(
+    out: &mut impl Write,
+    status: Result<Status, String>,
+    json: bool,
+) -> anyhow::Result<bool> {
+    match (&status, json) {
+        (Ok(status), true) => writeln!(out, "{}", serde_json::to_string(status)?)?,
+        (Ok(status), false) => write!(out, "{status}")?,
+        (Err(reason), true) => {
+            let json = serde_json::json!({"in_step": false, "reasons": [reason]});
+            writeln!(out, "{json}")?;
+        }
+        (Err(reason), false) => writeln!(out, "not in step: {reason}")?,
+    }
+    Ok(status.is_ok_and(|status| status.in_step))
+}
+
+fn write_health(
+    out: &mut impl Write,
+    status: Result<Status, String>,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let health = match status {
+        Ok(status) => status.health(),
+        Err(reason) => Health {
+            reasons: vec![reason],
+            remarks: Vec::new(),
+        },
+    };
+    if json {
+        let Health { reasons, remarks } = &health;
+        let word = health.word();
+        let json = serde_json::json!({"health": word, "reasons": reasons, "remarks": remarks});
+        writeln!(out, "{json}")?;
     } else {
-        ExitCode::FAILURE
-    })
+        writeln!(out, "{health}")?;
+    }
+    Ok(health.is_healthy())
 }
 
 fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {

@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::children::Children;
 use crate::cli::{PROGRAM, RunArgs};
 use crate::entries::Selection;
+use crate::findings::{Binds, Registering};
 use crate::health::{self, Check, Prober, Rhythm};
 use crate::hosts_file::{Choice, HostsFile};
 use crate::keeper::Keeper;
@@ -162,7 +163,7 @@ impl Setup {
             znode,
             selection,
             cache,
-            presence: args.presence()?,
+            presence: args.presence(&instance.sessions)?,
             registrations: args.registering.register.clone(),
             check: args.registering.check(),
             bindings: args.binding.bind.clone(),
@@ -205,6 +206,11 @@ impl Setup {
         let children = Children::new().context("cannot listen to signals")?;
         let works = watch::Sender::new(false);
         let well = watch::Sender::new(self.check.is_none());
+        let registering = Registering {
+            outcomes: registrars.outcomes(),
+            works: works.subscribe(),
+            well: well.subscribe(),
+        };
         tokio::spawn(wish(works.subscribe(), well.subscribe(), registrars.wish()));
         if let Some((check, rhythm)) = self.check {
             let ports = self
@@ -221,13 +227,20 @@ impl Setup {
             applied: agent.applied(),
         };
         let (states, applied, cache) = (session.states(), agent.applied(), keeper.failure());
-        let (facts, outcomes, bound) = (self.facts.clone(), registrars.outcomes(), binders.bound());
+        let (facts, wanted) = (self.facts.clone(), self.bindings.clone());
+        let (bound, troubles, twin) = (binders.bound(), binders.troubles(), self.presence.twin());
         let status = move || {
             let (state, view, applied) = (states.borrow(), view.borrow(), applied.borrow());
             let status = Status::new(&facts, &state, &view, &applied, cache.borrow().clone());
+            let binds = Binds {
+                wanted: &wanted,
+                bound: &bound.borrow(),
+                troubles: &troubles.borrow(),
+            };
             status
-                .with_registrations(&outcomes)
-                .with_bindings(&bound.borrow())
+                .with_registrations(&registering)
+                .with_bindings(&binds)
+                .with_twin(twin.borrow().as_ref())
         };
         if let Some(http) = self.http {
             tokio::spawn(http.serve(Observation(status.clone())));
@@ -264,6 +277,8 @@ impl Setup {
         drop(agent);
         drop(binders);
         telling.abort();
+        // It has a connection, and the client says goodbye when the last user is gone.
+        let _ = telling.await;
         informing.abort();
         if let Some(answering) = answering {
             answering.abort();

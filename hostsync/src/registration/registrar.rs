@@ -11,7 +11,7 @@ use snapshot::{Address, Name, ZnodePath};
 use tokio::sync::watch;
 
 use super::place::Place;
-use super::{AddressChoice, Registration, Sessions};
+use super::{AddressChoice, Kind, Registration, Sessions};
 use crate::subscription::View;
 
 /// Delays after a failure while the connection stood.
@@ -189,7 +189,7 @@ impl Registrar {
                 Found::Taken(by) => {
                     let path = place.path();
                     self.failed(format!(
-                        "cannot register {} at {path}: {by}; waiting until it is gone, see --id",
+                        "cannot register {} at {path}: {by}; waiting until it is gone",
                         self.registration
                     ));
                     path
@@ -305,12 +305,21 @@ impl Registrar {
                     }
                 }
                 Owner::Nobody => {
-                    let what = "a znode that no session owns is there, put there by hand perhaps";
-                    return Ok(Found::Taken(what.to_owned()));
+                    return Ok(Found::Taken(
+                        "a znode that no session owns is there, put there by hand perhaps: delete \
+                         it, or choose another name"
+                            .to_owned(),
+                    ));
                 }
                 Owner::Other(session) => {
+                    let remedy = match self.registration.kind {
+                        Kind::Instance => {
+                            "give each agent its own --id, or have --sequential number them"
+                        }
+                        Kind::Exact => "only one at a time can have that very name",
+                    };
                     return Ok(Found::Taken(format!(
-                        "it is there and owned by the live session {session:#x} of somebody else"
+                        "it is owned by the live session {session:#x} of somebody else: {remedy}"
                     )));
                 }
             }
