@@ -727,7 +727,7 @@ _hostsync() {
             return 0
             ;;
         hostsync__subcmd__status)
-            opts="-h --hosts-file --json --config --help"
+            opts="-h --hosts-file --health --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

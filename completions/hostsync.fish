@@ -121,6 +121,7 @@ complete -c hostsync -n "__fish_hostsync_using_subcommand lookup" -l config -d '
 complete -c hostsync -n "__fish_hostsync_using_subcommand lookup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l hosts-file -d 'The hosts file; it need not exist' -r -F
 complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
+complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l health -d 'Say whether the agent does its work, for the health check of a container: it runs, can write the file, and what it was asked to register and to bind is. That ZooKeeper is away is a remark'
 complete -c hostsync -n "__fish_hostsync_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c hostsync -n "__fish_hostsync_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostsync -n "__fish_hostsync_using_subcommand clean" -l hosts-file -d 'The hosts file; it need not exist' -r -F

@@ -134,6 +134,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--hosts-file=[The hosts file; it need not exist]:FILE:_files' \
 '--config=[Read settings from this TOML file; its keys are the long flags of hostsync]:FILE:_files' \
+'--health[Say whether the agent does its work, for the health check of a container\: it runs, can write the file, and what it was asked to register and to bind is. That ZooKeeper is away is a remark]' \
 '--json[Print one JSON object]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

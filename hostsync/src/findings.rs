@@ -153,3 +153,89 @@ pub(crate) fn of_the_file(
     found.extend(lag.map(|lag| (Weight::OutOfStep, lag)));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Applied;
+    use crate::status::Facts;
+    use crate::subscription::View;
+    use std::time::SystemTime;
+
+    /// An agent that has not heard of ZooKeeper yet.
+    fn status() -> Status {
+        let facts = Facts {
+            started: SystemTime::UNIX_EPOCH,
+            servers: "zk1:2181".into(),
+            znode: "/nameserver/hosts".into(),
+            hosts_file: "/nonexistent/hosts".into(),
+            cache: "/cache".into(),
+        };
+        let away = State::Disconnected {
+            since: SystemTime::UNIX_EPOCH,
+        };
+        Status::new(&facts, &away, &View::default(), &Applied::default(), None)
+    }
+
+    fn registering(outcome: Outcome, works: bool, well: bool) -> Registering {
+        Registering {
+            outcomes: vec![("web:80".parse().unwrap(), watch::channel(outcome).1)],
+            works: watch::channel(works).1,
+            well: watch::channel(well).1,
+        }
+    }
+
+    #[test]
+    fn without_zookeeper_it_is_out_of_step_but_not_dead() {
+        let status = status();
+        assert!(!status.in_step && status.health().is_healthy());
+        assert_eq!(status.health, "healthy, but");
+        let health = status.health();
+        assert_eq!(health.remarks, status.reasons);
+    }
+
+    #[test]
+    fn a_failed_registration_weighs_and_one_that_is_not_due_does_not() {
+        let of = |outcome, works, well| {
+            let status = status().with_registrations(&registering(outcome, works, well));
+            (status.failing.join("; "), status.reasons.len())
+        };
+        let none = String::new();
+        assert_eq!(
+            of(Outcome::Failed("taken".into()), true, true),
+            ("taken".into(), 2)
+        );
+        let withdrawn = "web:80 is not registered: --check does not pass".to_owned();
+        assert_eq!(of(Outcome::Absent, true, false), (withdrawn, 2));
+        // Its command waits to be started; or ZooKeeper is away, which was said.
+        assert_eq!(of(Outcome::Absent, false, false), (none.clone(), 1));
+        assert_eq!(of(Outcome::Absent, true, true), (none, 1));
+    }
+
+    #[test]
+    fn a_local_name_weighs_when_it_is_known_why_it_is_missing() {
+        let wanted = ["mqtt=broker".parse().unwrap()];
+        let of = |troubles: &Troubles| {
+            let (wanted, bound) = (&wanted, &Bound::new());
+            let status = status().with_bindings(&Binds {
+                wanted,
+                bound,
+                troubles,
+            });
+            status.failing.join("; ")
+        };
+        assert_eq!(of(&Troubles::new()), "");
+        let trouble = ("mqtt".parse().unwrap(), "no instance".to_owned());
+        assert_eq!(of(&Troubles::from([trouble])), "no instance");
+    }
+
+    #[test]
+    fn a_twin_is_a_remark() {
+        let mut status = status();
+        (status.reasons, status.in_step) = (Vec::new(), true);
+        let status = status.with_twin(Some(&"another one".to_owned()));
+        assert!(status.in_step && status.health().is_healthy());
+        assert!(status.to_string().starts_with("in step, but another one\n"));
+        assert!(status.line().ends_with("; another one"));
+    }
+}

@@ -1,5 +1,7 @@
 //! What a service manager such as systemd is told of the agent.
 
+use std::time::Duration;
+
 use daemon::service::{self, StatusLine};
 use session::State;
 use tokio::sync::watch;
@@ -8,7 +10,11 @@ use crate::agent::Applied;
 use crate::status::Status;
 use crate::subscription::View;
 
-/// What the agent's status depends on.
+/// How often the line is looked at for what seldom changes: registrations, local names, other agents
+/// with the same id.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What the agent's status depends on, but for what seldom changes.
 #[derive(Debug)]
 pub struct Sources {
     /// The session.
@@ -44,6 +50,7 @@ pub async fn tell(mut sources: Sources, has_kept_names: bool, status: impl Fn() 
             changed = states.changed() => changed,
             changed = view.changed() => changed,
             changed = applied.changed() => changed,
+            () = tokio::time::sleep(LOOK) => Ok(()),
         };
         if changed.is_err() {
             return;

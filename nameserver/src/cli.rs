@@ -57,7 +57,8 @@ pub enum Command {
     Lookup(LookupArgs),
     /// Say who leads, what is published and held, and which agents are behind
     ///
-    /// Exits with 0 when a replica leads and a good snapshot is published, else with 1.
+    /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
+    /// nobody leads, the leader cannot publish, or nothing good is published. Else with 0.
     Status(StatusArgs),
     /// Publish a large drop of names now that is held because it is in doubt; see run --drop-hold
     Release(ReleaseArgs),

@@ -13,6 +13,7 @@ use snapshot::ZnodePath;
 use tokio::sync::watch;
 
 use crate::incarnation::Incarnation;
+use crate::publisher::at;
 
 /// The least time between two looks on a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -72,7 +73,6 @@ impl Notice {
             complaint.mark_unchanged();
             let again = self.look(connection).await?;
             loop {
-                let again = again.map(|again| tokio::time::sleep_until(again.into()));
                 tokio::select! {
                     event = changes.next() => {
                         // One that goes matters only to its twin: a takeover asks for nothing here.
@@ -81,7 +81,7 @@ impl Notice {
                         }
                     }
                     Ok(()) = complaint.changed() => break,
-                    Some(()) = async { Some(again?.await) } => break,
+                    () = at(again) => break,
                 }
             }
         }

@@ -459,7 +459,8 @@ impl Publisher {
     }
 }
 
-async fn at(time: Option<Instant>) {
+/// Waits until then; for ever where no time is given.
+pub(crate) async fn at(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,
