@@ -35,6 +35,7 @@ fn both(tree: &Tree, hosts: &HostsFile) -> (Running, Running) {
     let server = nameserver(tree)
         .flag("id", "ns1")
         .flag("http", "127.0.0.1:0")
+        .flag("drop-hold", "0")
         .run();
     let agent = agent(tree, hosts, "one").run();
     hosts.soon_maps("db", &["10.0.0.1"]);
