@@ -5,7 +5,7 @@
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
-demo: ## a ZooKeeper, both daemons and a name that follows its znode (root or sudo)
+demo: ## a ZooKeeper, both daemons, a name that follows its znode, a killed leader (root or sudo)
 	@scripts/demo
 
 test: ## install what is missing, build, and run every test
