@@ -64,7 +64,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
-complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l sequential -d 'Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is the one that came first'
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l sequential -d 'Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is the one that came first. That name is no lock: an instance that was cut off goes on seeing itself there'
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l daemon -d 'Go to the background'
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -s z -l zookeeper -d 'The servers, and a chroot if any' -r
@@ -99,7 +99,7 @@ complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l wait -d 'Star
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l wait-timeout -d 'Give up when a name is still missing after this time' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l drain -d 'From the withdrawal to passing on the signal that asks for the end, so that work under way can be finished' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l config -d 'Read settings from this TOML file; its keys are the long flags of hostsync' -r -F
-complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l sequential -d 'Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is the one that came first'
+complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l sequential -d 'Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is the one that came first. That name is no lock: an instance that was cut off goes on seeing itself there'
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l daemon -d 'Go to the background'
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostsync -n "__fish_hostsync_using_subcommand once" -s z -l zookeeper -d 'The servers, and a chroot if any' -r

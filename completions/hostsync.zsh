@@ -57,7 +57,7 @@ slots\:"Write in slots"))' \
 '--log-file=[Log to this file, reopened on SIGHUP \[default\: stderr; with --daemon\: /var/log/hostsync.log\]]:FILE:_files' \
 '--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
 '--config=[Read settings from this TOML file; its keys are the long flags of hostsync]:FILE:_files' \
-'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first]' \
+'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first. That name is no lock\: an instance that was cut off goes on seeing itself there]' \
 '--daemon[Go to the background]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -94,7 +94,7 @@ slots\:"Write in slots"))' \
 '--wait-timeout=[Give up when a name is still missing after this time]:DURATION:_default' \
 '--drain=[From the withdrawal to passing on the signal that asks for the end, so that work under way can be finished]:DURATION:_default' \
 '--config=[Read settings from this TOML file; its keys are the long flags of hostsync]:FILE:_files' \
-'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first]' \
+'--sequential[Add a number to the id of each instance, so that the service has a leader\: leader.SERVICE is the one that came first. That name is no lock\: an instance that was cut off goes on seeing itself there]' \
 '--daemon[Go to the background]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

@@ -206,7 +206,8 @@ pub struct RegisterArgs {
     pub address: Option<AddressArg>,
 
     /// Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is
-    /// the one that came first
+    /// the one that came first. That name is no lock: an instance that was cut off goes on seeing
+    /// itself there
     #[arg(long)]
     pub sequential: bool,
 
