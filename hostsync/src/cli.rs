@@ -241,6 +241,9 @@ pub struct ExecArgs {
     pub run: RunArgs,
 
     /// Start the command only when the hosts file maps this name (repeatable)
+    ///
+    /// A name that --register gives by itself and nobody has yet (leader.master with --sequential, or
+    /// the service's own) is registered before the command starts; else both would wait for ever.
     #[arg(long, value_name = "NAME", help_heading = "Command")]
     pub wait: Vec<String>,
 

@@ -125,11 +125,21 @@ pub struct RunArgs {
     /// When more than half of the names, and at least 10, would be gone at once, keep them for this
     /// long; 0s believes every drop
     ///
-    /// What is lost within 5 seconds is lost at once. Everything else goes on meanwhile: new names,
-    /// changed addresses, names that come back. `nameserver status` tells what is held and until
-    /// when, and `nameserver release` publishes the drop now.
+    /// What is lost within 5 seconds is lost at once. Where the root itself is missing, or a walk
+    /// finds no name at all, all names are kept however few they are. Everything else goes on
+    /// meanwhile: new names, changed addresses, names that come back. `nameserver status` tells what
+    /// is held and until when, and `nameserver release` publishes the drop now.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = drop_hold)]
     pub drop_hold: Duration,
+
+    /// Publish also where another replica has published by another --root, --domain or --exclude
+    ///
+    /// Without it, a replica whose three differ from what is published does not stand for election:
+    /// at the next failover it would rename everything. To change them on purpose, restart all
+    /// replicas with the new ones and this flag, one after another; the names change once the last
+    /// old one has ended. Leave the flag out again afterwards.
+    #[arg(long)]
+    pub take_over: bool,
 
     /// Whether and how it answers DNS.
     #[command(flatten)]

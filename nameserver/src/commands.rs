@@ -64,8 +64,9 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let signals = Signals::new().context("cannot listen to signals")?;
         let (named, facts) = (options.auth.is_some(), facts(args, &id));
         let session = Session::start(options);
-        let mut nameserver =
-            Nameserver::new(scope, id, Hold::new(args.drop_hold), progress).resolving(resolves);
+        let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)
+            .resolving(resolves)
+            .taking_over(args.take_over);
         let (states, told) = (session.states(), nameserver.told());
         let mut status = Status {
             facts,

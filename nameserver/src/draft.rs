@@ -18,6 +18,8 @@ pub struct Draft {
     /// The names of the snapshot that the tree no longer has.
     held: BTreeSet<Name>,
     hold: Hold,
+    /// The root is gone, or a walk gave nothing at all.
+    is_missing: bool,
     /// The published addresses of every name that may differ from the draft.
     published: BTreeMap<Name, Option<Vec<Address>>>,
     /// Whether `STATE/hosts` must be written even if no name differs.
@@ -79,13 +81,20 @@ impl Draft {
             snapshot,
             held: BTreeSet::new(),
             hold,
+            is_missing: false,
             published: BTreeMap::new(),
             overdue: false,
         }
     }
 
+    /// Takes note that the root of the tree is gone: no name goes without doubt then.
+    pub fn root_is_gone(&mut self) {
+        self.is_missing = true;
+    }
+
     /// Takes over what the tree says of all names.
     pub fn set_all(&mut self, hosts: Hosts, now: Instant) {
+        self.is_missing = hosts.is_empty();
         let known = self.snapshot.hosts.keys();
         let gone = known.filter(|&name| !hosts.contains_key(name));
         for name in gone.cloned().collect::<Vec<_>>() {
@@ -99,6 +108,7 @@ impl Draft {
     /// Takes over what the tree says of one name.
     pub fn set(&mut self, name: Name, addresses: Option<&[Address]>, now: Instant) {
         if addresses.is_some() {
+            self.is_missing = false;
             self.held.remove(&name);
             self.hold.regain(&name);
         } else if self.held.contains(&name) {
@@ -133,8 +143,8 @@ impl Draft {
     /// Of junk only the version is known, but that is enough: the generation never exceeds the
     /// number of times that the znode was written, so counting goes on from there.
     ///
-    /// A predecessor's snapshot is `trusted`: what the tree lacks of it counts as lost now. What
-    /// somebody else wrote over our own is not, and is put right.
+    /// A predecessor's snapshot is `trusted`: what the tree lacks of it counts as lost now, unless it
+    /// had another root or domain. What somebody else wrote over our own is not, and is put right.
     pub fn compare(
         &mut self,
         head: Option<(i32, &Result<Snapshot, DecodeError>)>,
@@ -151,7 +161,10 @@ impl Draft {
         let none = Hosts::new();
         let hosts = hosts.unwrap_or(&none);
         let diff = Diff::between(hosts, &self.snapshot.hosts);
-        if trusted {
+        // Another root or domain was asked for, and takes all names away.
+        let is_asked_for = matches!(head, Some((_, Ok(head)))
+            if head.root != self.snapshot.root || head.domain != self.snapshot.domain);
+        if trusted && (!is_asked_for || self.is_missing) {
             for name in &diff.removed {
                 self.hold.lose(name.clone(), hosts[name].clone(), now);
             }
@@ -176,7 +189,7 @@ impl Draft {
             return Some(self.end_hold(Ending::Time));
         }
         let remaining = self.snapshot.hosts.len() - self.held.len();
-        for (name, addresses) in self.hold.decide(remaining, now) {
+        for (name, addresses) in self.hold.decide(remaining, self.is_missing, now) {
             self.held.insert(name.clone());
             self.put(name, Some(addresses));
         }
@@ -421,6 +434,55 @@ mod tests {
         draft.compare(None, true, Instant::now());
         assert_eq!(publish(&mut draft).hosts.len(), count);
         draft
+    }
+
+    #[test]
+    fn a_tree_that_is_missing_loses_no_name_without_doubt() {
+        let now = Moment::now();
+        for count in [1, 5, 9] {
+            let mut walked = published(count);
+            walked.set_all(Hosts::new(), now.steady);
+            let mut followed = published(count);
+            followed.root_is_gone();
+            lose(&mut followed, 0..count, now);
+            for mut draft in [walked, followed] {
+                assert_eq!(draft.doubt(now), None);
+                assert_eq!(draft.held().map(|held| held.names), Some(count));
+                assert!(draft.edition(SystemTime::UNIX_EPOCH).unwrap().is_none());
+                assert_eq!(
+                    draft.doubt(now.after(Duration::from_secs(61))),
+                    Some(Ending::Time)
+                );
+                assert_eq!(publish(&mut draft).hosts.len(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_tree_is_there_a_small_drop_of_all_names_goes_at_once() {
+        let (mut draft, now) = (published(3), Moment::now());
+        lose(&mut draft, 0..3, now);
+        assert_eq!(draft.doubt(now), None);
+        assert_eq!(publish(&mut draft).hosts.len(), 0);
+    }
+
+    #[test]
+    fn another_root_takes_names_away_at_once_unless_it_is_missing() {
+        let now = Moment::now();
+        let mut old = published(20);
+        old.overdue = true;
+        let mut head = publish(&mut old);
+        head.root = "/elsewhere".parse().unwrap();
+        for (hosts, held) in [
+            (Hosts::from([(name("a"), addresses(1))]), None),
+            (Hosts::new(), Some(20)),
+        ] {
+            let mut draft = draft();
+            draft.set_all(hosts, now.steady);
+            draft.compare(Some((0, &Ok(head.clone()))), true, now.steady);
+            draft.doubt(now);
+            assert_eq!(draft.held().map(|held| held.names), held);
+        }
     }
 
     fn lose(draft: &mut Draft, names: std::ops::Range<usize>, now: Moment) {

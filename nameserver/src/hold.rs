@@ -2,6 +2,9 @@
 //!
 //! Pure: losses and the time in, a decision out. What the tree lost within [`WINDOW`] counts as
 //! lost at once, because a recursive delete and the end of many sessions both take a while.
+//!
+//! Where the root is missing, or a walk finds nothing, the loss of all names is held however few they
+//! are: a mistyped root looks the same as a tree that was given up.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
@@ -111,13 +114,16 @@ impl Hold {
     }
 
     /// Decides what becomes of the losses when `remaining` names are left: what is to be put back
-    /// because it is held from now on.
-    pub fn decide(&mut self, remaining: usize, now: Moment) -> Hosts {
+    /// because it is held from now on. Where the tree itself `is_missing`, the loss of all names is
+    /// in doubt however few they are.
+    pub fn decide(&mut self, remaining: usize, is_missing: bool, now: Moment) -> Hosts {
         self.forget_before(now.steady);
         let inherited = self.inherited.take();
         let lost = self.lost.len();
         if self.until.is_none() {
-            if lost < FEWEST || lost <= remaining {
+            let is_large = lost >= FEWEST && lost > remaining;
+            let is_all = is_missing && lost > 0 && remaining == 0;
+            if !is_large && !is_all {
                 return Hosts::new();
             }
             let until = inherited.unwrap_or(now.after(self.patience));
@@ -257,7 +263,7 @@ mod tests {
         ] {
             let mut hold = Hold::new(PATIENCE);
             lose(&mut hold, 0..lost, now);
-            let put_back = hold.decide(remaining, now).len();
+            let put_back = hold.decide(remaining, false, now).len();
             assert_eq!(put_back, held, "{lost} of {}", lost + remaining);
             assert_eq!(hold.is_on(), held > 0);
         }
@@ -268,14 +274,14 @@ mod tests {
         let begun = Moment::now();
         let mut hold = Hold::new(PATIENCE);
         lose(&mut hold, 0..6, begun);
-        assert!(hold.decide(14, begun).is_empty());
+        assert!(hold.decide(14, false, begun).is_empty());
         lose(&mut hold, 6..11, second(4, begun));
-        assert_eq!(hold.decide(9, second(4, begun)).len(), 11);
+        assert_eq!(hold.decide(9, false, second(4, begun)).len(), 11);
 
         let mut slow = Hold::new(PATIENCE);
         lose(&mut slow, 0..6, begun);
         lose(&mut slow, 6..11, second(6, begun));
-        assert!(slow.decide(9, second(6, begun)).is_empty());
+        assert!(slow.decide(9, false, second(6, begun)).is_empty());
     }
 
     #[test]
@@ -286,13 +292,13 @@ mod tests {
         for i in 0..3 {
             hold.regain(&name(i));
         }
-        assert!(hold.decide(3, now).is_empty());
+        assert!(hold.decide(3, false, now).is_empty());
         // Lost once more, a name has its later time only.
         let mut hold = Hold::new(PATIENCE);
         lose(&mut hold, 0..1, now);
         hold.regain(&name(0));
         lose(&mut hold, 0..10, second(4, now));
-        assert_eq!(hold.decide(0, second(6, now)).len(), 10);
+        assert_eq!(hold.decide(0, false, second(6, now)).len(), 10);
     }
 
     #[test]
@@ -300,13 +306,13 @@ mod tests {
         let now = Moment::now();
         let mut hold = Hold::new(PATIENCE);
         lose(&mut hold, 0..10, now);
-        hold.decide(9, now);
+        hold.decide(9, false, now);
         lose(&mut hold, 10..11, second(30, now));
-        assert_eq!(hold.decide(18, second(30, now)).len(), 1);
+        assert_eq!(hold.decide(18, false, second(30, now)).len(), 1);
         assert_eq!(hold.until(), Some(now.after(PATIENCE)));
         hold.end();
         lose(&mut hold, 11..12, second(61, now));
-        assert!(hold.decide(7, second(61, now)).is_empty());
+        assert!(hold.decide(7, false, second(61, now)).is_empty());
     }
 
     #[test]
@@ -314,7 +320,7 @@ mod tests {
         let now = Moment::now();
         let mut hold = Hold::new(Duration::ZERO);
         lose(&mut hold, 0..100, now);
-        assert!(hold.decide(0, now).is_empty() && !hold.is_on());
+        assert!(hold.decide(0, false, now).is_empty() && !hold.is_on());
     }
 
     #[test]
@@ -324,7 +330,7 @@ mod tests {
             let mut hold = Hold::new(PATIENCE);
             hold.inherit(second(seconds, now).clock, now);
             lose(&mut hold, 0..10, now);
-            hold.decide(0, now);
+            hold.decide(0, false, now);
             hold.until()
                 .map(|until| (until.steady - now.steady).as_secs())
         };

@@ -24,6 +24,7 @@ pub mod records;
 pub mod resolver;
 pub mod run;
 pub mod scope;
+pub mod settings;
 pub mod status;
 pub mod walk;
 pub mod zone;

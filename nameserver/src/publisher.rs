@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, info, warn};
-use session::{Connection, Error, Leadership};
+use session::{Connection, Error, Leadership, Znode};
 use snapshot::{Counted, Snapshot, ZnodePath};
 use tokio::task::JoinSet;
 
@@ -12,6 +12,8 @@ use crate::hold::{Held, Moment};
 use crate::hold_znode::HoldZnode;
 use crate::incarnation::Incarnation;
 use crate::notice::Notice;
+use crate::scope::Scope;
+use crate::settings::Settings;
 use crate::status;
 
 /// How long a refused write or a lost election waits before the next try.
@@ -28,6 +30,13 @@ pub struct Publisher {
     agents: ZnodePath,
     /// Where agents tell which instances they are bound to.
     bindings: ZnodePath,
+    /// Where it is told by which settings the names are made.
+    settings_znode: ZnodePath,
+    settings: Settings,
+    /// Others may have published by other settings.
+    takes_over: bool,
+    /// What `STATE/settings` is to be made to hold: it has to be created, or set.
+    settings_due: Option<Due>,
     hold: HoldZnode,
     incarnation: Incarnation,
     role: Role,
@@ -45,6 +54,13 @@ pub struct Publisher {
     publishes: u64,
 }
 
+/// How a znode is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Create,
+    Set,
+}
+
 /// What this process is in the election.
 #[derive(Debug)]
 enum Role {
@@ -55,8 +71,9 @@ enum Role {
 }
 
 impl Publisher {
-    /// A publisher below `state` that stands for election as `id`.
-    pub fn new(state: &ZnodePath, id: String, draft: Draft) -> Self {
+    /// A publisher of the names of `scope`, below its state, that stands for election as `id`.
+    pub fn new(scope: &Scope, id: String, draft: Draft) -> Self {
+        let state = scope.state();
         let child = |component| state.child(component).expect("a plain component");
         Self {
             draft,
@@ -64,6 +81,10 @@ impl Publisher {
             election: child("election"),
             agents: child("agents"),
             bindings: child("bindings"),
+            settings_znode: child("settings"),
+            settings: Settings::of(scope),
+            takes_over: false,
+            settings_due: None,
             hold: HoldZnode::new(state),
             incarnation: Incarnation::current(id),
             role: Role::Idle,
@@ -76,6 +97,11 @@ impl Publisher {
             cost: Duration::ZERO,
             publishes: 0,
         }
+    }
+
+    /// Publishes also where others have published by other settings.
+    pub fn take_over(&mut self, takes_over: bool) {
+        self.takes_over = takes_over;
     }
 
     /// Where the snapshot is published.
@@ -161,6 +187,10 @@ impl Publisher {
 
     async fn stand(&mut self, connection: &Connection) -> Result<(), Error> {
         self.idle();
+        if let Some(difference) = self.unlike_published(connection).await? {
+            self.refuse(&difference);
+            return Ok(());
+        }
         let created = match connection.create_all(&self.election).await {
             Ok(()) => connection.create_open(&self.agents).await,
             refused => refused,
@@ -190,7 +220,38 @@ impl Publisher {
                 .await
         });
         self.role = Role::Candidate(connection.clone(), candidacy);
+        self.complaint = None;
         Ok(())
+    }
+
+    /// In what this replica differs from what is published; none where it may stand.
+    async fn unlike_published(&self, connection: &Connection) -> Result<Option<String>, Error> {
+        if self.takes_over {
+            return Ok(None);
+        }
+        let read = async {
+            let settings = connection.read(&self.settings_znode).await?;
+            Ok::<_, Error>((settings, connection.read(&self.hosts).await?))
+        };
+        let (settings, hosts) = match read.await {
+            Err(error) if error.is_connection() => return Err(error),
+            // Who may not read it finds that out on leading, and says so.
+            Err(_) => return Ok(None),
+            Ok(read) => read,
+        };
+        let snapshot = hosts.and_then(|znode| Snapshot::decode(&znode.data).ok());
+        let settings = settings.as_ref().map(|znode| &znode.data[..]);
+        let published = Settings::published(settings, snapshot.as_ref());
+        Ok(published.and_then(|published| self.settings.difference(&published)))
+    }
+
+    /// Does not stand, or no longer: at a failover this replica would rename everything.
+    fn refuse(&mut self, difference: &str) {
+        self.idle();
+        self.complain(format!(
+            "not standing for election: {difference}; give all replicas the same, or change what is \
+             published with --take-over"
+        ));
     }
 
     /// Waits until there is something to do that no event of a watch tells of: the election is won
@@ -284,6 +345,10 @@ impl Publisher {
                     return Ok(());
                 }
             }
+            if self.settings_due.is_some() {
+                self.tell_settings().await?;
+                continue;
+            }
             if self.hold.is_released(connection).await? {
                 self.end_hold(Ending::Released);
             }
@@ -357,15 +422,37 @@ impl Publisher {
         {
             self.draft.inherit_hold(&held, Moment::now());
         }
-        let znode = match connection.read(&self.hosts).await {
-            Err(error) if !error.is_connection() => {
-                self.complain(format!("cannot read {}: {}", self.hosts, remedy(&error)));
-                return Ok(());
-            }
-            znode => znode?,
+        let settings = match self.inherits {
+            true => self.read(connection, &self.settings_znode.clone()).await?,
+            false => Some(None),
         };
-        self.head = Some(znode.as_ref().map(|znode| znode.stat.version));
+        let Some(settings) = settings else {
+            return Ok(());
+        };
+        let Some(znode) = self.read(connection, &self.hosts.clone()).await? else {
+            return Ok(());
+        };
+        let head = znode.as_ref().map(|znode| znode.stat.version);
         let decoded = znode.map(|znode| (znode.stat.version, Snapshot::decode(&znode.data)));
+        if self.inherits {
+            let head = decoded.as_ref().and_then(|(_, head)| head.as_ref().ok());
+            let told = settings.as_ref().map(|znode| &znode.data[..]);
+            let published = Settings::published(told, head);
+            let difference = published.and_then(|published| self.settings.difference(&published));
+            if let Some(difference) = difference {
+                // While this replica waited, another one published by other settings.
+                if !self.takes_over {
+                    self.refuse(&difference);
+                    return Ok(());
+                }
+                warn!("taking over: {difference}");
+            }
+            self.settings_due = match told {
+                None => Some(Due::Create),
+                Some(told) => (told != self.settings.encode()).then_some(Due::Set),
+            };
+        }
+        self.head = Some(head);
         if let Some((_, Err(error))) = &decoded {
             warn!(
                 "{} holds no snapshot of ours and is replaced: {error}",
@@ -379,6 +466,49 @@ impl Publisher {
             std::mem::take(&mut self.inherits),
             Instant::now(),
         );
+        Ok(())
+    }
+
+    /// Reads a znode that leading needs; the outer none where it may not be read, which is said.
+    async fn read(
+        &mut self,
+        connection: &Connection,
+        path: &ZnodePath,
+    ) -> Result<Option<Option<Znode>>, Error> {
+        match connection.read(path).await {
+            Err(error) if !error.is_connection() => {
+                self.complain(format!("cannot read {path}: {}", remedy(&error)));
+                Ok(None)
+            }
+            znode => znode.map(Some),
+        }
+    }
+
+    /// Tells all replicas by which settings the names are made, before the names themselves.
+    async fn tell_settings(&mut self) -> Result<(), Error> {
+        let (Role::Leader(leadership), Some(due)) = (&self.role, self.settings_due) else {
+            return Ok(());
+        };
+        let (path, data) = (&self.settings_znode, self.settings.encode());
+        let written = match due {
+            Due::Create => leadership.create(path, &data).await,
+            Due::Set => leadership.set(path, &data, None).await.map(drop),
+        };
+        match written {
+            Ok(()) => self.settings_due = None,
+            // Put there, or deleted, by somebody else meanwhile.
+            Err(Error::NodeExists) => self.settings_due = Some(Due::Set),
+            Err(Error::NoNode) => self.settings_due = Some(Due::Create),
+            Err(Error::Deposed) => self.deposed(),
+            Err(error) if error.is_connection() => return Err(error),
+            Err(error) => {
+                warn!(
+                    "cannot write {path}, by which replicas agree: {}",
+                    remedy(&error)
+                );
+                self.settings_due = None;
+            }
+        }
         Ok(())
     }
 

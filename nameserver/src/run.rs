@@ -66,7 +66,7 @@ impl Nameserver {
     /// `progress` shows a walk.
     pub fn new(scope: Scope, id: String, hold: Hold, progress: fn() -> ProgressBar) -> Self {
         let draft = Draft::new(&scope, id.clone(), hold);
-        let publisher = Publisher::new(scope.state(), id, draft);
+        let publisher = Publisher::new(&scope, id, draft);
         let notice = publisher.notice();
         Self {
             zone: Zone::new(scope.clone(), []),
@@ -88,6 +88,13 @@ impl Nameserver {
     #[must_use]
     pub fn resolving(mut self, resolves: bool) -> Self {
         self.resolver = Resolver::new(resolves);
+        self
+    }
+
+    /// Publishes also where others have published by another root, domain or exclusions.
+    #[must_use]
+    pub fn taking_over(mut self, takes_over: bool) -> Self {
+        self.publisher.take_over(takes_over);
         self
     }
 
@@ -346,6 +353,14 @@ impl Nameserver {
     }
 
     fn update(&mut self, updates: Vec<(ZnodePath, Option<Reading>)>) {
+        let root = self.scope.root();
+        if updates
+            .iter()
+            .any(|(path, reading)| path == root && reading.is_none())
+        {
+            warn!("{root} does not exist any more; what it gave is held, see --drop-hold");
+            self.publisher.draft.root_is_gone();
+        }
         let touched = self.zone.update(updates);
         let foreign = touched
             .iter()

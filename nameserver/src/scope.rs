@@ -16,6 +16,8 @@ pub struct Scope {
     root: ZnodePath,
     state: ZnodePath,
     domain: Option<Name>,
+    /// The globs as they were given, sorted.
+    patterns: Vec<String>,
     exclude: GlobSet,
 }
 
@@ -59,10 +61,14 @@ impl Scope {
         for pattern in exclude {
             globs.add(glob(pattern)?);
         }
+        let mut patterns = exclude.to_vec();
+        patterns.sort_unstable();
+        patterns.dedup();
         Ok(Self {
             root,
             state,
             domain,
+            patterns,
             exclude: globs.build()?,
         })
     }
@@ -80,6 +86,11 @@ impl Scope {
     /// What is appended to every name.
     pub fn domain(&self) -> Option<&Name> {
         self.domain.as_ref()
+    }
+
+    /// The globs of what is left out, sorted, each once.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
     }
 
     /// True for the root and what is looked at below it.

@@ -72,6 +72,26 @@ fn first_the_names_then_the_command_then_the_registration() {
 }
 
 #[test]
+fn a_name_that_only_its_own_registration_gives_is_registered_before_the_command() {
+    let (tree, hosts, _server) = services("exec-own");
+    tree.put("/web", "");
+    let program = registering(&tree, &hosts);
+    let mut agent = exec(
+        &program,
+        &["--sequential", "--wait=leader.web", "--wait-timeout=20s"],
+        "exit 7",
+    );
+    agent.soon_says("registering web before the command, since --wait leader.web needs it");
+    assert_eq!(agent.wait_end(PATIENCE).code(), Some(7), "{}", agent.log());
+
+    // Behind a check that needs the command, nothing helps: it is told at once.
+    let flags = ["--wait=web", "--check=true", "--wait-timeout=1s"];
+    let mut agent = exec(&program, &flags, "exit 7");
+    agent.soon_says("--wait web may wait for ever");
+    assert_eq!(agent.wait_end(PATIENCE).code(), Some(1), "{}", agent.log());
+}
+
+#[test]
 fn a_wait_that_times_out_says_what_is_missing() {
     let (tree, hosts, _server) = services("exec-missing");
     tree.create("/db", "10.0.0.1");

@@ -134,6 +134,7 @@ async fn wait_for_names(
             "no names within {limit}, see `hostsync status`: starting without them, they will come"
         );
     }
+    register_for(args, &missing, controls);
     while !missing.is_empty() {
         if Instant::now() >= deadline {
             bail!(
@@ -153,6 +154,33 @@ async fn wait_for_names(
         missing = self::missing(&args.wait, hosts_file);
     }
     Ok(())
+}
+
+/// Registers before the command where an awaited name comes from our own registration: else both
+/// would wait for each other.
+fn register_for(args: &ExecArgs, missing: &[String], controls: &Controls) {
+    let applied = controls.applied.borrow();
+    let published = applied.published.as_ref();
+    let domain = published.and_then(|published| published.snapshot.domain.as_ref());
+    let instance = (controls.registrars.id(), args.run.registering.sequential);
+    let own = missing.iter().find_map(|awaited| {
+        let mut registrations = args.run.registering.register.iter();
+        let gives =
+            registrations.find(|registration| registration.gives(awaited, domain, instance));
+        gives.map(|registration| (awaited, registration))
+    });
+    let Some((awaited, registration)) = own else {
+        return;
+    };
+    if args.run.registering.check().is_some() {
+        warn!(
+            "--wait {awaited} may wait for ever: --register {registration} gives that name, but \
+             only once --check passes, and the command starts after that; leave one of the three out"
+        );
+        return;
+    }
+    info!("registering {registration} before the command, since --wait {awaited} needs it");
+    controls.work(true);
 }
 
 /// The awaited names that the hosts file does not map yet.

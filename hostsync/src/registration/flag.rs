@@ -57,13 +57,33 @@ impl Registration {
     /// # Errors
     /// A label makes no component.
     pub fn place(&self, root: &ZnodePath, domain: Option<&Name>) -> Result<ZnodePath, PathError> {
-        let name = self.name.as_str();
-        let short = domain.and_then(|domain| {
-            let rest = name.strip_suffix(domain.as_str())?;
-            rest.strip_suffix('.')
-        });
-        let mut labels = short.unwrap_or(name).rsplit('.');
+        let mut labels = short(self.name.as_str(), domain).rsplit('.');
         labels.try_fold(root.clone(), |path, label| path.child(label))
+    }
+
+    /// Whether it gives the name `awaited` by itself: that of the exact znode or of the service, of
+    /// the instance with this `id`, or of the leader where instances are `sequential`. Names may be
+    /// given with the domain or without.
+    pub fn gives(
+        &self,
+        awaited: &str,
+        domain: Option<&Name>,
+        (id, sequential): (&str, bool),
+    ) -> bool {
+        let own = short(self.name.as_str(), domain);
+        let awaited = awaited.trim_end_matches('.').to_ascii_lowercase();
+        let awaited = short(&awaited, domain);
+        let Some(front) = awaited.strip_suffix(own) else {
+            return false;
+        };
+        match (self.kind, front.strip_suffix('.')) {
+            (_, None) => front.is_empty(),
+            (Kind::Exact, Some(_)) => false,
+            (Kind::Instance, Some(front)) => match sequential {
+                false => front == id.to_ascii_lowercase(),
+                true => front == "leader",
+            },
+        }
     }
 
     /// The data of the znode.
@@ -71,6 +91,15 @@ impl Registration {
         let port = self.port;
         serde_json::to_vec(&Data { address, port }).expect("text and numbers always become JSON")
     }
+}
+
+/// A name without the domain.
+fn short<'a>(name: &'a str, domain: Option<&Name>) -> &'a str {
+    let local = domain.and_then(|domain| {
+        let rest = name.strip_suffix(domain.as_str())?;
+        rest.strip_suffix('.')
+    });
+    local.unwrap_or(name)
 }
 
 impl FromStr for Registration {
@@ -162,6 +191,36 @@ mod tests {
             "/s/db/primary"
         );
         assert_eq!(place("dbzk.internal", "/", "zk.internal"), "/internal/dbzk");
+    }
+
+    #[test]
+    fn names_that_come_from_the_registration_itself() {
+        let domain: Name = "zk.internal".parse().unwrap();
+        let gives = |flag: &str, awaited: &str, sequential| {
+            let registration: Registration = flag.parse().unwrap();
+            registration.gives(awaited, Some(&domain), ("C1", sequential))
+        };
+        for (flag, awaited, sequential) in [
+            ("master", "leader.master", true),
+            ("master:80", "Leader.Master.zk.internal.", true),
+            ("master", "master", true),
+            ("master", "master", false),
+            ("master.zk.internal", "c1.master", false),
+            ("primary.db=", "primary.db.zk.internal", false),
+        ] {
+            assert!(gives(flag, awaited, sequential), "{flag} {awaited}");
+        }
+        for (flag, awaited, sequential) in [
+            ("master", "leader.master", false),
+            ("master", "webmaster", true),
+            ("master", "leader.webmaster", true),
+            ("master", "c1.master", true),
+            ("master", "c2.master", false),
+            ("primary.db=", "leader.primary.db", true),
+            ("primary.db=", "db", false),
+        ] {
+            assert!(!gives(flag, awaited, sequential), "{flag} {awaited}");
+        }
     }
 
     #[test]

@@ -354,8 +354,17 @@ impl Registrar {
                 }
                 continue;
             };
+            let Some(znode) = connection.read(first).await? else {
+                continue;
+            };
             writes.extend(ours[1..].iter().map(|path| Write::Delete(path, None)));
-            writes.push(Write::Set(first, data, None));
+            // Only what differs: the event of a write of our own brings us here again.
+            if znode.data != data {
+                writes.push(Write::Set(first, data, None));
+            }
+            if writes.is_empty() {
+                return Ok(Found::Ours(first.clone()));
+            }
             match connection.commit(&writes).await {
                 Err(Error::NoNode) => {}
                 committed => return committed.map(|()| Found::Ours(first.clone())),

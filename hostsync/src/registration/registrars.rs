@@ -20,6 +20,7 @@ pub struct Registrars {
     wish: watch::Sender<Wish>,
     outcomes: Vec<(Registration, watch::Receiver<Outcome>)>,
     tasks: JoinSet<()>,
+    id: String,
 }
 
 impl Registrars {
@@ -48,7 +49,13 @@ impl Registrars {
             wish,
             outcomes,
             tasks,
+            id: instance.id.clone(),
         }
+    }
+
+    /// What this container is called among the instances of a service.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// What is wished for, to be changed.
