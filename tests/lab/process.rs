@@ -85,6 +85,21 @@ impl Process {
         kill_pid(self.pid(), signal);
     }
 
+    /// How long its threads that still run have kept a processor busy so far.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn cpu_time(&self) -> Duration {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let threads = threads.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let time = |thread: std::fs::DirEntry| {
+            // A thread that ends just now has no such file.
+            let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split(' ').next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.flatten().filter_map(time).sum())
+    }
+
     /// Stops it from running until [`resume`](Self::resume), as a machine that hangs does.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);

@@ -1,6 +1,7 @@
 //! Scenarios over both daemons: the real binaries against a real ZooKeeper.
 
 mod access;
+mod at_rest;
 mod bad_input;
 mod bad_snapshots;
 mod binding;
@@ -23,6 +24,7 @@ mod registration;
 mod replicas;
 mod restarts;
 mod sessions;
+mod settings;
 mod slots;
 mod spread;
 mod start_order;
