@@ -519,7 +519,7 @@ _nameserver() {
             return 0
             ;;
         nameserver__subcmd__run)
-            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --resolve-hostnames --id --drop-hold --dns --ttl --allow-transfer --forward --allow-recursion --http --daemon --pid-file --log-file --log-level --config --help"
+            opts="-z -h --zookeeper --auth --auth-file --session-timeout --root --state --domain --exclude --resolve-hostnames --id --drop-hold --take-over --dns --ttl --allow-transfer --forward --allow-recursion --http --daemon --pid-file --log-file --log-level --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

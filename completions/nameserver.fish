@@ -59,6 +59,7 @@ debug\t''
 trace\t''"
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l config -d 'Read settings from this TOML file; its keys are the long flags of nameserver' -r -F
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l resolve-hostnames -d 'Ask the system\'s resolver for host names that no znode gives'
+complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l take-over -d 'Publish also where another replica has published by another --root, --domain or --exclude'
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -l daemon -d 'Go to the background'
 complete -c nameserver -n "__fish_nameserver_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nameserver -n "__fish_nameserver_using_subcommand check" -s z -l zookeeper -d 'The servers, and a chroot if any' -r

@@ -53,6 +53,7 @@ _arguments "${_arguments_options[@]}" : \
 '--log-level=[Log messages of this level and above; from debug on also those of libraries]:LEVEL:(error warn info debug trace)' \
 '--config=[Read settings from this TOML file; its keys are the long flags of nameserver]:FILE:_files' \
 '--resolve-hostnames[Ask the system'\''s resolver for host names that no znode gives]' \
+'--take-over[Publish also where another replica has published by another --root, --domain or --exclude]' \
 '--daemon[Go to the background]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
