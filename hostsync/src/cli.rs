@@ -213,10 +213,15 @@ pub struct RegisterArgs {
 
     /// Register only while this passes: a command for sh, 'tcp' (the registered ports take
     /// connections), or 'http:/PATH' (they answer with a status below 400)
+    ///
+    /// Prefer http:/PATH: the kernel takes connections for a program that hangs, too, so that 'tcp'
+    /// goes on passing. Of an answer only the status counts, not how long it goes on or how the
+    /// connection ends.
     #[arg(long, value_name = "COMMAND|tcp|http:/PATH", requires = "register")]
     pub check: Option<Check>,
 
-    /// From the start of one check to the start of the next
+    /// From the start of one check to the start of the next; sooner until it passes first, after
+    /// pauses of 0.1 s, 0.2 s, 0.4 s and so on
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_time)]
     pub check_interval: Duration,
 

@@ -2,12 +2,13 @@
 //!
 //! [`Judge`] decides, and is pure; [`probe`] looks once; [`watch_over`] goes on looking.
 
+mod http;
 mod judge;
 mod probe;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use tokio::sync::watch;
@@ -35,12 +36,18 @@ pub enum CheckError {
     /// The path does not begin with a slash.
     #[error("the path of http:{0} does not begin with '/'; write http:/PATH")]
     Path(String),
+    /// The path cannot stand in a request.
+    #[error("the path of http:{0} has a blank or '#'; write %20 or %23")]
+    Character(String),
 }
+
+/// The pause after the first look.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often is looked, and how much counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Rhythm {
-    /// From the start of one look to the start of the next.
+    /// From the start of one look to the start of the next, once it was well.
     pub interval: Duration,
     /// After which a look has failed.
     pub timeout: Duration,
@@ -55,13 +62,30 @@ impl FromStr for Check {
 
     fn from_str(text: &str) -> Result<Self, CheckError> {
         match text.strip_prefix("http:") {
-            Some(path) if path.starts_with('/') => Ok(Self::Http(path.to_owned())),
-            Some(path) => Err(CheckError::Path(path.to_owned())),
+            Some(path) if !path.starts_with('/') => Err(CheckError::Path(path.to_owned())),
+            Some(path) if path.contains(is_no_part_of_a_path) => {
+                Err(CheckError::Character(path.escape_debug().to_string()))
+            }
+            Some(path) => Ok(Self::Http(path.to_owned())),
             None if text == "tcp" => Ok(Self::Tcp),
             None if text.trim().is_empty() => Err(CheckError::Empty),
             None => Ok(Self::Command(text.to_owned())),
         }
     }
+}
+
+impl Rhythm {
+    /// How long to rest after each look until it is well for the first time: what has just been
+    /// started is often ready soon, and else takes its time.
+    pub fn first_pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+        let interval = self.interval;
+        let longer = |pause: &Duration| Some(pause.saturating_mul(2));
+        std::iter::successors(Some(FIRST_PAUSE), longer).map(move |pause| pause.min(interval))
+    }
+}
+
+fn is_no_part_of_a_path(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '#'
 }
 
 impl Check {
@@ -93,11 +117,10 @@ pub async fn watch_over(
         return;
     }
     let mut judge = Judge::new(rhythm.rise, rhythm.fall);
-    let mut ticks = tokio::time::interval(rhythm.interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut first_pauses = Some(rhythm.first_pauses());
     let mut complaint: Option<String> = None;
     loop {
-        ticks.tick().await;
+        let begun = Instant::now();
         let looked = prober.look(rhythm.timeout).await;
         let changed = judge.take(looked.is_ok());
         if let Err(why) = &looked {
@@ -119,13 +142,40 @@ pub async fn watch_over(
                 ),
             }
             well.send_replace(judge.is_well());
+            first_pauses = None;
         }
+        let mut pause = rhythm.interval.saturating_sub(begun.elapsed());
+        if let Some(first) = first_pauses.as_mut().and_then(Iterator::next) {
+            pause = pause.min(first);
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_looks_follow_each_other_quickly() {
+        let pauses = |interval, count| -> Vec<u128> {
+            let rhythm = Rhythm {
+                interval: Duration::from_millis(interval),
+                timeout: Duration::from_secs(3),
+                rise: 1,
+                fall: 3,
+            };
+            let pauses = rhythm.first_pauses().take(count);
+            pauses.map(|pause| pause.as_millis()).collect()
+        };
+        assert_eq!(
+            pauses(5000, 8),
+            [100, 200, 400, 800, 1600, 3200, 5000, 5000]
+        );
+        assert_eq!(pauses(30, 2), [30, 30]);
+        // However long nothing comes.
+        assert_eq!(pauses(5000, 10_000)[9_999], 5000);
+    }
 
     #[test]
     fn flags() {
@@ -139,5 +189,9 @@ mod tests {
         }
         assert_eq!(" ".parse::<Check>(), Err(CheckError::Empty));
         assert_eq!("http:x".parse::<Check>(), Err(CheckError::Path("x".into())));
+        for (path, told) in [("/a b", "/a b"), ("/a#b", "/a#b"), ("/a\r\nb", r"/a\r\nb")] {
+            let parsed = format!("http:{path}").parse::<Check>();
+            assert_eq!(parsed, Err(CheckError::Character(told.into())));
+        }
     }
 }

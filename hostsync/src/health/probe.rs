@@ -6,15 +6,11 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use http_body_util::Empty;
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use nix::sys::signal::Signal;
 use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
 
-use super::Check;
+use super::{Check, http};
 use crate::children::Children;
 use crate::registration::AddressChoice;
 
@@ -74,7 +70,7 @@ impl Prober {
         let stream = TcpStream::connect(target).await;
         let stream = stream.map_err(|error| format!("{target}: {error}"))?;
         match &self.check {
-            Check::Http(path) => get(stream, target, path).await,
+            Check::Http(path) => http::get(stream, target, path).await,
             Check::Tcp | Check::Command(_) => Ok(()),
         }
     }
@@ -115,29 +111,6 @@ impl Prober {
             Err(_) if said.is_empty() => Err(format!("killed after {limit:?}")),
             Err(_) => Err(format!("killed after {limit:?}: {said}")),
         }
-    }
-}
-
-/// Asks for a path, and takes any status below 400 for well.
-async fn get(stream: TcpStream, host: SocketAddr, path: &str) -> Result<(), String> {
-    let failed = |error: hyper::Error| error.to_string();
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(failed)?;
-    let request = Request::get(path).header(hyper::header::HOST, host.to_string());
-    let request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = async { sender.send_request(request).await };
-    let response = tokio::select! {
-        response = answer => response.map_err(failed)?,
-        ended = connection => return match ended {
-            Ok(()) => Err("the connection was closed without an answer".to_owned()),
-            Err(error) => Err(error.to_string()),
-        },
-    };
-    match response.status().as_u16() {
-        status if status < 400 => Ok(()),
-        _ => Err(format!("{path} answers {}", response.status())),
     }
 }
 
