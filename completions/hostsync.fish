@@ -50,7 +50,7 @@ complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l id -d 'The nam
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l register -d 'Register this container in the tree while hostsync runs (repeatable): \'web:8080\' as one of the instances of the service web, \'primary.db=\' (or \'primary.db=:5432\') as that very name' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l address -d 'The address to register, or the interface that has it [default: the one that this host uses towards ZooKeeper]' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check -d 'Register only while this passes: a command for sh, \'tcp\' (the registered ports take connections), or \'http:/PATH\' (they answer with a status below 400)' -r
-complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check-interval -d 'From the start of one check to the start of the next' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check-interval -d 'From the start of one check to the start of the next; sooner until it passes first, after pauses of 0.1 s, 0.2 s, 0.4 s and so on' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check-timeout -d 'A check that takes longer has failed, and is killed with its children' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check-rise -d 'Passed checks in a row until it is registered' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand run" -l check-fall -d 'Failed checks in a row until it is withdrawn' -r
@@ -82,7 +82,7 @@ complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l id -d 'The na
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l register -d 'Register this container in the tree while hostsync runs (repeatable): \'web:8080\' as one of the instances of the service web, \'primary.db=\' (or \'primary.db=:5432\') as that very name' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l address -d 'The address to register, or the interface that has it [default: the one that this host uses towards ZooKeeper]' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check -d 'Register only while this passes: a command for sh, \'tcp\' (the registered ports take connections), or \'http:/PATH\' (they answer with a status below 400)' -r
-complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check-interval -d 'From the start of one check to the start of the next' -r
+complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check-interval -d 'From the start of one check to the start of the next; sooner until it passes first, after pauses of 0.1 s, 0.2 s, 0.4 s and so on' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check-timeout -d 'A check that takes longer has failed, and is killed with its children' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check-rise -d 'Passed checks in a row until it is registered' -r
 complete -c hostsync -n "__fish_hostsync_using_subcommand exec" -l check-fall -d 'Failed checks in a row until it is withdrawn' -r

@@ -47,7 +47,7 @@ slots\:"Write in slots"))' \
 '*--register=[Register this container in the tree while hostsync runs (repeatable)\: '\''web\:8080'\'' as one of the instances of the service web, '\''primary.db='\'' (or '\''primary.db=\:5432'\'') as that very name]:NAME[:PORT]|NAME=[:PORT]:_default' \
 '--address=[The address to register, or the interface that has it \[default\: the one that this host uses towards ZooKeeper\]]:IP|IFACE:_default' \
 '--check=[Register only while this passes\: a command for sh, '\''tcp'\'' (the registered ports take connections), or '\''http\:/PATH'\'' (they answer with a status below 400)]:COMMAND|tcp|http:/PATH:_default' \
-'--check-interval=[From the start of one check to the start of the next]:DURATION:_default' \
+'--check-interval=[From the start of one check to the start of the next; sooner until it passes first, after pauses of 0.1 s, 0.2 s, 0.4 s and so on]:DURATION:_default' \
 '--check-timeout=[A check that takes longer has failed, and is killed with its children]:DURATION:_default' \
 '--check-rise=[Passed checks in a row until it is registered]:N:_default' \
 '--check-fall=[Failed checks in a row until it is withdrawn]:N:_default' \
@@ -81,7 +81,7 @@ slots\:"Write in slots"))' \
 '*--register=[Register this container in the tree while hostsync runs (repeatable)\: '\''web\:8080'\'' as one of the instances of the service web, '\''primary.db='\'' (or '\''primary.db=\:5432'\'') as that very name]:NAME[:PORT]|NAME=[:PORT]:_default' \
 '--address=[The address to register, or the interface that has it \[default\: the one that this host uses towards ZooKeeper\]]:IP|IFACE:_default' \
 '--check=[Register only while this passes\: a command for sh, '\''tcp'\'' (the registered ports take connections), or '\''http\:/PATH'\'' (they answer with a status below 400)]:COMMAND|tcp|http:/PATH:_default' \
-'--check-interval=[From the start of one check to the start of the next]:DURATION:_default' \
+'--check-interval=[From the start of one check to the start of the next; sooner until it passes first, after pauses of 0.1 s, 0.2 s, 0.4 s and so on]:DURATION:_default' \
 '--check-timeout=[A check that takes longer has failed, and is killed with its children]:DURATION:_default' \
 '--check-rise=[Passed checks in a row until it is registered]:N:_default' \
 '--check-fall=[Failed checks in a row until it is withdrawn]:N:_default' \

@@ -52,6 +52,7 @@ pub use docker::{Container, Image, Network, docker};
 pub use files::{HostsFile, Names, Scratch};
 pub use mounts::{Mount, leave_the_mounts_of_others};
 pub use needs::{Need, needs};
+pub use ports::free_port;
 pub use process::{Process, alive, kill_pid};
 pub use program::{Outcome, Program, Running, binary, hostsync, nameserver};
 pub use proxy::{Cut, Proxy};

@@ -8,7 +8,10 @@ use std::sync::{Mutex, PoisonError};
 /// It lies below the range from which the kernel takes ports for outgoing connections: otherwise a
 /// client that knocks at a stopped server may be given that very port, connect to itself, and keep
 /// the server from starting again.
-pub(crate) fn free_port() -> u16 {
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..10_000 {

@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_snapshots;
 mod binding;
 mod brokers;
+mod checks;
 mod compose;
 mod container;
 mod daemon_manners;
