@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use benches::{Times, millis, print, ratio};
+use contract::ZnodePath;
 use futures::StreamExt;
 use futures::stream;
 use indicatif::ProgressBar;
 use lab::ZooKeeper;
-use session::{Options, Session};
-use snapshot::ZnodePath;
+use zookeeper::{Options, Session};
 use zookeeper_client::Client;
 
 const ROUNDS: usize = 5;
@@ -63,9 +63,13 @@ fn main() {
             let begun = Instant::now();
             let root = ZnodePath::root();
             let everything = |path: &ZnodePath| !path.as_str().starts_with("/zookeeper");
-            let walked =
-                nameserver::walk::walk(&connection, &root, everything, &ProgressBar::hidden())
-                    .await;
+            let walked = nameserver::ingest::walk::walk(
+                &connection,
+                &root,
+                everything,
+                &ProgressBar::hidden(),
+            )
+            .await;
             times.push(begun.elapsed());
             assert_eq!(walked.expect("no fault").znodes.len(), paths.len() + 1);
         }

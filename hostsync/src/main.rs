@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hostsync::cli::PROGRAM;
+use hostsync::commands::cli::PROGRAM;
 
 fn main() -> ExitCode {
     let cli = daemon::command_line::parse(PROGRAM);

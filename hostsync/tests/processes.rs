@@ -4,9 +4,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hostsync::address::AddressChoice;
 use hostsync::children::Children;
 use hostsync::health::Prober;
-use hostsync::registration::AddressChoice;
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -60,11 +60,11 @@ async fn what_the_service_manager_gave_us_stays_with_us() {
 
 #[tokio::test]
 async fn a_command_passes_or_fails_with_its_output() {
-    assert_eq!(prober("true").look(LIMIT).await, Ok(()));
+    assert_eq!(prober("true").probe(LIMIT).await, Ok(()));
     let failing = prober("echo no such table; echo at all >&2; exit 3");
-    let said = failing.look(LIMIT).await.unwrap_err();
+    let said = failing.probe(LIMIT).await.unwrap_err();
     assert_eq!(said, "exit code 3: no such table; at all");
-    let endless = prober("yes | head -c 1000000; exit 1").look(LIMIT).await;
+    let endless = prober("yes | head -c 1000000; exit 1").probe(LIMIT).await;
     assert!(endless.unwrap_err().len() < 2_000);
 }
 
@@ -74,7 +74,7 @@ async fn a_command_that_hangs_is_killed_with_its_children() {
     let pid = folder.path().join("pid");
     let script = format!("sleep 1000 & echo $! > {}; wait", pid.display());
     let begun = Instant::now();
-    let said = prober(&script).look(Duration::from_millis(500)).await;
+    let said = prober(&script).probe(Duration::from_millis(500)).await;
     assert_eq!(said, Err("killed after 500ms".to_owned()));
     assert!(begun.elapsed() < LIMIT);
     let pid = std::fs::read_to_string(pid).unwrap();

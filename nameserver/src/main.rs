@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use nameserver::cli::PROGRAM;
+use nameserver::commands::cli::PROGRAM;
 
 fn main() -> ExitCode {
     let cli = daemon::command_line::parse(PROGRAM);

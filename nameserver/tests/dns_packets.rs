@@ -6,20 +6,20 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use contract::ZnodePath;
 use fastrand::Rng;
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use lab::PATIENCE;
-use nameserver::dns::message::Transport;
-use nameserver::dns::networks::Networks;
+use nameserver::dns::access::Networks;
 use nameserver::dns::server::Listening;
-use nameserver::dns::service::{Service, Step};
-use nameserver::dns::{Freshness, Settings, SharedCatalog};
+use nameserver::dns::server::service::{Service, Step};
+use nameserver::dns::wire::Transport;
+use nameserver::dns::{Freshness, Settings, SharedZones};
+use nameserver::namespace::Namespace;
+use nameserver::namespace::scope::Scope;
 use nameserver::records;
-use nameserver::scope::Scope;
-use nameserver::zone::Zone;
-use snapshot::ZnodePath;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Of so many packets, one goes over a real socket.
@@ -230,7 +230,7 @@ fn name(text: &str) -> Name {
 
 /// A server of a small tree, which has been read, and whose zone anyone may have.
 fn service() -> Service {
-    let catalog = SharedCatalog::new(Settings {
+    let catalog = SharedZones::new(Settings {
         domain: None,
         ttl: None,
         addresses: vec![SOURCE],
@@ -245,7 +245,7 @@ fn service() -> Service {
         let reading = records::read(path.component(), data.as_bytes());
         (path, reading)
     });
-    catalog.replace(&Zone::new(scope, znodes));
+    catalog.replace(&Namespace::new(scope, znodes));
     catalog.note(Freshness {
         follows: true,
         since: SystemTime::now(),

@@ -175,7 +175,7 @@ fn a_leader_that_hung_for_longer_than_its_session_has_no_say() {
 
 /// A leader that is deposed while its session lives is the case for which a write checks the lock:
 /// its session is good, and it may well know the version of the snapshot. Without the check in
-/// `session::Leadership` this fails: the old leader puts its own snapshot over the successor's.
+/// `zookeeper::Leadership` this fails: the old leader puts its own snapshot over the successor's.
 #[test]
 fn a_leader_whose_znode_was_deleted_has_no_say_even_in_a_live_session() {
     let tree = tree("deposed");

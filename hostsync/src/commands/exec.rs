@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::run::{Controls, End, Setup};
 use crate::children::{Child, Children};
-use crate::cli::{ExecArgs, PROGRAM};
+use crate::commands::cli::{ExecArgs, PROGRAM};
 use crate::hosts_file::{Choice, HostsFile, addresses_of};
 
 /// How often the hosts file is looked at for names that others write there.

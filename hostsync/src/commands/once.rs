@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use session::{Connection, Options, Session, State};
-use snapshot::{Diff, Hosts, Name, Snapshot, ZnodePath};
+use contract::{Diff, Hosts, Name, Snapshot, ZnodePath};
+use zookeeper::{Connection, Options, Session, State};
 
-use crate::cache::Cache;
-use crate::cli::OnceArgs;
-use crate::entries::Selection;
+use crate::apply::report::list;
+use crate::apply::selection::Selection;
+use crate::commands::cli::OnceArgs;
+use crate::follow::published::Published;
 use crate::hosts_file::{HostsFile, Outcome, Pass};
-use crate::places::User;
-use crate::published::Published;
-use crate::report::list;
+use crate::store::cache::Cache;
+use crate::store::paths::User;
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());

@@ -5,30 +5,31 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use daemon::{Http, Signal, Signals, service};
-use session::{Options, Session};
-use snapshot::ZnodePath;
+use contract::ZnodePath;
+use daemon::{Http, Signal, Signals};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use zookeeper::{Options, Session};
 
-use crate::agent::{Agent, Applied};
-use crate::binding::{Binders, Binding, Memory};
-use crate::cache::Cache;
+use crate::apply::agent::{Agent, Applied};
+use crate::apply::cache_writer::CacheWriter;
+use crate::apply::selection::Selection;
+use crate::bind::{Binders, Binding};
 use crate::children::Children;
-use crate::cli::{PROGRAM, RunArgs};
-use crate::entries::Selection;
-use crate::findings::{Binds, Registering};
-use crate::health::{self, Check, Prober, Rhythm};
+use crate::commands::cli::{PROGRAM, RunArgs};
+use crate::follow::subscription::Subscription;
+use crate::health::{self, Check, CheckSchedule, Prober};
 use crate::hosts_file::{Choice, HostsFile};
-use crate::keeper::Keeper;
-use crate::manager;
-use crate::observation::Observation;
-use crate::places::User;
-use crate::presence::Presence;
-use crate::registration::{Instance, Registrars, Registration, Wish};
-use crate::socket::{self, Socket};
-use crate::status::{Facts, Status};
-use crate::subscription::Subscription;
+use crate::observe::control_socket::{self, Socket};
+use crate::observe::findings::{Binds, Registering};
+use crate::observe::metrics::StatusSource;
+use crate::observe::presence::Presence;
+use crate::observe::status::{Facts, Status};
+use crate::observe::systemd;
+use crate::register::{Desired, Instance, Registrars, Registration};
+use crate::store::bindings::Bindings;
+use crate::store::cache::Cache;
+use crate::store::paths::User;
 
 /// How long an end waits for the last snapshot to be kept.
 const LAST_WRITE: Duration = Duration::from_millis(500);
@@ -43,10 +44,10 @@ pub(super) struct Setup {
     presence: Presence,
     registrations: Vec<Registration>,
     instance: Instance,
-    check: Option<(Check, Rhythm)>,
+    check: Option<(Check, CheckSchedule)>,
     bindings: Vec<Binding>,
     state: ZnodePath,
-    memory: Memory,
+    memory: Bindings,
     write: Choice,
     http: Option<Http>,
     facts: Facts,
@@ -143,7 +144,7 @@ impl Setup {
             // The agent tries again until it works.
             _ => {}
         }
-        if let Some(agent) = socket::ask(&user, path) {
+        if let Some(agent) = control_socket::ask(&user, path) {
             let (file, pid) = (path.display(), agent.pid);
             bail!("{file} is kept by the hostsync with pid {pid} already; stop that one first");
         }
@@ -187,7 +188,7 @@ impl Setup {
         let session = Session::start(self.options);
         let kept = self.cache.load().map(Arc::new);
         let has_kept_names = kept.is_some();
-        let keeper = Keeper::new(self.cache, kept.as_deref());
+        let keeper = CacheWriter::new(self.cache, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
         let hosts_file = HostsFile::new(&self.facts.hosts_file, self.write);
@@ -221,7 +222,7 @@ impl Setup {
             tokio::spawn(health::watch_over(prober, rhythm, works.subscribe(), well));
         }
 
-        let sources = manager::Sources {
+        let sources = systemd::Sources {
             states: session.states(),
             view: view.clone(),
             applied: agent.applied(),
@@ -243,10 +244,10 @@ impl Setup {
                 .with_twin(twin.borrow().as_ref())
         };
         if let Some(http) = self.http {
-            tokio::spawn(http.serve(Observation(status.clone())));
+            tokio::spawn(http.serve(StatusSource(status.clone())));
         }
         let is_first = has_kept_names && !agent.has_names();
-        let informing = tokio::spawn(manager::tell(sources, is_first, status.clone()));
+        let informing = tokio::spawn(systemd::tell(sources, is_first, status.clone()));
         let answering = match Socket::bind(&self.user, &self.facts.hosts_file) {
             Ok(socket) => Some(tokio::spawn(async move { socket.serve(status).await })),
             Err(error) => {
@@ -273,7 +274,7 @@ impl Setup {
                 () = subscription.follow(session.clone()) => unreachable!("it follows for ever"),
             }
         };
-        let end = service::watched(work).await;
+        let end = daemon::systemd::watched(work).await;
         drop(agent);
         drop(binders);
         telling.abort();
@@ -298,16 +299,16 @@ impl Setup {
 async fn wish(
     mut works: watch::Receiver<bool>,
     mut well: watch::Receiver<bool>,
-    wish: watch::Sender<Wish>,
+    wish: watch::Sender<Desired>,
 ) {
     loop {
         let wished = match *works.borrow_and_update() && *well.borrow_and_update() {
-            true => Wish::Present,
-            false => Wish::Absent,
+            true => Desired::Present,
+            false => Desired::Absent,
         };
         // The end is final.
         wish.send_if_modified(|wish| {
-            *wish != Wish::End && std::mem::replace(wish, wished) != wished
+            *wish != Desired::End && std::mem::replace(wish, wished) != wished
         });
         tokio::select! {
             Ok(()) = works.changed() => {}

@@ -1,10 +1,10 @@
 //! Whether what this container registers may be used: `--check`.
 //!
-//! [`Judge`] decides, and is pure; [`probe`] looks once; [`watch_over`] goes on looking.
+//! [`RiseFall`] decides, and is pure; [`probe`] looks once; [`watch_over`] goes on looking.
 
 mod http;
-mod judge;
 mod probe;
+mod rise_fall;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 use tokio::sync::watch;
 
-pub use judge::Judge;
 pub use probe::Prober;
+pub use rise_fall::RiseFall;
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +46,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often is looked, and how much counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Rhythm {
+pub struct CheckSchedule {
     /// From the start of one look to the start of the next, once it was well.
     pub interval: Duration,
-    /// After which a look has failed.
+    /// After which a probe has failed.
     pub timeout: Duration,
     /// How many good looks in a row it takes.
     pub rise: u32,
@@ -74,7 +74,7 @@ impl FromStr for Check {
     }
 }
 
-impl Rhythm {
+impl CheckSchedule {
     /// How long to rest after each look until it is well for the first time: what has just been
     /// started is often ready soon, and else takes its time.
     pub fn first_pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
@@ -106,23 +106,23 @@ impl fmt::Display for Check {
 }
 
 /// Looks while the thing `works`, and tells whether all is well. The log has each change, with what
-/// a failed look said.
+/// a failed probe said.
 pub async fn watch_over(
     prober: Prober,
-    rhythm: Rhythm,
+    schedule: CheckSchedule,
     mut works: watch::Receiver<bool>,
     well: watch::Sender<bool>,
 ) {
     if works.wait_for(|works| *works).await.is_err() {
         return;
     }
-    let mut judge = Judge::new(rhythm.rise, rhythm.fall);
-    let mut first_pauses = Some(rhythm.first_pauses());
+    let mut rise_fall = RiseFall::new(schedule.rise, schedule.fall);
+    let mut first_pauses = Some(schedule.first_pauses());
     let mut complaint: Option<String> = None;
     loop {
         let begun = Instant::now();
-        let looked = prober.look(rhythm.timeout).await;
-        let changed = judge.take(looked.is_ok());
+        let looked = prober.probe(schedule.timeout).await;
+        let changed = rise_fall.take(looked.is_ok());
         if let Err(why) = &looked {
             // The first failure is news too, while it does not count yet, and another reason.
             if complaint.as_ref() != Some(why) {
@@ -133,18 +133,18 @@ pub async fn watch_over(
             complaint = None;
         }
         if changed {
-            match judge.is_well() {
+            match rise_fall.is_well() {
                 true => info!("the check {} passes", prober.check()),
                 false => warn!(
                     "the check {} failed {} times in a row: not registered until it passes",
                     prober.check(),
-                    rhythm.fall
+                    schedule.fall
                 ),
             }
-            well.send_replace(judge.is_well());
+            well.send_replace(rise_fall.is_well());
             first_pauses = None;
         }
-        let mut pause = rhythm.interval.saturating_sub(begun.elapsed());
+        let mut pause = schedule.interval.saturating_sub(begun.elapsed());
         if let Some(first) = first_pauses.as_mut().and_then(Iterator::next) {
             pause = pause.min(first);
         }
@@ -159,13 +159,13 @@ mod tests {
     #[test]
     fn the_first_looks_follow_each_other_quickly() {
         let pauses = |interval, count| -> Vec<u128> {
-            let rhythm = Rhythm {
+            let schedule = CheckSchedule {
                 interval: Duration::from_millis(interval),
                 timeout: Duration::from_secs(3),
                 rise: 1,
                 fall: 3,
             };
-            let pauses = rhythm.first_pauses().take(count);
+            let pauses = schedule.first_pauses().take(count);
             pauses.map(|pause| pause.as_millis()).collect()
         };
         assert_eq!(

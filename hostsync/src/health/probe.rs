@@ -1,4 +1,4 @@
-//! One look at what this container registers.
+//! One probe at what this container registers.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
 
 use super::{Check, http};
+use crate::address::AddressChoice;
 use crate::children::Children;
-use crate::registration::AddressChoice;
 
 /// How much of a command's output is kept; the end says what went wrong.
 const OUTPUT: usize = 512;
@@ -47,12 +47,12 @@ impl Prober {
     ///
     /// # Errors
     /// Why it is not well, with the end of the output of a command.
-    pub async fn look(&self, limit: Duration) -> Result<(), String> {
+    pub async fn probe(&self, limit: Duration) -> Result<(), String> {
         match &self.check {
             Check::Command(command) => self.run(command, limit).await,
             Check::Tcp | Check::Http(_) => {
                 for port in &self.ports {
-                    match tokio::time::timeout(limit, self.knock(*port)).await {
+                    match tokio::time::timeout(limit, self.connect(*port)).await {
                         Ok(answer) => answer.map_err(|error| format!("port {port}: {error}"))?,
                         Err(_) => return Err(format!("port {port}: no answer within {limit:?}")),
                     }
@@ -62,7 +62,7 @@ impl Prober {
         }
     }
 
-    async fn knock(&self, port: u16) -> Result<(), String> {
+    async fn connect(&self, port: u16) -> Result<(), String> {
         let choice = self.address.clone();
         let address = tokio::task::spawn_blocking(move || choice.find()).await;
         let address = address.map_err(|error| error.to_string())??;

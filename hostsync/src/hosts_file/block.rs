@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
 
-use snapshot::{Address, Hosts, Name};
+use contract::{Address, Hosts, Name};
 
 use super::line::{self, BEGIN, END, Marker};
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use snapshot::Name;
+use contract::Name;
 
-pub(super) use snapshot::hosts_line::{
+pub(super) use contract::hosts_line::{
     BEGIN, END, Marker, entry, is_entry, lines, mapping, marker,
 };
 

@@ -28,9 +28,9 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use contract::{Hosts, Name};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
-use snapshot::{Hosts, Name};
 
 pub use block::Note;
 pub use error::Error;

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use snapshot::Hosts;
+use contract::Hosts;
 
 use super::block::{self, Plan};
 use super::read::{self, Found};

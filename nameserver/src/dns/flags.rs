@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use contract::Name;
 use daemon::Metrics;
 use ipnet::IpNet;
-use snapshot::Name;
 
+use super::access::{Networks, parse_network};
 use super::forward::{Forwarder, parse_resolver};
-use super::networks::{Networks, parse_network};
 use super::server::Listening;
-use super::service::{Recursion, Service};
-use super::tally::Tally;
-use super::{Settings, SharedCatalog};
-use crate::cli::PROGRAM;
+use super::server::service::{Recursion, Service};
+use super::statistics::Statistics;
+use super::{Settings, SharedZones};
+use crate::commands::cli::PROGRAM;
 
 /// A secondary would ask for a zone all the time, or a cache keep what is gone for more than a day.
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -77,9 +77,9 @@ pub struct Told {
     /// Where it answers.
     pub addresses: Vec<SocketAddr>,
     /// What it has done.
-    pub tally: Arc<Tally>,
+    pub tally: Arc<Statistics>,
     /// What it answers from.
-    pub catalog: SharedCatalog,
+    pub catalog: SharedZones,
 }
 
 impl DnsArgs {
@@ -157,8 +157,8 @@ impl Dns {
     ///
     /// # Errors
     /// There is no way to ask other resolvers.
-    pub fn start(self) -> anyhow::Result<(SharedCatalog, Told)> {
-        let catalog = SharedCatalog::new(self.settings);
+    pub fn start(self) -> anyhow::Result<(SharedZones, Told)> {
+        let catalog = SharedZones::new(self.settings);
         let told = Told {
             addresses: self.listening.addresses(),
             tally: Arc::default(),

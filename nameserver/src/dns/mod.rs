@@ -6,29 +6,13 @@
 //! what becomes of a message, [`server`] has the sockets, and [`forward`] asks another resolver for
 //! what lies outside of our zones.
 
-pub mod answer;
-pub mod catalog;
-mod datagrams;
-mod entry;
+pub mod access;
 pub mod flags;
 pub mod forward;
-pub(crate) mod freshness;
-pub mod message;
-mod names;
-pub mod networks;
-mod reverse;
 pub mod server;
-pub mod service;
-pub mod shared;
-pub mod tally;
-mod tcp;
-pub mod transfer;
-mod udp;
+pub mod statistics;
+pub mod wire;
+pub mod zones;
 
-pub use answer::{Question, Reply};
-pub use catalog::{Catalog, Freshness, Settings};
 pub use flags::{Dns, DnsArgs, Told};
-pub use shared::SharedCatalog;
-
-#[cfg(test)]
-mod tests;
+pub use zones::{Freshness, Question, Reply, Settings, SharedZones, Zones};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use snapshot::{Address, Label, Name};
+use contract::{Address, Label, Name};
 
 use super::Problem;
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use contract::{Address, Name};
 use smallvec::SmallVec;
-use snapshot::{Address, Name};
 
 use super::{Endpoint, Format, Host};
 

@@ -1,7 +1,7 @@
 //! Joyent's Registrar, as Binder reads it: hosts, services and databases.
 
+use contract::Label;
 use smallvec::SmallVec;
-use snapshot::Label;
 
 use super::json::{Json, Object};
 use super::{Endpoint, Format, Found, Instance, Membership, Problem, Reading, Service, Srv};

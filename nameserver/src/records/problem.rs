@@ -1,6 +1,6 @@
 //! Why a znode gives no address.
 
-use snapshot::{AddressError, NameError, Quoted};
+use contract::{AddressError, NameError, Quoted};
 
 use super::{Format, MAX_RECORD_BYTES};
 

@@ -1,6 +1,6 @@
 use super::*;
+use contract::Address;
 use proptest::prelude::*;
-use snapshot::Address;
 
 /// What a reading says, in one line.
 fn said(reading: &Reading) -> String {
@@ -946,7 +946,7 @@ fn an_instance_tells_its_addresses_and_host_names() {
         .map(|address| address.to_string())
         .collect();
     assert_eq!(addresses, ["10.0.0.1", "10.0.0.2"]);
-    let names: Vec<_> = instance.host_names().map(snapshot::Name::as_str).collect();
+    let names: Vec<_> = instance.host_names().map(contract::Name::as_str).collect();
     assert_eq!(names, ["b"]);
 }
 

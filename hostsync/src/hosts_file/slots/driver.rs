@@ -6,11 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use contract::{Hosts, Name};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
-use snapshot::{Hosts, Name};
 
 use super::operations::Operation;
 use super::table::{Census, Table};
@@ -185,7 +185,7 @@ impl Driver {
         let file = self.file.try_clone().map_err(self.failed("read"))?;
         let found = read::read_whole(file, &self.path)?;
         let before = self.table.take();
-        let is_known = |name: &Name, address: &snapshot::Address| {
+        let is_known = |name: &Name, address: &contract::Address| {
             let was = last
                 .get(name)
                 .is_some_and(|addresses| addresses.contains(address));

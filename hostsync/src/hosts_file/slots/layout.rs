@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use snapshot::{Address, Name};
+use contract::{Address, Name};
 
 use super::super::line::{self, Marker};
 use super::{CELL, GROUP, MAX_CELLS};

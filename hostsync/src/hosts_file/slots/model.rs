@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use snapshot::{Address, Hosts, Name};
+use contract::{Address, Hosts, Name};
 
 use super::layout;
 use super::operations::Operation;

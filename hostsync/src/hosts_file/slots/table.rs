@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use contract::{Address, Hosts, Name};
 use serde::{Deserialize, Serialize};
-use snapshot::{Address, Hosts, Name};
 
 use super::layout::{Layout, Live};
 use super::operations::{Operation, Writes};

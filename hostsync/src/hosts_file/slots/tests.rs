@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use contract::{Address, Hosts, Name};
 use proptest::prelude::*;
-use snapshot::{Address, Hosts, Name};
 
 use super::model::{Model, said};
 use super::table::Batch;

@@ -8,11 +8,11 @@ use hickory_proto::rr::Name;
 use ipnet::IpNet;
 
 use super::*;
-use crate::dns::tally::Tally;
-use crate::dns::{Settings, SharedCatalog};
+use crate::dns::statistics::Statistics;
+use crate::dns::{Settings, SharedZones};
+use crate::namespace::Namespace;
+use crate::namespace::scope::Scope;
 use crate::records;
-use crate::scope::Scope;
-use crate::zone::Zone;
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -20,8 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A server in a runtime of its own.
 struct Server {
     address: SocketAddr,
-    catalog: SharedCatalog,
-    tally: Arc<Tally>,
+    catalog: SharedZones,
+    tally: Arc<Statistics>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -42,8 +42,8 @@ impl Server {
             ttl: None,
             addresses: Vec::new(),
         };
-        let tally = Arc::new(Tally::default());
-        let catalog = SharedCatalog::new(settings);
+        let tally = Arc::new(Statistics::default());
+        let catalog = SharedZones::new(settings);
         let secondaries = vec!["127.0.0.0/8".parse::<IpNet>().unwrap()].into();
         let service = Service::new(catalog.clone(), None, secondaries, Arc::clone(&tally));
         let address = listening.addresses()[0];
@@ -228,7 +228,7 @@ fn the_catalog_goes_on_changing_while_a_zone_is_sent() {
         let path = format!("/zk/n{number}").parse().unwrap();
         (path, records::read("", b"10.0.0.1"))
     });
-    let zone = Zone::new(scope.clone(), znodes);
+    let zone = Namespace::new(scope.clone(), znodes);
     server.catalog.replace(&zone);
     let expected = server.catalog.read().transfer(&apex).unwrap().len();
     let mut secondary = server.connect();
@@ -237,7 +237,7 @@ fn the_catalog_goes_on_changing_while_a_zone_is_sent() {
     secondary.write_all(&framed(&axfr)).unwrap();
     let mut received = answers(&mut secondary);
     // The zone is gone, though most of it still waits for the secondary to read.
-    server.catalog.replace(&Zone::new(scope, []));
+    server.catalog.replace(&Namespace::new(scope, []));
     assert_eq!(server.catalog.read().transfer(&apex), None);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(over_udp(&client, server.address, &query(7)).0, 5);

@@ -1,0 +1,38 @@
+//! Manners that both daemons share: command line, log, pid file, signals, status over HTTP and to a
+//! service manager.
+//!
+//! The order in a `main` matters, because a process may only fork while it has one thread:
+//!
+//! 1. [`command_line::parse`] turns flags, variables and the settings file into the program's own
+//!    type.
+//! 2. [`DaemonArgs::start`] locks the pid file, opens the log, forks, and hands back a [`Guard`].
+//! 3. [`runtime`] starts the threads; inside of it [`Signals`] says when to stop.
+//! 4. [`systemd`] tells a service manager such as systemd, where there is one, how it goes.
+//! 5. [`exit`] turns the outcome into one line and an exit code.
+
+pub mod command_line;
+pub mod logging;
+pub mod systemd;
+
+mod exit;
+mod generate;
+mod health;
+mod http;
+mod metrics;
+mod pid_file;
+mod runtime;
+mod secret;
+mod signals;
+mod start;
+mod zookeeper;
+
+pub use exit::{Stdout, exit, stdout, wrong_usage};
+pub use generate::GenerateArgs;
+pub use health::Health;
+pub use http::{Http, HttpArgs, Observed};
+pub use metrics::Metrics;
+pub use runtime::runtime;
+pub use secret::Secret;
+pub use signals::{Signal, Signals};
+pub use start::{DaemonArgs, Guard};
+pub use zookeeper::ZooKeeperArgs;

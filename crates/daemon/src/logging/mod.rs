@@ -1,0 +1,183 @@
+//! The log: one line per message, to stderr or to a file that SIGHUP opens again.
+//!
+//! Messages of other crates show only from `debug` on: while ZooKeeper is away they would be a
+//! flood, and what matters of them is said by the session.
+
+mod file;
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
+
+use log::{LevelFilter, Log, Metadata, Record};
+use simplelog::{
+    ColorChoice, Config, ConfigBuilder, FormatItem, TermLogger, TerminalMode, WriteLogger,
+    format_description,
+};
+
+pub(crate) use file::LogFile;
+
+const TIME: &[FormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// The crates whose messages are always shown.
+const OURS: [&str; 5] = ["daemon", "hostsync", "nameserver", "session", "snapshot"];
+
+static FILE: OnceLock<LogFile> = OnceLock::new();
+
+/// Logs to stderr. For subcommands that are no daemons; [`crate::DaemonArgs::start`] does it by
+/// itself. Does nothing where there is a log already.
+pub fn to_stderr(level: LevelFilter) {
+    let terminal = io::stderr().is_terminal();
+    let color = if terminal {
+        ColorChoice::Auto
+    } else {
+        ColorChoice::Never
+    };
+    install(
+        TermLogger::new(level, config(level), TerminalMode::Stderr, color),
+        level,
+    );
+}
+
+/// Logs to a file.
+pub(crate) fn to_file(file: LogFile, level: LevelFilter) {
+    let file = FILE.get_or_init(|| file);
+    install(WriteLogger::new(level, config(level), file), level);
+}
+
+/// Whether there is a log file, so that what is said on stderr should also be said in the log.
+pub(crate) fn is_file() -> bool {
+    FILE.get().is_some()
+}
+
+/// Whether stderr ends in the log file.
+pub(crate) fn holds_stderr() -> bool {
+    FILE.get().is_some_and(LogFile::holds_stderr)
+}
+
+/// Opens the log file again by its name, after it was renamed or removed. [`crate::Signals`] does
+/// it on SIGHUP.
+///
+/// # Errors
+/// The file cannot be opened; the log goes on in the old one.
+pub fn reopen() -> anyhow::Result<()> {
+    FILE.get().map_or(Ok(()), LogFile::reopen)
+}
+
+fn install(logger: Box<impl Log + 'static>, level: LevelFilter) {
+    if log::set_boxed_logger(Box::new(OneLine(logger))).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+fn config(level: LevelFilter) -> Config {
+    let mut config = ConfigBuilder::new();
+    config.set_time_format_custom(TIME);
+    config
+        .set_thread_level(LevelFilter::Off)
+        .set_location_level(LevelFilter::Off);
+    config.set_target_level(LevelFilter::Debug);
+    if level < LevelFilter::Debug {
+        for name in OURS {
+            config.add_filter_allow_str(name);
+        }
+    }
+    config.build()
+}
+
+/// Escapes what could end a line or drive a terminal: messages hold texts from outside.
+struct OneLine<L>(L);
+
+impl<L: Log> Log for OneLine<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let message = record.args().to_string();
+            let message = one_line(&message);
+            let mut copy = Record::builder();
+            copy.metadata(record.metadata().clone());
+            self.0.log(&copy.args(format_args!("{message}")).build());
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// The text with its control characters escaped, line and paragraph separators among them.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    let forges =
+        |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    if !text.contains(forges) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if forges(character) {
+            let _ = write!(clean, "{}", character.escape_default());
+        } else {
+            clean.push(character);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_forge_lines() {
+        assert!(matches!(
+            one_line("a znode /dß"),
+            Cow::Borrowed("a znode /dß")
+        ));
+        assert_eq!(
+            one_line("a\nb\r\0\u{1b}[1m\u{2028}"),
+            "a\\nb\\r\\u{0}\\u{1b}[1m\\u{2028}"
+        );
+    }
+
+    #[test]
+    fn lines_carry_time_level_and_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let file: &'static LogFile =
+            Box::leak(Box::new(LogFile::open(path.clone(), false).unwrap()));
+        let level = LevelFilter::Info;
+        let logger = OneLine(WriteLogger::new(level, config(level), file));
+        let say = |target: &str, level, text: &str| {
+            let mut record = Record::builder();
+            let record = record.target(target).level(level);
+            logger.log(&record.args(format_args!("{text}")).build());
+        };
+        say("zookeeper::state", log::Level::Info, "connected\nforged");
+        say("zookeeper_client::session", log::Level::Error, "a flood");
+        say("session", log::Level::Debug, "too fine");
+        let old = folder.path().join("log.1");
+        fs::rename(&path, &old).unwrap();
+        file.reopen().unwrap();
+        say("hostsync", log::Level::Warn, "after");
+
+        let (date, rest) = fs::read_to_string(&old).map(split_date).unwrap();
+        assert_eq!(date.len(), "2026-11-20T10:00:00.123Z".len());
+        assert_eq!(rest, "[INFO] connected\\nforged\n");
+        assert_eq!(
+            fs::read_to_string(&path).map(split_date).unwrap().1,
+            "[WARN] after\n"
+        );
+    }
+
+    fn split_date(text: String) -> (String, String) {
+        let (date, rest) = text.split_once(' ').unwrap();
+        (date.to_owned(), rest.to_owned())
+    }
+}

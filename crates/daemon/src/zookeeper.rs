@@ -1,0 +1,170 @@
+//! How to reach ZooKeeper, and as whom: the flags.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use zookeeper::{Auth, Options, Servers};
+
+use crate::secret::{self, Secret};
+
+const SHORTEST_SESSION: Duration = Duration::from_secs(1);
+const LONGEST_SESSION: Duration = Duration::from_secs(300);
+
+/// The flags that say how to reach ZooKeeper, for `#[command(flatten)]`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "ZooKeeper")]
+pub struct ZooKeeperArgs {
+    /// The servers, and a chroot if any
+    #[arg(
+        short,
+        long,
+        value_name = "HOST:PORT[,HOST:PORT…][/CHROOT]",
+        default_value = "127.0.0.1:2181"
+    )]
+    pub zookeeper: Servers,
+
+    /// Authenticate with the digest scheme; prefer --auth-file or the variable, since everyone on
+    /// the machine sees a command line
+    #[arg(long, value_name = "USER:PASSWORD", conflicts_with = "auth_file")]
+    pub auth: Option<Secret>,
+
+    /// Authenticate with USER:PASSWORD from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub auth_file: Option<PathBuf>,
+
+    /// How long ZooKeeper keeps the session of a client that it does not hear from; also the
+    /// deadline of each request
+    #[arg(long, value_name = "DURATION", default_value = "6s", value_parser = session_timeout)]
+    pub session_timeout: Duration,
+}
+
+impl ZooKeeperArgs {
+    /// The session's options; reads the file of `--auth-file`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the identity is not written `USER:PASSWORD`.
+    pub fn options(&self) -> anyhow::Result<Options> {
+        Ok(Options {
+            servers: self.zookeeper.clone(),
+            auth: self.identity()?,
+            session_timeout: self.session_timeout,
+        })
+    }
+
+    fn identity(&self) -> anyhow::Result<Option<Auth>> {
+        if let Some(secret) = &self.auth {
+            return Ok(Some(
+                Auth::digest(secret.reveal()).context("cannot use --auth")?,
+            ));
+        }
+        let Some(path) = &self.auth_file else {
+            return Ok(None);
+        };
+        let line = first_line(path)
+            .with_context(|| format!("cannot read the auth file {}", path.display()))?;
+        let auth = Auth::digest(&line)
+            .with_context(|| format!("cannot use the first line of {}", path.display()))?;
+        Ok(Some(auth))
+    }
+}
+
+/// Only the line's end is cut off: a password may end in a blank.
+fn first_line(path: &Path) -> anyhow::Result<String> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        bail!("it is a directory; name a file whose first line is USER:PASSWORD");
+    }
+    if let Some(problem) = secret::readable_by_others(path) {
+        log::warn!("{problem}");
+    }
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line)?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    if line.is_empty() {
+        bail!("its first line is empty; write USER:PASSWORD there");
+    }
+    Ok(line.to_owned())
+}
+
+fn session_timeout(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("choose a time from 1s to 5m".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn args(auth: Option<&str>, auth_file: Option<&Path>) -> ZooKeeperArgs {
+        ZooKeeperArgs {
+            zookeeper: "one:2181,two:2181/chroot".parse().unwrap(),
+            auth: auth.map(|text| Secret::from(text.to_owned())),
+            auth_file: auth_file.map(Path::to_owned),
+            session_timeout: Duration::from_secs(6),
+        }
+    }
+
+    fn refusal(args: &ZooKeeperArgs) -> String {
+        format!("{:#}", args.options().unwrap_err())
+    }
+
+    #[test]
+    fn the_secret_is_never_shown() {
+        let args = args(Some("ops:s3cret"), None);
+        assert!(!format!("{args:?}").contains("s3cret"));
+        assert!(!format!("{:?}", args.options().unwrap()).contains("s3cret"));
+        assert!(!refusal(&self::args(Some("s3cret"), None)).contains("s3cret"));
+    }
+
+    #[test]
+    fn an_auth_file_gives_its_first_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("auth");
+        fs::write(&path, "ops:s3 cret \r\nnot this\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let auth = args(None, Some(&path)).options().unwrap().auth;
+        assert_eq!(auth, Some(Auth::digest("ops:s3 cret ").unwrap()));
+    }
+
+    #[test]
+    fn a_bad_auth_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("auth");
+        let name = path.to_str().unwrap();
+        let missing = refusal(&args(None, Some(&path)));
+        assert!(
+            missing.contains(name) && missing.contains("No such file"),
+            "{missing}"
+        );
+        fs::write(&path, "\n").unwrap();
+        let empty = refusal(&args(None, Some(&path)));
+        assert!(
+            empty.contains(name) && empty.contains("write USER:PASSWORD"),
+            "{empty}"
+        );
+        fs::write(&path, "s3cret\n").unwrap();
+        let wrong = refusal(&args(None, Some(&path)));
+        assert!(wrong.contains(name) && !wrong.contains("s3cret"), "{wrong}");
+        let directory = refusal(&args(None, Some(folder.path())));
+        assert!(directory.contains("it is a directory"), "{directory}");
+    }
+
+    #[test]
+    fn session_timeouts_have_bounds() {
+        assert_eq!(session_timeout("6s"), Ok(Duration::from_secs(6)));
+        assert_eq!(session_timeout("5m"), Ok(LONGEST_SESSION));
+        for text in ["999ms", "5m 1s", "6", "", "-1s", "soon"] {
+            assert!(session_timeout(text).is_err(), "{text}");
+        }
+    }
+}

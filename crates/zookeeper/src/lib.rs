@@ -1,0 +1,35 @@
+//! A supervised ZooKeeper session, and the only crate that names the ZooKeeper client.
+//!
+//! [`Session::start`] keeps a session alive in the background: it connects to any of several
+//! servers, with backoff and jitter, resumes the session after a connection loss and opens a new
+//! one after expiry. Whoever needs ZooKeeper asks for a [`Connection`], which stands for one
+//! unbroken connection: once it breaks, its [`Watch`]es end with [`Error::Lost`], and the caller
+//! starts over from a new one: watch again, read again. That is the whole protocol, because
+//! ZooKeeper loses events of persistent watches while a client is away (ZOOKEEPER-4698).
+//!
+//! Every call has a deadline, the session timeout.
+
+mod access;
+mod backoff;
+mod connection;
+mod diagnosis;
+mod election;
+mod error;
+mod options;
+mod reconnect_jitter;
+mod servers;
+mod state;
+mod supervisor;
+mod transaction;
+mod watch;
+
+pub use backoff::Backoff;
+pub use connection::{Connection, Create, Stat, Znode};
+pub use election::Leadership;
+pub use error::Error;
+pub use options::{Auth, AuthError, Options};
+pub use servers::{Servers, ServersError};
+pub use state::State;
+pub use supervisor::Session;
+pub use transaction::Write;
+pub use watch::{Change, Event, Watch};

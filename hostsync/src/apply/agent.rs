@@ -1,0 +1,224 @@
+//! The agent: one idempotent pass that makes the hosts file agree with the latest good snapshot,
+//! and what wakes it.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{Hosts, Name};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use zookeeper::Backoff;
+
+use crate::apply::report::{Change, Report};
+use crate::apply::selection::Selection;
+use crate::bind::{Bound, with_bound};
+use crate::follow::published::Published;
+use crate::follow::subscription::View;
+use crate::hosts_file::{self, HostsFile, Outcome, Pass, Slots, Watcher, Way};
+
+/// Delays after a write that failed.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long a start waits for ZooKeeper before it puts the kept snapshot over a file that has names
+/// already: they may be newer, since they are written first.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the agent has done so far, for those who ask.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// The snapshot in the file.
+    pub published: Option<Arc<Published>>,
+    /// How many of its names are in the file.
+    pub names: usize,
+    /// Names that are left to foreign lines.
+    pub shadowed: Vec<Name>,
+    /// The file, symbolic links followed.
+    pub target: Option<PathBuf>,
+    /// How it is written.
+    pub way: Option<Way>,
+    /// What our part of it consists of, where it is written in slots.
+    pub slots: Option<Slots>,
+    /// Why the last pass failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl Applied {
+    /// True once a pass has tried to make the file agree.
+    pub(crate) fn is_after_a_pass(&self) -> bool {
+        self.published.is_some() || self.failure.is_some()
+    }
+}
+
+/// Keeps one hosts file.
+#[derive(Debug)]
+pub struct Agent {
+    hosts_file: HostsFile,
+    watcher: Watcher,
+    selection: Selection,
+    view: watch::Receiver<View>,
+    /// Local names, beside those of the snapshot.
+    bound: watch::Receiver<Arc<Bound>>,
+    /// Those of them that are in the file.
+    applied_bound: Arc<Bound>,
+    /// What was kept on disk of an earlier run.
+    kept: Option<Arc<Published>>,
+    applied: watch::Sender<Applied>,
+    report: Report,
+    backoff: Backoff,
+    /// When to make a pass even if nothing wakes us.
+    next: Option<Instant>,
+}
+
+impl Agent {
+    /// An agent that starts from what `view` and `bound` hold now, which was kept of an earlier run.
+    pub fn new(
+        hosts_file: HostsFile,
+        selection: Selection,
+        view: watch::Receiver<View>,
+        bound: watch::Receiver<Arc<Bound>>,
+    ) -> Self {
+        let kept = view.borrow().snapshot.clone();
+        let applied_bound = Arc::clone(&bound.borrow());
+        Self {
+            hosts_file,
+            watcher: Watcher::default(),
+            selection,
+            view,
+            bound,
+            applied_bound,
+            kept,
+            applied: watch::Sender::default(),
+            report: Report::default(),
+            backoff: Backoff::new(RETRY.0, RETRY.1),
+            next: None,
+        }
+    }
+
+    /// What it has done, now and from now on.
+    pub fn applied(&self) -> watch::Receiver<Applied> {
+        self.applied.subscribe()
+    }
+
+    /// True when the file has names of an earlier run, right ones or not.
+    pub fn has_names(&self) -> bool {
+        self.hosts_file.holds_block()
+    }
+
+    /// Works for ever. Notify `pass` to have the file looked at now.
+    pub async fn run(&mut self, pass: &Notify) -> Infallible {
+        if self.kept.is_some() {
+            let grace = if self.hosts_file.holds_block() {
+                GRACE
+            } else {
+                Duration::ZERO
+            };
+            self.next = Some(Instant::now() + grace);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = pass.notified() => {}
+                // The sender lives as long as the process.
+                _ = self.view.changed() => {}
+                Ok(()) = self.bound.changed() => {}
+                () = self.watcher.changed() => {}
+                () = at(self.next) => {}
+            }
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) {
+        self.next = self.next.filter(|at| *at > Instant::now());
+        let snapshot = self.view.borrow_and_update().snapshot.clone();
+        let bound = Arc::clone(&self.bound.borrow_and_update());
+        let Some(wanted) = snapshot else { return };
+        // A write of our own wakes us too.
+        if self.has_applied(&wanted, &bound) && self.hosts_file.still_agrees() {
+            return;
+        }
+        self.reconcile(&wanted, &bound);
+        if self.watcher.follow(self.hosts_file.places()) {
+            // What changed before the watch stood was not noticed.
+            self.reconcile(&wanted, &bound);
+        }
+    }
+
+    fn has_applied(&self, wanted: &Arc<Published>, bound: &Arc<Bound>) -> bool {
+        let applied = self.applied.borrow();
+        let same =
+            is(applied.published.as_ref(), wanted) && Arc::ptr_eq(&self.applied_bound, bound);
+        applied.failure.is_none() && same
+    }
+
+    fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
+        let before = self.applied.borrow().published.clone();
+        let last = before.clone().or_else(|| self.kept.clone());
+        let nothing = Hosts::new();
+        let last = last.as_ref().map_or(&nothing, |last| &last.snapshot.hosts);
+        let applied_bound = Arc::clone(&self.applied_bound);
+        let entries = with_bound(self.selection.entries(&wanted.snapshot.hosts), bound);
+        let known = with_bound(Cow::Borrowed(last), &applied_bound);
+        self.next = None;
+        match self.hosts_file.reconcile(&entries, &known) {
+            Ok(Outcome::Done(pass)) => {
+                self.applied_bound = Arc::clone(bound);
+                let old = with_bound(self.selection.entries(last), &applied_bound);
+                let is_news = !is(before.as_ref(), wanted) || !Arc::ptr_eq(&applied_bound, bound);
+                let change = Change {
+                    generation: wanted.snapshot.generation,
+                    before: is_news.then_some(&old),
+                    wanted: &entries,
+                    kept: is(self.kept.as_ref(), wanted),
+                };
+                self.done(wanted, &change, pass);
+            }
+            Ok(Outcome::Unsettled(wait)) => self.next = Some(Instant::now() + wait),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
+        self.backoff.reset();
+        self.next = pass.wake.map(|wait| Instant::now() + wait);
+        // From now on, what is applied is known better; a snapshot is not held without need.
+        if !change.kept {
+            self.kept = None;
+        }
+        for (level, line) in self.report.done(change, &pass) {
+            log::log!(level, "{line}");
+        }
+        self.applied.send_replace(Applied {
+            published: Some(Arc::clone(wanted)),
+            names: change.wanted.len() - pass.shadowed.len(),
+            shadowed: pass.shadowed,
+            target: Some(pass.target),
+            way: Some(pass.way),
+            slots: pass.slots,
+            failure: None,
+        });
+    }
+
+    fn failed(&mut self, error: hosts_file::Error) {
+        self.next = Some(Instant::now() + self.backoff.delay());
+        let failure = format!("{:#}", anyhow::Error::new(error));
+        if let Some((level, line)) = self.report.failed(failure.clone()) {
+            log::log!(level, "{line}");
+        }
+        self.applied
+            .send_modify(|applied| applied.failure = Some(failure));
+    }
+}
+
+fn is(some: Option<&Arc<Published>>, wanted: &Arc<Published>) -> bool {
+    some.is_some_and(|some| Arc::ptr_eq(some, wanted))
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

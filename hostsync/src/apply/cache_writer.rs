@@ -1,0 +1,142 @@
+//! Keeps what was applied on disk, off the way of the names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::apply::agent::Applied;
+use crate::follow::published::Published;
+use crate::store::cache::Cache;
+
+/// The least time between two writes: a busy tree must not wear the disk out.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What tells two versions of the znode apart. A snapshot itself is not held without need.
+type Version = (i64, i64);
+
+/// Writes each applied snapshot to the cache, or the newest of several.
+#[derive(Debug)]
+pub struct CacheWriter {
+    cache: Cache,
+    /// The version that was last given to the cache.
+    kept: Option<Version>,
+    failure: watch::Sender<Option<String>>,
+}
+
+impl CacheWriter {
+    /// A keeper of a cache that holds `kept` already.
+    pub fn new(cache: Cache, kept: Option<&Published>) -> Self {
+        Self {
+            cache,
+            kept: kept.map(version),
+            failure: watch::Sender::default(),
+        }
+    }
+
+    /// Why the last write failed, if it did, now and from now on.
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.subscribe()
+    }
+
+    /// Follows what is applied, until the agent is gone; what it applied last is written then.
+    pub async fn follow(mut self, mut applied: watch::Receiver<Applied>) {
+        loop {
+            let published = applied.borrow_and_update().published.clone();
+            if let Some(published) = published.filter(|published| self.is_news(published)) {
+                self.keep(published);
+                let _ = tokio::time::timeout(PAUSE, gone(&mut applied)).await;
+            } else if applied.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_news(&self, published: &Published) -> bool {
+        self.kept != Some(version(published))
+    }
+
+    fn keep(&mut self, published: Arc<Published>) {
+        // Off the worker that has other tasks to run: a disk can take its time.
+        let result = tokio::task::block_in_place(|| self.cache.write(&published));
+        self.kept = Some(version(&published));
+        drop(published);
+        let failure = result.err().map(|error| {
+            let path = self.cache.path().display();
+            format!("cannot keep the snapshot in {path}: {error}; see --cache")
+        });
+        if failure.is_some() && *self.failure.borrow() != failure {
+            let failure = failure.as_deref().unwrap_or_default();
+            log::warn!("{failure}; without it, a start needs ZooKeeper to have names");
+        }
+        self.failure.send_replace(failure);
+    }
+}
+
+fn version(published: &Published) -> Version {
+    (published.czxid, published.mzxid)
+}
+
+/// Waits until there is no agent any more.
+async fn gone(applied: &mut watch::Receiver<Applied>) {
+    while applied.changed().await.is_ok() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::published::tests::published;
+    use crate::store::cache::Source;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn the_first_is_kept_at_once_and_the_last_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = Source {
+            zookeeper: "zk1:2181".into(),
+            state: "/nameserver".parse().unwrap(),
+        };
+        let cache = Cache::new(directory.path().join("cache"), source);
+        let keeper = CacheWriter::new(cache.clone(), None);
+        let applied = watch::Sender::new(Applied::default());
+        let task = tokio::spawn(keeper.follow(applied.subscribe()));
+        let apply = |generation| {
+            let published = published(1, generation as i64, generation, &[("db", 1)]);
+            applied.send_modify(|applied| applied.published = Some(Arc::new(published)));
+        };
+        let kept = || cache.read().unwrap().map(|kept| kept.snapshot.generation);
+        apply(1);
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while kept() != Some(1) {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "generation 1 is not kept"
+            );
+            tokio::task::yield_now().await;
+        }
+        apply(2);
+        apply(3);
+        drop(applied);
+        task.await.unwrap();
+        assert_eq!(kept(), Some(3));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_failure_is_told() {
+        let source = Source {
+            zookeeper: "zk1:2181".into(),
+            state: "/nameserver".parse().unwrap(),
+        };
+        let keeper = CacheWriter::new(Cache::new("/proc/no/cache".into(), source), None);
+        let failure = keeper.failure();
+        let published = Some(Arc::new(published(1, 1, 1, &[])));
+        let applied = watch::Sender::new(Applied {
+            published,
+            ..Applied::default()
+        });
+        let task = tokio::spawn(keeper.follow(applied.subscribe()));
+        drop(applied);
+        task.await.unwrap();
+        let failure = failure.borrow().clone().unwrap();
+        assert!(failure.contains("/proc/no/cache"), "{failure}");
+    }
+}

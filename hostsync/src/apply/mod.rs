@@ -1,0 +1,11 @@
+//! Makes the hosts file agree with the latest snapshot.
+//!
+//! * [`agent`] is the loop: one idempotent pass, and what wakes it.
+//! * [`selection`] picks the entries of the file from a snapshot. Pure.
+//! * [`report`] says what a pass changed, once.
+//! * [`cache_writer`] keeps on disk what was applied, for a start without ZooKeeper.
+
+pub mod agent;
+pub mod cache_writer;
+pub mod report;
+pub mod selection;

@@ -1,0 +1,236 @@
+//! What the agent says in the log: each thing once, when it begins and when it ends.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use contract::{Counted, Diff, Hosts, Name};
+use log::Level::{self, Error, Info, Warn};
+
+use crate::hosts_file::{Pass, Way};
+
+/// How many names a line lists.
+const SHOWN: usize = 10;
+
+/// A line for the log.
+pub type Line = (Level, String);
+
+/// What has been said already.
+#[derive(Debug, Default)]
+pub struct Report {
+    failure: Option<String>,
+    shadowed: BTreeSet<Name>,
+    way: Option<Way>,
+    lost_attributes: BTreeSet<OsString>,
+}
+
+/// What a pass wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The generation.
+    pub generation: u64,
+    /// The entries before; none when they are the same generation's.
+    pub before: Option<&'a Hosts>,
+    /// The entries now.
+    pub wanted: &'a Hosts,
+    /// True for a snapshot that was kept on disk and is not read from ZooKeeper yet.
+    pub kept: bool,
+}
+
+impl Report {
+    /// After a pass that made the file agree.
+    pub fn done(&mut self, change: &Change<'_>, pass: &Pass) -> Vec<Line> {
+        let file = pass.target.display();
+        let mut lines = Vec::new();
+        if self.failure.take().is_some() {
+            lines.push((Info, format!("{file} can be written again")));
+        }
+        let notes = pass.notes.iter();
+        lines.extend(notes.map(|note| (Warn, format!("{file}, {note}"))));
+        lines.extend(self.attributes(pass));
+        lines.extend(self.way(pass));
+        lines.extend(self.names(pass));
+        let count = change.wanted.len() - pass.shadowed.len();
+        let generation = change.generation;
+        match change.before {
+            Some(before) => {
+                let diff = Diff::between(before, change.wanted);
+                let kept = if change.kept { " (kept on disk)" } else { "" };
+                lines.push((
+                    Info,
+                    format!(
+                        "generation {generation}{kept}: {diff}; {} in {file}",
+                        Counted(count, "name")
+                    ),
+                ));
+            }
+            None if pass.repaired => lines.push((
+                Info,
+                format!(
+                    "{file} was changed by others; put our {} right again",
+                    Counted(count, "name")
+                ),
+            )),
+            None => {}
+        }
+        lines
+    }
+
+    /// After a pass that could not; says nothing that it said last time.
+    pub fn failed(&mut self, failure: String) -> Option<Line> {
+        let news = self.failure.as_ref() != Some(&failure);
+        self.failure = Some(failure.clone());
+        news.then(|| {
+            let line =
+                format!("{failure}; trying again until it works, the names stay as they are");
+            (Error, line)
+        })
+    }
+
+    fn way(&mut self, pass: &Pass) -> Option<Line> {
+        let way = Some(pass.way).filter(|way| *way != Way::Replace);
+        let news = self.way != way;
+        self.way = way;
+        way.filter(|_| news).map(|way| {
+            let (file, reason) = (pass.target.display(), way.reason());
+            let line = format!("{file} is written in {}, because {reason}", way.name());
+            (Info, line)
+        })
+    }
+
+    fn attributes(&mut self, pass: &Pass) -> Vec<Line> {
+        let lost = pass.lost_attributes.iter();
+        let news = lost.filter(|name| self.lost_attributes.insert(OsString::clone(name)));
+        news.map(|name| {
+            let (file, name) = (pass.target.display(), name.display());
+            let line =
+                format!("{file} has lost its extended attribute {name}, which may not be set");
+            (Warn, line)
+        })
+        .collect()
+    }
+
+    fn names(&mut self, pass: &Pass) -> Vec<Line> {
+        let file = pass.target.display();
+        let now: BTreeSet<Name> = pass.shadowed.iter().cloned().collect();
+        let before = std::mem::replace(&mut self.shadowed, now);
+        let mut lines = Vec::new();
+        let new: Vec<&Name> = self.shadowed.difference(&before).collect();
+        if !new.is_empty() {
+            let line = format!(
+                "left to other lines of {file}, which map them already: {}; take those lines out \
+                 to have the published addresses",
+                list(&new)
+            );
+            lines.push((Warn, line));
+        }
+        let gone: Vec<&Name> = before.difference(&self.shadowed).collect();
+        if !gone.is_empty() {
+            let line = format!("no longer left to other lines of {file}: {}", list(&gone));
+            lines.push((Info, line));
+        }
+        lines
+    }
+}
+
+/// Some names as text; a long list is cut.
+pub(crate) fn list(names: &[&Name]) -> String {
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| name.as_str()).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::published::tests::published;
+    use crate::hosts_file::{Note, Reason};
+
+    fn pass(wrote: bool, shadowed: &[&str]) -> Pass {
+        Pass {
+            target: "/etc/hosts".into(),
+            way: Way::Replace,
+            wrote,
+            repaired: wrote,
+            slots: None,
+            wake: None,
+            shadowed: shadowed.iter().map(|name| name.parse().unwrap()).collect(),
+            notes: Vec::new(),
+            lost_attributes: Vec::new(),
+        }
+    }
+
+    fn texts(lines: Vec<Line>) -> Vec<String> {
+        lines.into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn one_line_for_a_generation_and_one_for_a_repair() {
+        let before = published(1, 1, 7, &[("db", 1)]).snapshot.hosts;
+        let wanted = published(1, 2, 8, &[("db", 1), ("web", 2)]).snapshot.hosts;
+        let mut report = Report::default();
+        let mut change = Change {
+            generation: 8,
+            before: Some(&before),
+            wanted: &wanted,
+            kept: false,
+        };
+        assert_eq!(
+            texts(report.done(&change, &pass(true, &[]))),
+            ["generation 8: 1 added (web), 0 changed, 0 removed; 2 names in /etc/hosts"]
+        );
+        change.before = None;
+        assert_eq!(texts(report.done(&change, &pass(false, &[]))), [""; 0]);
+        let mut repaired = pass(true, &[]);
+        repaired.notes = vec![Note::StrayEnd(3)];
+        assert_eq!(
+            texts(report.done(&change, &repaired)),
+            [
+                "/etc/hosts, line 3: '# END hostsync' without '# BEGIN hostsync'; took it out",
+                "/etc/hosts was changed by others; put our 2 names right again"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_lasts_is_said_once() {
+        let wanted = published(1, 1, 7, &[("db", 1)]).snapshot.hosts;
+        let change = Change {
+            generation: 7,
+            before: None,
+            wanted: &wanted,
+            kept: false,
+        };
+        let mut report = Report::default();
+        let mut shadowed = pass(false, &["db"]);
+        shadowed.way = Way::Slots(Reason::MountPoint);
+        shadowed.lost_attributes = vec!["security.selinux".into()];
+        let first = texts(report.done(&change, &shadowed));
+        assert!(first[0].contains("security.selinux"), "{first:?}");
+        assert!(
+            first[1].contains("in slots, because the file is a mount point"),
+            "{first:?}"
+        );
+        assert!(first[2].contains("map them already: db;"), "{first:?}");
+        assert_eq!(texts(report.done(&change, &shadowed)), [""; 0]);
+        let freed = texts(report.done(&change, &pass(false, &[])));
+        assert_eq!(freed, ["no longer left to other lines of /etc/hosts: db"]);
+
+        assert!(report.failed("disk full".into()).is_some());
+        assert_eq!(report.failed("disk full".into()), None);
+        assert!(report.failed("read-only".into()).is_some());
+        let again = texts(report.done(&change, &pass(true, &[])));
+        assert_eq!(again[0], "/etc/hosts can be written again");
+        assert!(report.failed("read-only".into()).is_some());
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names: Vec<Name> = (0..12)
+            .map(|n| format!("n{n:02}").parse().unwrap())
+            .collect();
+        let text = list(&names.iter().collect::<Vec<_>>());
+        assert!(text.ends_with("n09 and 2 more"), "{text}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Which of the published names this machine wants.
+
+use std::borrow::Cow;
+
+use contract::Hosts;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// The names that `--select` asks for; all of them without it.
+#[derive(Debug, Clone, Default)]
+pub struct Selection(Option<GlobSet>);
+
+impl Selection {
+    /// The names that match any of these globs. `*` matches dots as well.
+    ///
+    /// # Errors
+    /// A glob is malformed.
+    pub fn new(globs: &[String]) -> Result<Self, globset::Error> {
+        if globs.is_empty() {
+            return Ok(Self(None));
+        }
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            set.add(GlobBuilder::new(glob).case_insensitive(true).build()?);
+        }
+        Ok(Self(Some(set.build()?)))
+    }
+
+    /// The entries for the hosts file: sorted by name, the addresses of a name in the order of the
+    /// snapshot.
+    pub fn entries<'a>(&self, hosts: &'a Hosts) -> Cow<'a, Hosts> {
+        let Some(set) = &self.0 else {
+            return Cow::Borrowed(hosts);
+        };
+        let selected = hosts.iter().filter(|(name, _)| set.is_match(name.as_str()));
+        Cow::Owned(
+            selected
+                .map(|(name, list)| (name.clone(), list.clone()))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_select_names() {
+        let hosts: Hosts = ["a.db", "b.x.db", "db", "web"]
+            .iter()
+            .map(|name| (name.parse().unwrap(), vec!["10.0.0.1".parse().unwrap()]))
+            .collect();
+        for (globs, expected) in [
+            (&[][..], &["a.db", "b.x.db", "db", "web"][..]),
+            (&["*.db"], &["a.db", "b.x.db"]),
+            (&["d?", "WE[ab]"], &["db", "web"]),
+            (&["{web,db}"], &["db", "web"]),
+            (&["nothing"], &[]),
+        ] {
+            let globs: Vec<String> = globs.iter().map(|glob| glob.to_string()).collect();
+            let selection = Selection::new(&globs).unwrap();
+            let names: Vec<String> = selection
+                .entries(&hosts)
+                .keys()
+                .map(|name| name.to_string())
+                .collect();
+            assert_eq!(names, expected, "{globs:?}");
+        }
+        assert!(Selection::new(&["a[".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! `--bind`: a local name for one instance of a service.
+//!
+//! * [`Binding`] is what the flag asks for. Pure.
+//! * [`choose`] picks an instance. Pure.
+//! * [`Binders`] keep the choices in ZooKeeper, where everybody sees the load, and tell the agent.
+
+mod binder;
+mod choice;
+mod flag;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use contract::{Hosts, Name};
+
+pub use crate::store::bindings::Bound;
+
+pub use binder::Binders;
+pub use choice::{Candidate, choose};
+pub use flag::{Binding, BindingError, Preference};
+
+/// Why a local name is bound to nothing, or to an instance that may be the wrong one.
+pub type Troubles = BTreeMap<Name, String>;
+
+/// The entries of a hosts file with the local names among them. A local name comes before a
+/// published one.
+pub fn with_bound<'a>(entries: Cow<'a, Hosts>, bound: &Bound) -> Cow<'a, Hosts> {
+    if bound.is_empty() {
+        return entries;
+    }
+    let mut entries = entries.into_owned();
+    let bound = bound
+        .iter()
+        .map(|(name, address)| (name.clone(), vec![*address]));
+    entries.extend(bound);
+    Cow::Owned(entries)
+}

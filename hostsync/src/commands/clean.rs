@@ -1,0 +1,41 @@
+//! `hostsync clean`: takes our lines out of the hosts file.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::commands::cli::CleanArgs;
+use crate::hosts_file::HostsFile;
+use crate::observe::control_socket;
+use crate::store::cache::Cache;
+use crate::store::paths::User;
+
+pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
+    let user = User::current();
+    let path = &args.hosts_file.hosts_file;
+    if let Some(agent) = control_socket::ask(&user, path) {
+        let (file, pid) = (path.display(), agent.pid);
+        bail!("the agent with pid {pid} keeps {file} and would put its lines back; stop it first");
+    }
+    let cache = args.cache.path(&user, &args.hosts_file);
+    let last = cache
+        .and_then(|path| Cache::names(&path))
+        .unwrap_or_default();
+    let cleaned = HostsFile::new(path, args.write.write).clean(&last)?;
+    let mut stdout = daemon::stdout();
+    let file = cleaned.target.display();
+    for note in &cleaned.notes {
+        writeln!(stdout, "{file}, {note}")?;
+    }
+    match cleaned.wrote {
+        true => writeln!(
+            stdout,
+            "took our block with {} lines out of {file}",
+            cleaned.lines
+        )?,
+        false => writeln!(stdout, "nothing of ours is in {file}")?,
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,496 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use contract::{PathError, ZnodePath};
+use daemon::command_line::absolute_path;
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
+
+use crate::address::{AddressArg, AddressChoice};
+use crate::apply::selection::Selection;
+use crate::bind::Binding;
+use crate::health::{Check, CheckSchedule};
+use crate::hosts_file::Choice;
+use crate::observe::presence::Presence;
+use crate::register::{Instance, Registration};
+use crate::store::cache::{Cache, Source};
+use crate::store::paths::User;
+use crate::store::{Bindings, Sessions};
+
+/// The program's name, as in messages and variables.
+pub const PROGRAM: &str = "hostsync";
+
+/// Keep /etc/hosts in step with the names that a nameserver publishes.
+///
+/// nameserver turns a live ZooKeeper tree into names and publishes them in one znode. hostsync, on
+/// each host or in each container, watches that znode and keeps the names between the lines
+/// '# BEGIN hostsync' and '# END hostsync' of the hosts file, where every program finds them. The
+/// rest of the file is kept byte for byte.
+#[derive(Debug, Parser)]
+#[command(version, name = PROGRAM, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hostsync run -z zk1:2181,zk2:2181             keep /etc/hosts up to date
+  hostsync run -z zk1:2181 --daemon             the same, in the background
+  hostsync run -z zk1:2181 --select '*.db' --select web
+                                                only some of the names
+  hostsync exec -z zk1:2181 --register web:8080 --wait db -- /srv/web --port 8080
+                                                the entrypoint of a container
+  hostsync once -z zk1:2181                     write them once, as in a script
+  hostsync lookup primary.db                    what does the hosts file say of a name?
+  hostsync status                               is the running agent in step?
+  hostsync clean                                take our lines out again";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the published names and keep the hosts file up to date
+    ///
+    /// Names stay in the file when ZooKeeper is away and when hostsync ends. SIGHUP makes a full
+    /// pass at once and reopens the log; SIGTERM and SIGINT end cleanly.
+    Run(RunArgs),
+    /// Run a command with the names in place, as the first process of a container
+    ///
+    /// First the names, then what is waited for, then the command, then the registration. Signals are
+    /// passed on, orphans are reaped, and the exit code is the command's (128 and the number of the
+    /// signal that ended it; 127 when there is no such command). The registration is withdrawn before
+    /// the command gets SIGTERM, SIGINT or SIGQUIT, and when it ends.
+    Exec(ExecArgs),
+    /// Write the names once, then exit
+    Once(OnceArgs),
+    /// Print the addresses that the hosts file gives to a name now, one a line
+    ///
+    /// Reads the whole file as the C library does, also the lines that are not ours.
+    Lookup(LookupArgs),
+    /// Say whether the running agent is in step, and if not, why
+    ///
+    /// Exits with 0 when the hosts file agrees with the newest snapshot and all that was asked for is
+    /// registered and bound, else with 1.
+    Status(StatusArgs),
+    /// Take our lines out of the hosts file; leave the rest byte for byte
+    Clean(CleanArgs),
+    /// Write man pages or shell completions
+    Generate(GenerateArgs),
+}
+
+/// Which file.
+#[derive(Debug, Args)]
+pub struct HostsFileArg {
+    /// The hosts file; it need not exist
+    #[arg(long, value_name = "FILE", default_value = "/etc/hosts", value_parser = absolute_path())]
+    pub hosts_file: PathBuf,
+}
+
+/// How the file is written.
+#[derive(Debug, Args)]
+pub struct WriteArg {
+    /// How the hosts file is written; readers never see half of a change either way
+    ///
+    /// A file that is a mount point, as in every container, or whose directory cannot be written,
+    /// is written in slots: each of our lines has a place of its own, padded with blanks.
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    pub write: Choice,
+}
+
+/// Where the snapshot is kept.
+#[derive(Debug, Args)]
+pub struct CacheArg {
+    /// Keep the last good snapshot here, to start without ZooKeeper [default: for /etc/hosts,
+    /// /var/cache/hostsync/etc-hosts.json; without root, below ~/.cache/hostsync]
+    #[arg(long, value_name = "FILE", value_parser = absolute_path())]
+    pub cache: Option<PathBuf>,
+}
+
+/// Which names, from where to where.
+#[derive(Debug, Args)]
+pub struct NamesArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// The znode below which nameserver keeps its own; the names are in its child 'hosts'
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/nameserver",
+        help_heading = "Names"
+    )]
+    pub state: ZnodePath,
+
+    /// Only names that match this glob, such as '*.db' (repeatable)
+    #[arg(long, value_name = "GLOB", help_heading = "Names")]
+    pub select: Vec<String>,
+
+    /// Which file.
+    #[command(flatten, next_help_heading = "Files")]
+    pub hosts_file: HostsFileArg,
+
+    /// How the file is written.
+    #[command(flatten, next_help_heading = "Files")]
+    pub write: WriteArg,
+
+    /// Where the snapshot is kept.
+    #[command(flatten, next_help_heading = "Files")]
+    pub cache: CacheArg,
+}
+
+/// `hostsync run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which names, from where to where.
+    #[command(flatten)]
+    pub names: NamesArgs,
+
+    /// The name of this agent: below STATE/agents, where it tells what it has applied, and of what it
+    /// registers [default: the host name]
+    #[arg(long, value_name = "NAME", help_heading = "Names")]
+    pub id: Option<String>,
+
+    /// What this container is registered as.
+    #[command(flatten)]
+    pub registering: RegisterArgs,
+
+    /// Which local names it makes.
+    #[command(flatten)]
+    pub binding: BindArgs,
+
+    /// Whether it tells about itself over HTTP.
+    #[command(flatten)]
+    pub http: HttpArgs,
+
+    /// Foreground or background, and where the log goes.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+}
+
+/// Which local names it makes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Binding")]
+pub struct BindArgs {
+    /// Give this container a name of its own for one instance of a service (repeatable): with
+    /// 'mqtt=broker', mqtt is the instance of broker with the fewest agents bound to it;
+    /// 'mqtt=broker:leader' takes the leader, 'mqtt=broker:random' any
+    ///
+    /// It stays with that instance as long as it is published, and takes another one at once when it
+    /// no longer is. Each binding is an ephemeral znode STATE/bindings/SERVICE/ADDRESS/ID, where
+    /// everybody sees the load.
+    #[arg(long, value_name = "LOCAL=SERVICE[:HOW]")]
+    pub bind: Vec<Binding>,
+}
+
+/// What this container is registered as.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registration")]
+pub struct RegisterArgs {
+    /// Register this container in the tree while hostsync runs (repeatable): 'web:8080' as one of
+    /// the instances of the service web, 'primary.db=' (or 'primary.db=:5432') as that very name
+    ///
+    /// An instance is an ephemeral znode ROOT/web/ID with the address and the port, where ROOT is the
+    /// nameserver's; its name is the --id. It goes first thing on SIGTERM. After SIGUSR1 hostsync ends
+    /// too, but what is registered stays until the session times out, so that a new hostsync on this
+    /// host takes it over and nobody sees a gap.
+    #[arg(long, value_name = "NAME[:PORT]|NAME=[:PORT]")]
+    pub register: Vec<Registration>,
+
+    /// The address to register, or the interface that has it [default: the one that this host uses
+    /// towards ZooKeeper]
+    #[arg(long, value_name = "IP|IFACE")]
+    pub address: Option<AddressArg>,
+
+    /// Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is
+    /// the one that came first. That name is no lock: an instance that was cut off goes on seeing
+    /// itself there
+    #[arg(long)]
+    pub sequential: bool,
+
+    /// Register only while this passes: a command for sh, 'tcp' (the registered ports take
+    /// connections), or 'http:/PATH' (they answer with a status below 400)
+    ///
+    /// Prefer http:/PATH: the kernel takes connections for a program that hangs, too, so that 'tcp'
+    /// goes on passing. Of an answer only the status counts, not how long it goes on or how the
+    /// connection ends.
+    #[arg(long, value_name = "COMMAND|tcp|http:/PATH", requires = "register")]
+    pub check: Option<Check>,
+
+    /// From the start of one check to the start of the next; sooner until it passes first, after
+    /// pauses of 0.1 s, 0.2 s, 0.4 s and so on
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_time)]
+    pub check_interval: Duration,
+
+    /// A check that takes longer has failed, and is killed with its children
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = some_time)]
+    pub check_timeout: Duration,
+
+    /// Passed checks in a row until it is registered
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub check_rise: u32,
+
+    /// Failed checks in a row until it is withdrawn
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub check_fall: u32,
+}
+
+/// `hostsync exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// What `run` takes.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Start the command only when the hosts file maps this name (repeatable)
+    ///
+    /// A name that --register gives by itself and nobody has yet (leader.master with --sequential, or
+    /// the service's own) is registered before the command starts; else both would wait for ever.
+    #[arg(long, value_name = "NAME", help_heading = "Command")]
+    pub wait: Vec<String>,
+
+    /// Give up when a name is still missing after this time
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = duration,
+        help_heading = "Command"
+    )]
+    pub wait_timeout: Duration,
+
+    /// From the withdrawal to passing on the signal that asks for the end, so that work under way
+    /// can be finished
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        value_parser = duration,
+        help_heading = "Command"
+    )]
+    pub drain: Duration,
+
+    /// The command and its arguments
+    #[arg(
+        required = true,
+        last = true,
+        value_name = "COMMAND",
+        help_heading = "Command"
+    )]
+    pub command: Vec<String>,
+}
+
+impl RegisterArgs {
+    /// What is looked at, and how often. Ends the program where a check needs ports and no
+    /// registration has one.
+    pub fn check(&self) -> Option<(Check, CheckSchedule)> {
+        let check = self.check.clone()?;
+        if check.needs_ports() && self.register.iter().all(|register| register.port.is_none()) {
+            let error = anyhow::anyhow!(
+                "--check {check} needs a port to look at; register one, as in --register web:8080"
+            );
+            daemon::wrong_usage(PROGRAM, &error);
+        }
+        let rhythm = CheckSchedule {
+            interval: self.check_interval,
+            timeout: self.check_timeout,
+            rise: self.check_rise,
+            fall: self.check_fall,
+        };
+        Some((check, rhythm))
+    }
+}
+
+/// `hostsync once`.
+#[derive(Debug, Args)]
+pub struct OnceArgs {
+    /// Which names, from where to where.
+    #[command(flatten)]
+    pub names: NamesArgs,
+
+    /// Give up when ZooKeeper has not answered after this time
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// `hostsync lookup`.
+#[derive(Debug, Args)]
+pub struct LookupArgs {
+    /// Which file.
+    #[command(flatten)]
+    pub hosts_file: HostsFileArg,
+
+    /// The name, such as primary.db
+    pub name: String,
+}
+
+/// `hostsync status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which file.
+    #[command(flatten)]
+    pub hosts_file: HostsFileArg,
+
+    /// Say whether the agent does its work, for the health check of a container: it runs, can write
+    /// the file, and what it was asked to register and to bind is. That ZooKeeper is away is a remark
+    ///
+    /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'; only the last exits with 1.
+    #[arg(long)]
+    pub health: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hostsync clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Which file.
+    #[command(flatten)]
+    pub hosts_file: HostsFileArg,
+
+    /// How the file is written.
+    #[command(flatten, next_help_heading = "Files")]
+    pub write: WriteArg,
+
+    /// Where the snapshot is kept.
+    #[command(flatten)]
+    pub cache: CacheArg,
+}
+
+impl RunArgs {
+    /// What tells everybody what this agent has applied. Ends the program where the id is no
+    /// component of a znode path.
+    ///
+    /// # Errors
+    /// No id was given, and the machine has no name.
+    pub fn presence(&self, sessions: &Arc<Sessions>) -> anyhow::Result<Presence> {
+        let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
+        let presence = Presence::new(&self.names.state, &id, hosts_file, Arc::clone(sessions));
+        let presence = presence.context("cannot use --id");
+        Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
+    }
+
+    /// What the registrations have in common. `cache` is the file of the snapshot, beside which our
+    /// sessions are remembered.
+    ///
+    /// # Errors
+    /// No id was given, and the machine has no name.
+    pub fn instance(&self, cache: &Path) -> anyhow::Result<Instance> {
+        let RegisterArgs {
+            address,
+            sequential,
+            ..
+        } = &self.registering;
+        let mut sessions = cache.as_os_str().to_owned();
+        sessions.push(".sessions");
+        Ok(Instance {
+            id: self.id()?,
+            sequential: *sequential,
+            address: AddressChoice::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
+            sessions: Arc::new(Sessions::load(sessions.into())),
+        })
+    }
+
+    /// Where the bindings are kept, beside the file of the snapshot.
+    pub fn memory(&self, cache: &Path) -> Bindings {
+        let mut bindings = cache.as_os_str().to_owned();
+        bindings.push(".bindings");
+        Bindings::new(bindings.into())
+    }
+
+    fn id(&self) -> anyhow::Result<String> {
+        match &self.id {
+            Some(id) => Ok(id.clone()),
+            None => {
+                let name = hostname::get()
+                    .context("this machine has no host name; name the agent with --id")?;
+                Ok(name.to_string_lossy().into_owned())
+            }
+        }
+    }
+}
+
+impl NamesArgs {
+    /// The names that are asked for. Ends the program where a glob is malformed.
+    pub fn selection(&self) -> Selection {
+        let selection = Selection::new(&self.select).context("cannot use --select");
+        selection.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error))
+    }
+
+    /// The znode of the snapshot.
+    ///
+    /// # Errors
+    /// There is no such path.
+    pub fn znode(&self) -> Result<ZnodePath, PathError> {
+        self.state.child("hosts")
+    }
+
+    /// The snapshot on disk.
+    ///
+    /// # Errors
+    /// Nothing says where it is.
+    pub fn cache(&self, user: &User) -> anyhow::Result<Cache> {
+        let path = self.cache.path(user, &self.hosts_file);
+        let source = Source {
+            zookeeper: self.zookeeper.zookeeper.to_string(),
+            state: self.state.clone(),
+        };
+        let path = path.context("nothing says where to keep the snapshot; see --cache")?;
+        Ok(Cache::new(path, source))
+    }
+}
+
+impl CacheArg {
+    /// The file; none for a user without a home who names none.
+    pub fn path(&self, user: &User, hosts_file: &HostsFileArg) -> Option<PathBuf> {
+        let default = || user.cache_file(&hosts_file.hosts_file);
+        self.cache.clone().or_else(default)
+    }
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("choose more than nothing".to_owned()),
+        some => Ok(some),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn paths_are_absolute_before_a_daemon_goes_to_the_root_directory() {
+        let line = [
+            "hostsync",
+            "run",
+            "--hosts-file",
+            "hosts",
+            "--cache",
+            "cache",
+        ];
+        let Command::Run(args) = Cli::parse_from(line).command else {
+            panic!("'run' was asked for");
+        };
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(args.names.hosts_file.hosts_file, here.join("hosts"));
+        assert_eq!(args.names.cache.cache, Some(here.join("cache")));
+    }
+}

@@ -1,0 +1,28 @@
+//! `hostsync lookup`: what the hosts file says of a name.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::commands::cli::LookupArgs;
+use crate::hosts_file::{Choice, HostsFile, addresses_of};
+
+pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
+    let path = &args.hosts_file.hosts_file;
+    let text = HostsFile::new(path, Choice::Auto).read()?;
+    let addresses = addresses_of(&text, args.name.trim_end_matches('.'));
+    if addresses.is_empty() {
+        let (file, name) = (path.display(), &args.name);
+        bail!(
+            "{file} has no line for {name:?}; `hostsync status` says whether it is in step, \
+             `nameserver lookup` what the tree says"
+        );
+    }
+    let mut stdout = daemon::stdout();
+    for address in addresses {
+        writeln!(stdout, "{address}")?;
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

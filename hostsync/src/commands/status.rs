@@ -1,0 +1,66 @@
+//! `hostsync status`: what the running agent says of itself.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use daemon::Health;
+
+use crate::commands::cli::StatusArgs;
+use crate::observe::control_socket;
+use crate::observe::status::Status;
+use crate::store::paths::User;
+
+pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let path = &args.hosts_file.hosts_file;
+    let status = control_socket::ask(&User::current(), path).ok_or_else(|| {
+        let file = path.display();
+        format!("no agent for {file} answers; start hostsync run")
+    });
+    let mut stdout = daemon::stdout();
+    let is_good = match args.health {
+        true => write_health(&mut stdout, status, args.json)?,
+        false => write_status(&mut stdout, status, args.json)?,
+    };
+    stdout.flush()?;
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+fn write_status(
+    out: &mut impl Write,
+    status: Result<Status, String>,
+    json: bool,
+) -> anyhow::Result<bool> {
+    match (&status, json) {
+        (Ok(status), true) => writeln!(out, "{}", serde_json::to_string(status)?)?,
+        (Ok(status), false) => write!(out, "{status}")?,
+        (Err(reason), true) => {
+            let json = serde_json::json!({"in_step": false, "reasons": [reason]});
+            writeln!(out, "{json}")?;
+        }
+        (Err(reason), false) => writeln!(out, "not in step: {reason}")?,
+    }
+    Ok(status.is_ok_and(|status| status.in_step))
+}
+
+fn write_health(
+    out: &mut impl Write,
+    status: Result<Status, String>,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let health = match status {
+        Ok(status) => status.health(),
+        Err(reason) => Health {
+            reasons: vec![reason],
+            remarks: Vec::new(),
+        },
+    };
+    if json {
+        let Health { reasons, remarks } = &health;
+        let word = health.word();
+        let json = serde_json::json!({"health": word, "reasons": reasons, "remarks": remarks});
+        writeln!(out, "{json}")?;
+    } else {
+        writeln!(out, "{health}")?;
+    }
+    Ok(health.is_healthy())
+}

@@ -1,0 +1,213 @@
+//! The socket at which a running agent answers `hostsync status`.
+//!
+//! A client connects and reads one line of JSON. The socket's name is derived from the hosts file;
+//! where several agents keep files of the same path, in mount namespaces of their own, the later
+//! ones take a number behind it, and a client recognises its agent by the file.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixListener;
+
+use crate::hosts_file;
+use crate::observe::status::{Status, identity};
+use crate::store::paths::{User, slug};
+
+/// How many agents may keep files of the same path.
+const NUMBERS: usize = 8;
+/// How long an agent may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a client looks again whose file was replaced while it looked.
+const ATTEMPTS: usize = 3;
+
+/// The socket of this process; removed when dropped.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// The answer of the agent that keeps the hosts file at `path`, if one runs.
+pub fn ask(user: &User, path: &Path) -> Option<Status> {
+    (0..ATTEMPTS).find_map(|_| {
+        let directories = user.socket_directories();
+        let mut sockets = directories
+            .iter()
+            .flat_map(|directory| names(directory, path));
+        sockets.find_map(|socket| query(&socket).ok().filter(|status| keeps(status, path)))
+    })
+}
+
+/// True when the agent keeps the file that this process knows as `path`.
+fn keeps(status: &Status, path: &Path) -> bool {
+    match (&status.hosts_file.identity, identity(path)) {
+        (Some(theirs), Some(ours)) => *theirs == ours,
+        (None, None) => status.hosts_file.path == path,
+        _ => false,
+    }
+}
+
+fn query(socket: &Path) -> io::Result<Status> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+/// The names that the socket of a hosts file may have.
+fn names(directory: &Path, hosts_file: &Path) -> impl Iterator<Item = PathBuf> {
+    // Through whatever links, a file has one name here.
+    let slug = slug(&hosts_file::target(hosts_file));
+    (1..=NUMBERS).map(move |number| match number {
+        1 => directory.join(format!("{slug}.sock")),
+        _ => directory.join(format!("{slug}.{number}.sock")),
+    })
+}
+
+impl Socket {
+    /// Takes the first name that no living agent has. Within the runtime.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or all names are taken.
+    pub fn bind(user: &User, hosts_file: &Path) -> io::Result<Self> {
+        let directory = user.socket_directory();
+        let directory = directory.ok_or_else(|| {
+            io::Error::other("neither XDG_RUNTIME_DIR nor HOME says where to put the socket")
+        })?;
+        fs::create_dir_all(&directory)?;
+        let free = names(&directory, hosts_file).find(|path| vacate(path));
+        let path = free.ok_or(io::ErrorKind::AddrInUse)?;
+        let listener = UnixListener::bind(&path)?;
+        // Anyone may ask; nothing that is told is secret, and nothing is taken.
+        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers for ever.
+    pub async fn serve(&self, status: impl Fn() -> Status) {
+        loop {
+            let accepted = self.listener.accept().await;
+            let Ok((mut stream, _)) = accepted else {
+                // Out of file descriptors, for one; the next may be luckier.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let mut text = serde_json::to_vec(&status()).unwrap_or_default();
+            text.push(b'\n');
+            // A client that goes away or does not read harms only itself.
+            let _ = tokio::time::timeout(PATIENCE, stream.write_all(&text)).await;
+        }
+    }
+}
+
+/// True when the path is free, also because its last owner has died.
+fn vacate(path: &Path) -> bool {
+    match UnixStream::connect(path) {
+        Ok(_) => false,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).is_ok()
+        }
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        // Others may have their sockets there; then it stays.
+        let _ = self.path.parent().map(fs::remove_dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::agent::Applied;
+    use crate::follow::subscription::View;
+    use crate::observe::status::Facts;
+    use std::time::SystemTime;
+    use zookeeper::State;
+
+    fn status(hosts_file: &Path) -> Status {
+        let facts = Facts {
+            started: SystemTime::now(),
+            servers: "zk1:2181".into(),
+            znode: "/nameserver/hosts".into(),
+            hosts_file: hosts_file.into(),
+            cache: "/cache".into(),
+        };
+        let state = State::Connecting {
+            since: SystemTime::now(),
+            failure: None,
+        };
+        Status::new(&facts, &state, &View::default(), &Applied::default(), None)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_agent_answers_for_its_own_file_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let user = User {
+            runtime: Some(directory.path().join("run")),
+            ..User::default()
+        };
+        let hosts = directory.path().join("hosts");
+        fs::write(&hosts, "").unwrap();
+        let asked = |path: PathBuf| {
+            let user = user.clone();
+            async move {
+                tokio::task::spawn_blocking(move || ask(&user, &path))
+                    .await
+                    .unwrap()
+            }
+        };
+        assert_eq!(asked(hosts.clone()).await, None);
+
+        // The agent of another file that has the same path elsewhere.
+        let mut foreign = status(&hosts);
+        foreign.hosts_file.identity = Some("0:0".into());
+        let first = Socket::bind(&user, &hosts).unwrap();
+        let first_path = first.path.clone();
+        let first = tokio::spawn(async move { first.serve(|| foreign.clone()).await });
+        assert_eq!(asked(hosts.clone()).await, None);
+
+        let second = Socket::bind(&user, &hosts).unwrap();
+        assert_ne!(second.path, first_path);
+        let ours = hosts.clone();
+        let second = tokio::spawn(async move { second.serve(|| status(&ours)).await });
+        let answer = asked(hosts.clone()).await.unwrap();
+        assert_eq!(answer.pid, std::process::id());
+        assert!(!answer.in_step);
+        assert_eq!(asked(directory.path().join("other")).await, None);
+
+        for task in [first, second] {
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+        }
+        assert!(
+            !directory.path().join("run/hostsync").exists(),
+            "nothing stays"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_killed_agent_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let user = User {
+            runtime: Some(directory.path().to_owned()),
+            ..User::default()
+        };
+        let hosts = Path::new("/etc/hosts");
+        let path = names(&directory.path().join("hostsync"), hosts)
+            .next()
+            .unwrap();
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert_eq!(Socket::bind(&user, hosts).unwrap().path, path);
+    }
+}

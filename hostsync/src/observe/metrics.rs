@@ -1,0 +1,75 @@
+//! What an agent tells over HTTP: its status, and the same in numbers.
+
+use daemon::{Health, Metrics, Observed};
+
+use crate::observe::status::Status;
+
+/// Tells what a function finds at the moment.
+#[derive(Debug)]
+pub struct StatusSource<F>(pub F);
+
+impl<F: Fn() -> Status + Send + Sync + 'static> Observed for StatusSource<F> {
+    fn status(&self) -> serde_json::Value {
+        serde_json::to_value(self.0()).unwrap_or_default()
+    }
+
+    fn health(&self) -> Health {
+        self.0().health()
+    }
+
+    fn metrics(&self) -> Metrics {
+        metrics(&self.0())
+    }
+}
+
+fn metrics(status: &Status) -> Metrics {
+    let (snapshot, file) = (&status.snapshot, &status.hosts_file);
+    let version = env!("CARGO_PKG_VERSION");
+    Metrics::new("hostsync")
+        .info("build", "The release that runs", "version", version)
+        .health(&status.health())
+        .gauge(
+            "in_step",
+            "1 while the hosts file agrees with the newest snapshot, and all is registered and bound",
+            number(status.in_step),
+        )
+        .gauge(
+            "connected",
+            "1 while a ZooKeeper server answers",
+            number(status.zookeeper.connected),
+        )
+        .gauge(
+            "seen_generation",
+            "The newest generation that was read; 0 for none",
+            snapshot.seen.unwrap_or(0) as f64,
+        )
+        .gauge(
+            "applied_generation",
+            "The generation in the hosts file; 0 for none",
+            snapshot.applied.unwrap_or(0) as f64,
+        )
+        .gauge(
+            "names",
+            "Names of ours in the hosts file",
+            file.names as f64,
+        )
+        .gauge(
+            "shadowed_names",
+            "Names that are left to lines that are not ours",
+            file.shadowed.len() as f64,
+        )
+        .gauge(
+            "hosts_file_failing",
+            "1 while the hosts file cannot be written",
+            number(file.failure.is_some()),
+        )
+        .gauge(
+            "cache_failing",
+            "1 while the snapshot cannot be kept on disk",
+            number(status.cache.failure.is_some()),
+        )
+}
+
+fn number(yes: bool) -> f64 {
+    f64::from(u8::from(yes))
+}

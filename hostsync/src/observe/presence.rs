@@ -1,0 +1,309 @@
+//! Tells everybody what this agent has applied: an ephemeral znode at `STATE/agents/ID`.
+//!
+//! It is a courtesy. Nothing waits for it, and a failure of it harms nothing.
+//!
+//! Where another agent has the same id, and so that znode, this one stands beside it, at `ID+2` or
+//! the next that is free, and takes the first place over when that one ends. The first watches
+//! `ID+2`, so that both know; nobody looks at agents of other ids.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::{PathError, ZnodePath};
+use log::{info, warn};
+use serde::Serialize;
+use tokio::sync::watch;
+use zookeeper::{Connection, Create, Error, Session, Write};
+
+use crate::apply::agent::Applied;
+use crate::store::Sessions;
+
+/// The least time between two writes: a thousand agents must not keep the servers busy.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long a refusal is left alone.
+const RETRY: Duration = Duration::from_secs(5);
+/// How often an agent that stands beside another one looks whether that one has gone.
+const BESIDE: Duration = Duration::from_secs(2);
+/// How much later than its timeout a session may end: ZooKeeper looks once a tick.
+const TICK: Duration = Duration::from_secs(2);
+/// How many agents of one id are told apart.
+const PLACES: usize = 16;
+
+/// The znode of one agent.
+#[derive(Debug)]
+pub struct Presence {
+    agents: ZnodePath,
+    id: String,
+    hosts_file: PathBuf,
+    sessions: Arc<Sessions>,
+    /// What was told last.
+    told: Option<Told>,
+    /// The session that has the first place, and since when it is known to.
+    first: Option<(i64, Instant)>,
+    complaint: Option<String>,
+    twin: watch::Sender<Option<String>>,
+}
+
+/// What was told, where, and in which session.
+#[derive(Debug)]
+struct Told {
+    session: i64,
+    place: usize,
+    fact: Vec<u8>,
+}
+
+/// Where an agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    First,
+    /// Another agent has the first place, in this session.
+    Beside(i64),
+    /// The first place may be one of an earlier run, whose session is about to end.
+    Waiting,
+}
+
+/// What the znode says.
+#[derive(Debug, Serialize)]
+struct Fact<'a> {
+    /// The generation in the file.
+    applied: u64,
+    /// The file.
+    hosts_file: &'a PathBuf,
+    /// Given where the znode is not called so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    /// How many names of ours are in it.
+    names: usize,
+}
+
+impl Presence {
+    /// The presence of the agent `id` that keeps `hosts_file`.
+    ///
+    /// # Errors
+    /// The id is no component of a znode path.
+    pub fn new(
+        state: &ZnodePath,
+        id: &str,
+        hosts_file: PathBuf,
+        sessions: Arc<Sessions>,
+    ) -> Result<Self, PathError> {
+        let agents = state.child("agents")?;
+        agents.child(id)?;
+        Ok(Self {
+            agents,
+            id: id.to_owned(),
+            hosts_file,
+            sessions,
+            told: None,
+            first: None,
+            complaint: None,
+            twin: watch::Sender::default(),
+        })
+    }
+
+    /// What is to be said of another agent with the same id, while there is one.
+    pub fn twin(&self) -> watch::Receiver<Option<String>> {
+        self.twin.subscribe()
+    }
+
+    /// Follows what is applied for ever.
+    pub async fn follow(mut self, session: Session, mut applied: watch::Receiver<Applied>) {
+        let first = applied.wait_for(|applied| applied.published.is_some());
+        if first.await.is_err() {
+            return;
+        }
+        loop {
+            let connection = session.connected().await;
+            let ended = self.keep(&connection, &mut applied).await;
+            drop(connection);
+            match ended {
+                Ok(()) => return,
+                Err(error) if error.is_connection() => tokio::time::sleep(PAUSE).await,
+                // Somebody came first.
+                Err(Error::NodeExists | Error::BadVersion) => tokio::time::sleep(PAUSE).await,
+                Err(error) => {
+                    self.complain(&error);
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Tells over one connection, until nothing more is applied.
+    async fn keep(
+        &mut self,
+        connection: &Connection,
+        applied: &mut watch::Receiver<Applied>,
+    ) -> Result<(), Error> {
+        let beside = self.place(1)?;
+        let mut changes = connection.watch(&beside).await?;
+        let mut looked = false;
+        loop {
+            let now = applied.borrow_and_update().clone();
+            let stand = self.tell(connection, &now).await?;
+            match stand {
+                Stand::First if !looked => {
+                    let stat = connection.stat(&beside).await?;
+                    let owner = stat.map(|stat| stat.ephemeral_owner);
+                    self.meet(owner.filter(|owner| !self.is_ours(connection, *owner)));
+                    looked = true;
+                }
+                Stand::First | Stand::Waiting => {}
+                Stand::Beside(other) => {
+                    self.meet(Some(other));
+                    looked = false;
+                }
+            }
+            self.complaint = None;
+            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                changed = applied.changed() => if changed.is_err() {
+                    return Ok(());
+                },
+                event = changes.next() => {
+                    event?;
+                    looked = false;
+                }
+                () = tokio::time::sleep(BESIDE), if stand != Stand::First => {}
+            }
+        }
+    }
+
+    /// The znode of the first agent of this id, or of one beside it.
+    fn place(&self, place: usize) -> Result<ZnodePath, Error> {
+        let component = match place {
+            0 => self.id.clone(),
+            _ => format!("{}+{}", self.id, place + 1),
+        };
+        let path = self.agents.child(&component);
+        path.map_err(|error| Error::Other(error.to_string()))
+    }
+
+    fn fact(&self, applied: &Applied, place: usize) -> Vec<u8> {
+        let published = applied.published.as_ref();
+        let fact = Fact {
+            applied: published.map_or(0, |published| published.snapshot.generation),
+            hosts_file: &self.hosts_file,
+            id: (place > 0).then_some(self.id.as_str()),
+            names: applied.names,
+        };
+        serde_json::to_vec(&fact).unwrap_or_default()
+    }
+
+    /// Tells in the first place that is free, or in our own if there is none before it.
+    async fn tell(&mut self, connection: &Connection, applied: &Applied) -> Result<Stand, Error> {
+        let session = connection.session_id();
+        let mine = self.told.as_ref().filter(|told| told.session == session);
+        let mine = mine.map(|told| told.place);
+        for place in 0..PLACES {
+            let fact = self.fact(applied, place);
+            let is_told = self.told.as_ref().is_some_and(|told| told.fact == fact);
+            if mine == Some(place) && is_told {
+                break;
+            }
+            let path = self.place(place)?;
+            if let Some(other) = self.take(connection, &path, &fact).await? {
+                if place == 0 && !self.is_sure_of(connection, other) {
+                    return Ok(Stand::Waiting);
+                }
+                continue;
+            }
+            if let Some(former) = mine.filter(|former| *former != place) {
+                match connection.delete(&self.place(former)?, None).await {
+                    Ok(()) | Err(Error::NoNode) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.told = Some(Told {
+                session,
+                place,
+                fact,
+            });
+            break;
+        }
+        match (&self.told, self.first) {
+            (Some(Told { place: 0, .. }), _) | (_, None) => {
+                self.first = None;
+                Ok(Stand::First)
+            }
+            (_, Some((other, _))) => Ok(Stand::Beside(other)),
+        }
+    }
+
+    /// Makes the znode ours, saying this; or returns the session of the other that has it.
+    async fn take(
+        &self,
+        connection: &Connection,
+        path: &ZnodePath,
+        fact: &[u8],
+    ) -> Result<Option<i64>, Error> {
+        let create = Write::Create(path, fact, Create::Ephemeral);
+        let Some(stat) = connection.stat(path).await? else {
+            let created = match connection.create(path, fact, Create::Ephemeral).await {
+                Err(Error::NoNode) => {
+                    connection.create_all(&self.agents).await?;
+                    connection.create(path, fact, Create::Ephemeral).await
+                }
+                created => created,
+            };
+            return created.map(|()| None);
+        };
+        let owner = stat.ephemeral_owner;
+        if owner == connection.session_id() {
+            connection.set(path, fact, None).await?;
+        } else if self.is_ours(connection, owner) {
+            let gone = Write::Delete(path, Some(stat.version));
+            match connection.commit(&[gone, create]).await {
+                // It went just now.
+                Err(Error::NoNode) => return Err(Error::BadVersion),
+                committed => committed?,
+            }
+        } else {
+            return Ok(Some(owner));
+        }
+        Ok(None)
+    }
+
+    /// True for a session of this process, or of an earlier run of this agent.
+    fn is_ours(&self, connection: &Connection, owner: i64) -> bool {
+        let told = self.told.as_ref().map(|told| told.session);
+        owner == connection.session_id() || told == Some(owner) || self.sessions.knows(owner)
+    }
+
+    /// True when the session that has the first place is more than what an agent that was killed
+    /// left behind.
+    fn is_sure_of(&mut self, connection: &Connection, other: i64) -> bool {
+        let since = match self.first {
+            Some((session, since)) if session == other => since,
+            _ => Instant::now(),
+        };
+        self.first = Some((other, since));
+        since.elapsed() >= connection.session_timeout() + TICK
+    }
+
+    /// Takes note of another agent with this id, and says so once.
+    fn meet(&self, other: Option<i64>) {
+        let id = &self.id;
+        match (other, self.twin.borrow().is_some()) {
+            (Some(session), false) => warn!(
+                "another agent with the id {id:?} runs, in the session {session:#x}: nobody can tell \
+                 them apart, and they register the same; give each its own --id"
+            ),
+            (None, true) => info!("no other agent has the id {id:?} any more"),
+            _ => return,
+        }
+        let told =
+            other.map(|_| format!("another agent with the id {id:?} runs; give each its own --id"));
+        self.twin.send_replace(told);
+    }
+
+    fn complain(&mut self, error: &Error) {
+        let (agents, id) = (&self.agents, &self.id);
+        let complaint = format!("cannot tell at {agents}/{id} what was applied: {error}");
+        if self.complaint.as_ref() != Some(&complaint) {
+            warn!("{complaint}; the names are not affected");
+            self.complaint = Some(complaint);
+        }
+    }
+}

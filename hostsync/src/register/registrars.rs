@@ -1,0 +1,84 @@
+//! All registrations of a container together.
+
+use std::time::Duration;
+
+use log::warn;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use zookeeper::Session;
+
+use super::registrar::Registrar;
+use super::{Desired, Instance, Outcome, Registration};
+use crate::follow::subscription::View;
+
+/// How long an end waits for the znodes to be gone.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// All registrations of a container.
+#[derive(Debug)]
+pub struct Registrars {
+    wish: watch::Sender<Desired>,
+    outcomes: Vec<(Registration, watch::Receiver<Outcome>)>,
+    tasks: JoinSet<()>,
+    id: String,
+}
+
+impl Registrars {
+    /// Starts to work on all registrations; none is wished for yet.
+    pub fn start(
+        registrations: &[Registration],
+        instance: &Instance,
+        session: &Session,
+        view: &watch::Receiver<View>,
+    ) -> Self {
+        let wish = watch::Sender::new(Desired::Absent);
+        let (mut outcomes, mut tasks) = (Vec::new(), JoinSet::new());
+        for registration in registrations {
+            let outcome = watch::Sender::default();
+            outcomes.push((registration.clone(), outcome.subscribe()));
+            let registrar = Registrar::new(
+                registration.clone(),
+                instance.clone(),
+                view.clone(),
+                wish.subscribe(),
+                outcome,
+            );
+            tasks.spawn(registrar.run(session.clone()));
+        }
+        Self {
+            wish,
+            outcomes,
+            tasks,
+            id: instance.id.clone(),
+        }
+    }
+
+    /// What this container is called among the instances of a service.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What is wished for, to be changed.
+    pub fn wish(&self) -> watch::Sender<Desired> {
+        self.wish.clone()
+    }
+
+    /// What became of each.
+    pub fn outcomes(&self) -> Vec<(Registration, watch::Receiver<Outcome>)> {
+        self.outcomes.clone()
+    }
+
+    /// Whether there is anything to take back.
+    pub fn is_active(&self) -> bool {
+        !self.outcomes.is_empty() && *self.wish.borrow() != Desired::End
+    }
+
+    /// Takes all of them back, and waits until they are gone, but not for long.
+    pub async fn withdraw(&mut self) {
+        self.wish.send_replace(Desired::End);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GOODBYE, ended).await.is_err() {
+            warn!("ZooKeeper does not answer: what is registered goes when the session times out");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `nameserver check`: what the tree gives, and what is wrong with it.
+
+pub mod explain;
+pub mod report;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use contract::ZnodePath;
+use zookeeper::Connection;
+
+use crate::commands::cli::CheckArgs;
+use crate::commands::{RESOLVING, read, with_connection};
+use crate::ingest::resolver::Resolver;
+use explain::Explanation;
+
+pub use report::Report;
+
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let scope = args.scope.scope();
+    let mut resolver = Resolver::new(args.scope.resolve_hostnames);
+    let (namespace, explained) = with_connection(&args.zookeeper, async |connection| {
+        let mut namespace = read(&connection, &scope, |path| scope.covers(path)).await?;
+        resolver.want_all(&namespace);
+        resolver.settle(&mut namespace, RESOLVING).await;
+        let explained = match &args.explain {
+            None => None,
+            Some(path) => Some((path, data_of(&connection, path).await?)),
+        };
+        Ok((namespace, explained))
+    })?;
+    let mut stdout = BufWriter::new(daemon::stdout());
+    let code = match explained {
+        Some((path, data)) => {
+            let explanation = Explanation::new(&scope, &namespace, path, &data);
+            match args.json {
+                true => explanation.write_json(&mut stdout)?,
+                false => explanation.write_text(&mut stdout)?,
+            }
+            explanation.exit_code()
+        }
+        None => {
+            // A machine without such a file has no lines of others in it.
+            let hosts = std::fs::read(&args.hosts_file).unwrap_or_default();
+            let report = Report::new(&namespace).beside(&namespace, &args.hosts_file, &hosts);
+            match args.json {
+                true => report.write_json(&mut stdout)?,
+                false => report.write_text(&mut stdout)?,
+            }
+            report.exit_code()
+        }
+    };
+    stdout.flush()?;
+    Ok(code)
+}
+
+async fn data_of(connection: &Connection, path: &ZnodePath) -> anyhow::Result<Vec<u8>> {
+    let znode = connection.read(path).await;
+    let znode = znode.with_context(|| format!("cannot read {path}"))?;
+    let znode = znode.with_context(|| format!("there is no znode {path}"))?;
+    Ok(znode.data.to_vec())
+}

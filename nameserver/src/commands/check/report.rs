@@ -1,0 +1,259 @@
+//! `nameserver check`: what the tree gives, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use contract::{Counted, Hosts, Name, ZnodePath, hosts_line};
+use serde::Serialize;
+
+use crate::namespace::Namespace;
+use crate::records::{Format, Reading};
+
+/// What a tree gives, and what is wrong with it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Znodes that were looked at.
+    pub znodes: usize,
+    /// Names that they give.
+    pub names: usize,
+    /// Addresses of all names, counted once for each name.
+    pub addresses: usize,
+    /// How many instances and services there are of each format, in service or not.
+    pub formats: BTreeMap<Format, usize>,
+    /// Znodes that give no name, which is fine, in the order of their paths.
+    pub nameless: Vec<Line>,
+    /// What should be mended, in the order of the paths.
+    pub problems: Vec<Line>,
+    /// Names that a hosts file has from somebody else, in the order of its lines.
+    pub shadowed: Vec<Shadow>,
+}
+
+/// A name that a line of a hosts file maps which is not hostsync's.
+#[derive(Debug, Serialize)]
+pub struct Shadow {
+    /// The name.
+    pub name: Name,
+    /// Where that line has it.
+    pub address: IpAddr,
+    /// The file.
+    pub file: String,
+    /// The number of the line.
+    pub line: usize,
+}
+
+/// One thing to say of one znode.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// The znode.
+    pub path: ZnodePath,
+    /// What is to be said.
+    pub reason: String,
+}
+
+impl Report {
+    /// The report on a complete namespace.
+    pub fn new(namespace: &Namespace) -> Self {
+        let hosts = namespace.hosts();
+        let mut report = Self {
+            znodes: namespace.len(),
+            names: hosts.len(),
+            addresses: hosts.values().map(Vec::len).sum(),
+            formats: formats(namespace),
+            nameless: Vec::new(),
+            problems: Vec::new(),
+            shadowed: Vec::new(),
+        };
+        for (path, findings) in namespace.findings() {
+            for finding in findings {
+                let lines = match finding.is_problem() {
+                    false => &mut report.nameless,
+                    true => &mut report.problems,
+                };
+                lines.push(Line {
+                    path: path.clone(),
+                    reason: finding.to_string(),
+                });
+            }
+        }
+        report
+    }
+
+    /// Adds the names of the namespace that lines of others map in the text of a hosts file.
+    #[must_use]
+    pub fn beside(mut self, namespace: &Namespace, file: &Path, text: &[u8]) -> Self {
+        self.shadowed = shadowed(&namespace.hosts(), file, text);
+        self
+    }
+
+    /// 1 when something should be mended.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(u8::from(!self.problems.is_empty()))
+    }
+
+    /// As text: a line for each thing to say, problems last, then the counts.
+    ///
+    /// # Errors
+    /// `to` cannot be written.
+    pub fn write_text(&self, mut to: impl Write) -> io::Result<()> {
+        for Line { path, reason } in &self.nameless {
+            writeln!(to, "no name: {path}: {reason}")?;
+        }
+        for Line { path, reason } in &self.problems {
+            writeln!(to, "problem: {path}: {reason}")?;
+        }
+        let Self {
+            znodes,
+            names,
+            addresses,
+            formats,
+            nameless,
+            problems,
+            shadowed,
+        } = self;
+        for shadow in shadowed {
+            let Shadow {
+                name,
+                address,
+                file,
+                line,
+            } = shadow;
+            writeln!(
+                to,
+                "shadowed: {name}: line {line} of {file} maps it to {address}; hostsync leaves it to that line"
+            )?;
+        }
+        if !formats.is_empty() {
+            let counts = formats
+                .iter()
+                .map(|(format, count)| format!("{count} {format}"));
+            writeln!(to, "found: {}", counts.collect::<Vec<_>>().join(", "))?;
+        }
+        let (nameless, problems) = (nameless.len(), problems.len());
+        writeln!(
+            to,
+            "{}: {} with {}, {nameless} without a name, {}",
+            Counted(*znodes, "znode"),
+            Counted(*names, "name"),
+            Counted(*addresses, "address"),
+            Counted(problems, "problem"),
+        )
+    }
+
+    /// As one JSON object.
+    ///
+    /// # Errors
+    /// `to` cannot be written.
+    pub fn write_json(&self, mut to: impl Write) -> io::Result<()> {
+        // Not straight to the writer: an I/O error would be hidden in one of JSON.
+        writeln!(to, "{}", serde_json::to_string_pretty(self)?)
+    }
+}
+
+fn formats(namespace: &Namespace) -> BTreeMap<Format, usize> {
+    let mut formats = BTreeMap::new();
+    for reading in namespace.readings() {
+        if let Reading::Instance(_) | Reading::Service(_) = reading
+            && let Some(format) = reading.format()
+        {
+            *formats.entry(format).or_default() += 1;
+        }
+    }
+    formats
+}
+
+fn shadowed(hosts: &Hosts, file: &Path, text: &[u8]) -> Vec<Shadow> {
+    let foreign = hosts_line::foreign(text).into_iter();
+    let named = foreign.filter_map(|(line, name, address)| {
+        let (name, _) = hosts.get_key_value(name.to_ascii_lowercase().as_str())?;
+        Some(Shadow {
+            name: name.clone(),
+            address,
+            file: file.display().to_string(),
+            line,
+        })
+    });
+    named.collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::{namespace::scope::Scope, records};
+
+    pub(in crate::commands::check) fn namespace(znodes: &[(&str, &str)]) -> Namespace {
+        let scope = Scope::new(
+            "/".parse().unwrap(),
+            "/nameserver".parse().unwrap(),
+            None,
+            &[],
+        )
+        .unwrap();
+        let read = |(path, data): &(&str, &str)| {
+            let path: ZnodePath = path.parse().unwrap();
+            let reading = records::read(path.component(), data.as_bytes());
+            (path, reading)
+        };
+        Namespace::new(scope, znodes.iter().map(read))
+    }
+
+    fn report(znodes: &[(&str, &str)]) -> Report {
+        Report::new(&namespace(znodes))
+    }
+
+    #[test]
+    fn every_line_names_path_and_reason() {
+        let report = report(&[
+            ("/", ""),
+            ("/db", ""),
+            ("/db/a", "10.0.0.1"),
+            ("/db/b", "10.0.0.2"),
+            ("/empty", ""),
+            ("/bad", "127.0.0.1"),
+        ]);
+        let mut text = Vec::new();
+        report.write_text(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "no name: /empty: holds no data, and no child has an address\n\
+             problem: /bad: 127.0.0.1 is a loopback address, which means another host to each reader\n\
+             found: 2 plain text\n\
+             5 znodes: 3 names with 4 addresses, 1 without a name, 1 problem\n"
+        );
+        assert_eq!(report.exit_code(), ExitCode::from(1));
+        let mut json = Vec::new();
+        report.write_json(&mut json).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["problems"][0]["path"], "/bad");
+        assert_eq!(json["names"], 3);
+        assert_eq!(json["formats"]["plain text"], 2);
+    }
+
+    #[test]
+    fn names_that_a_hosts_file_has_from_others_are_told() {
+        let namespace = namespace(&[("/db", "10.0.0.1"), ("/web", "10.0.0.2")]);
+        let text =
+            b"127.0.0.1 localhost\n10.1.1.1 DB\n# BEGIN hostsync\n10.0.0.2 web\n# END hostsync\n";
+        let report = Report::new(&namespace).beside(&namespace, Path::new("/etc/hosts"), text);
+        let mut to = Vec::new();
+        report.write_text(&mut to).unwrap();
+        let to = String::from_utf8(to).unwrap();
+        assert!(
+            to.starts_with(
+                "shadowed: db: line 2 of /etc/hosts maps it to 10.1.1.1; hostsync leaves it to that line\nfound"
+            ),
+            "{to}"
+        );
+        assert_eq!(report.exit_code(), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn nothing_to_mend_is_success() {
+        assert_eq!(
+            report(&[("/db", "10.0.0.1"), ("/empty", "")]).exit_code(),
+            ExitCode::SUCCESS
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use contract::{Name, ZnodePath};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
+
+use crate::dns::DnsArgs;
+use crate::namespace::scope::Scope;
+
+/// The program's name, as in messages and variables.
+pub const PROGRAM: &str = "nameserver";
+
+/// Give every container the names of a live ZooKeeper tree.
+///
+/// nameserver follows a ZooKeeper tree, turns the paths of its znodes into names (/db/primary
+/// holding 10.0.0.5 becomes primary.db with the address 10.0.0.5) and publishes them all as JSON in
+/// one znode. On each host or in each container, hostsync writes them to /etc/hosts.
+#[derive(Debug, Parser)]
+#[command(version, name = PROGRAM, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nameserver check -z zk1:2181                what names would this tree give, and what is wrong?
+  nameserver check -z zk1:2181 --explain /kafka/brokers/ids/1
+                                              what does this one znode give, and why not?
+  nameserver run -z zk1:2181,zk2:2181         publish them, and keep them up to date
+  nameserver run -z zk1:2181 --root /services --domain zk.internal --exclude '/services/*/locks'
+  nameserver run -z zk1:2181 --domain zk.internal --dns 0.0.0.0:53
+                                              answer DNS from the live tree as well
+  nameserver lookup primary.db                what does the tree say of one name?";
+
+/// Names of what is gone for a day mislead more than they help.
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the tree and publish its names; several replicas elect one that publishes
+    Run(RunArgs),
+    /// Walk the tree once and explain each znode that gives no name
+    ///
+    /// Prints one line for each znode that gives no name or has a problem, with its path and the
+    /// reason; one for each name that this machine's hosts file has from somebody else; then how many
+    /// records of each format were found, and the counts. Nothing is written anywhere. Exits with 1
+    /// when there are problems.
+    Check(CheckArgs),
+    /// Print the addresses that the tree gives to a name now, one a line
+    Lookup(LookupArgs),
+    /// Say who leads, what is published and held, and which agents are behind
+    ///
+    /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
+    /// nobody leads, the leader cannot publish, or nothing good is published. Else with 0.
+    Status(StatusArgs),
+    /// Publish a large drop of names now that is held because it is in doubt; see run --drop-hold
+    Release(ReleaseArgs),
+    /// Write man pages or shell completions
+    Generate(GenerateArgs),
+}
+
+/// Which znodes are named, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Names")]
+pub struct ScopeArgs {
+    /// The znode below which names are looked for; its own name is not part of theirs
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub root: ZnodePath,
+
+    /// The znode below which nameserver keeps its own; never named
+    #[arg(long, value_name = "PATH", default_value = "/nameserver")]
+    pub state: ZnodePath,
+
+    /// Append this to every name
+    #[arg(long, value_name = "NAME")]
+    pub domain: Option<Name>,
+
+    /// Leave out znodes that match, and all below them (repeatable)
+    ///
+    /// With a leading slash the glob matches a whole path (/kafka/config), otherwise the end of one
+    /// (locks). `*` stays within a component, `**` does not.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Ask the system's resolver for host names that no znode gives
+    ///
+    /// Where a record holds a host name in place of an address, that is first one of the names that
+    /// the tree itself gives. Without this flag, any other is a problem. Answers are asked for again
+    /// every minute, and outlive a resolver that is down for an hour.
+    #[arg(long)]
+    pub resolve_hostnames: bool,
+}
+
+impl ScopeArgs {
+    /// The scope that is asked for. Ends the program where the flags do not go together.
+    pub fn scope(&self) -> Scope {
+        let (root, state) = (self.root.clone(), self.state.clone());
+        Scope::new(root, state, self.domain.clone(), &self.exclude)
+            .unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error.into()))
+    }
+}
+
+/// `nameserver run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Which znodes are named, and how.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+
+    /// The name of this replica in the snapshot and in the election [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<String>,
+
+    /// When more than half of the names, and at least 10, would be gone at once, keep them for this
+    /// long; 0s believes every drop
+    ///
+    /// What is lost within 5 seconds is lost at once. Where the root itself is missing, or a walk
+    /// finds no name at all, all names are kept however few they are. Everything else goes on
+    /// meanwhile: new names, changed addresses, names that come back. `nameserver status` tells what
+    /// is held and until when, and `nameserver release` publishes the drop now.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = drop_hold)]
+    pub drop_hold: Duration,
+
+    /// Publish also where another replica has published by another --root, --domain or --exclude
+    ///
+    /// Without it, a replica whose three differ from what is published does not stand for election:
+    /// at the next failover it would rename everything. To change them on purpose, restart all
+    /// replicas with the new ones and this flag, one after another; the names change once the last
+    /// old one has ended. Leave the flag out again afterwards.
+    #[arg(long)]
+    pub take_over: bool,
+
+    /// Whether and how it answers DNS.
+    #[command(flatten)]
+    pub dns: DnsArgs,
+
+    /// Whether it tells about itself over HTTP.
+    #[command(flatten)]
+    pub http: HttpArgs,
+
+    /// Foreground or background, and where the log goes.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+}
+
+impl RunArgs {
+    /// The name of this replica.
+    ///
+    /// # Errors
+    /// None was given and the machine has none.
+    pub fn id(&self) -> anyhow::Result<String> {
+        match &self.id {
+            Some(id) => Ok(id.clone()),
+            None => {
+                let name = hostname::get()
+                    .context("this machine has no host name; name the replica with --id")?;
+                Ok(name.to_string_lossy().into_owned())
+            }
+        }
+    }
+}
+
+/// Reads a duration; a plain 0 needs no unit.
+fn drop_hold(text: &str) -> Result<Duration, String> {
+    let hold = match text {
+        "0" => Ok(Duration::ZERO),
+        text => humantime::parse_duration(text).map_err(|error| error.to_string()),
+    };
+    match hold? {
+        hold if hold <= LONGEST_HOLD => Ok(hold),
+        _ => Err("choose a time up to 24h".to_owned()),
+    }
+}
+
+/// `nameserver check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Which znodes are named, and how.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+
+    /// Explain one znode: what was read, in which format, which names and addresses it gives, and
+    /// why not if none
+    ///
+    /// Exits with 1 when it has a problem or is not there.
+    #[arg(long, value_name = "PATH")]
+    pub explain: Option<ZnodePath>,
+
+    /// Tell of names that lines of others in this hosts file map: hostsync leaves them to those
+    #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
+    pub hosts_file: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where nameserver keeps its own.
+#[derive(Debug, Args)]
+pub struct StateArg {
+    /// The znode below which nameserver keeps its own
+    #[arg(long, value_name = "PATH", default_value = "/nameserver")]
+    pub state: ZnodePath,
+}
+
+/// `nameserver status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nameserver release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+}
+
+/// `nameserver lookup`.
+#[derive(Debug, Args)]
+pub struct LookupArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Which znodes are named, and how.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+
+    /// The name, such as primary.db
+    pub name: String,
+}

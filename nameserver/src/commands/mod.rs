@@ -1,0 +1,117 @@
+//! The subcommands, each from its arguments to an exit code.
+
+pub mod check;
+pub mod cli;
+mod lookup;
+mod release;
+pub mod run;
+mod status;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use cli::{Cli, Command, PROGRAM};
+use contract::ZnodePath;
+use daemon::ZooKeeperArgs;
+use log::LevelFilter;
+use zookeeper::{Connection, Session, State};
+
+use crate::ingest::walk::{progress_bar, walk};
+use crate::namespace::Namespace;
+use crate::namespace::scope::Scope;
+
+/// How long a command waits for the system's resolver.
+const RESOLVING: Duration = Duration::from_secs(10);
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What failed, and what to do.
+pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Lookup(args) => lookup::lookup(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Release(args) => release::release(&args),
+        Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn read(
+    connection: &Connection,
+    scope: &Scope,
+    needed: impl Fn(&ZnodePath) -> bool,
+) -> anyhow::Result<Namespace> {
+    let progress = progress_bar();
+    connection
+        .sync()
+        .await
+        .context("cannot reach the leader of the ensemble")?;
+    let tree = walk(connection, scope.root(), needed, &progress).await;
+    progress.finish_and_clear();
+    let tree = tree.with_context(|| format!("cannot read {} and all below it", scope.root()))?;
+    if !tree.has_root {
+        bail!(
+            "there is no znode {}; see --root, and the chroot after the servers",
+            scope.root()
+        );
+    }
+    Ok(Namespace::new(scope.clone(), tree.znodes))
+}
+
+/// Runs `work` in a runtime that ends with it, even while the system's resolver still keeps threads
+/// waiting.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = daemon::runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Runs `work` once over a connection, which must come up within the session timeout.
+pub(crate) fn with_connection<T, F>(
+    args: &ZooKeeperArgs,
+    work: impl FnOnce(Connection) -> F,
+) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    daemon::logging::to_stderr(LevelFilter::Error);
+    let options = args.options()?;
+    let patience = options.session_timeout.max(Duration::from_secs(1));
+    block_on(async {
+        let session = Session::start(options);
+        let connection = match tokio::time::timeout(patience, session.connected()).await {
+            Ok(connection) => connection,
+            Err(_) => match &*session.states().borrow() {
+                State::Connecting {
+                    failure: Some(failure),
+                    ..
+                } => {
+                    bail!("{failure}; start ZooKeeper, or name its servers with --zookeeper")
+                }
+                _ => bail!(
+                    "ZooKeeper {} did not answer within {patience:?}; see --zookeeper",
+                    args.zookeeper
+                ),
+            },
+        };
+        let outcome = work(connection).await;
+        session.close().await;
+        outcome
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

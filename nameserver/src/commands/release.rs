@@ -1,0 +1,63 @@
+//! `nameserver release`: lets held names go.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use contract::{Counted, Snapshot, ZnodePath};
+use zookeeper::{Connection, Error};
+
+use crate::commands::cli::ReleaseArgs;
+use crate::commands::with_connection;
+use crate::publish::hold::Held;
+use crate::publish::hold_znode;
+
+/// Ends a hold, and waits for what comes of it.
+pub(super) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let state = &args.state.state;
+    let patience = args.zookeeper.session_timeout;
+    let said = with_connection(&args.zookeeper, async |connection| {
+        let working = release_over(&connection, state);
+        match tokio::time::timeout(patience, working).await {
+            Ok(said) => said,
+            Err(_) => bail!(
+                "the hold is released, but nobody has published within {patience:?}: `nameserver \
+                 status` tells whether a replica leads"
+            ),
+        }
+    })?;
+    let mut stdout = daemon::stdout();
+    writeln!(stdout, "{said}")?;
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn release_over(connection: &Connection, state: &ZnodePath) -> anyhow::Result<String> {
+    let hosts = state.child("hosts").expect("a plain component");
+    let hold = hold_znode::path(state);
+    let mut published = connection.watch(&hosts).await?;
+    connection.sync().await?;
+    let held = connection.read(&hold).await;
+    let Some(held) = held.with_context(|| format!("cannot read {hold}"))? else {
+        return Ok("nothing is held".to_owned());
+    };
+    match connection.delete(&hold, None).await {
+        Ok(()) | Err(Error::NoNode) => {}
+        Err(error) => bail!("cannot delete {hold}: {error}"),
+    }
+    let names = serde_json::from_slice::<Held>(&held.data).map_or(0, |held| held.names);
+    loop {
+        published.next().await?;
+        let Some(znode) = connection.read(&hosts).await? else {
+            continue;
+        };
+        if let Ok(snapshot) = Snapshot::decode(&znode.data) {
+            return Ok(format!(
+                "released {}: generation {} has {}",
+                Counted(names, "held name"),
+                snapshot.generation,
+                Counted(snapshot.hosts.len(), "name")
+            ));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `nameserver run`: puts the parts of the daemon together.
+
+pub mod follow;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use daemon::{Signals, systemd};
+use indicatif::ProgressBar;
+use zookeeper::Session;
+
+use crate::commands::block_on;
+use crate::commands::cli::{PROGRAM, RunArgs};
+use crate::dns::zones::freshness;
+use crate::ingest::walk::progress_bar;
+use crate::observe::status::{Facts, Status};
+use crate::publish::hold::Hold;
+
+pub use follow::Nameserver;
+
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let (scope, id) = (args.scope.scope(), args.id()?);
+    // Before the start, so that a mistake is seen at the terminal; once more after it, so that
+    // warnings are seen in the log.
+    args.zookeeper.options()?;
+    let http = args.http.listen()?;
+    let dns = args.dns.listen(args.scope.domain.clone())?;
+    let _guard = args.daemon.start(PROGRAM)?;
+    let options = args.zookeeper.options()?;
+    let is_terminal = !args.daemon.daemon && std::io::stderr().is_terminal();
+    let progress = if is_terminal {
+        progress_bar
+    } else {
+        ProgressBar::hidden
+    };
+    let resolves = args.scope.resolve_hostnames;
+    block_on(async {
+        let signals = Signals::new().context("cannot listen to signals")?;
+        let (named, facts) = (options.auth.is_some(), facts(args, &id));
+        let session = Session::start(options);
+        let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)
+            .resolving(resolves)
+            .taking_over(args.take_over);
+        let (states, told) = (session.states(), nameserver.told());
+        let mut status = Status {
+            facts,
+            session: states.clone(),
+            progress: told.clone(),
+            twin: nameserver.twin(),
+            dns: None,
+        };
+        if let Some(dns) = dns {
+            let (zones, dns) = dns.start()?;
+            tokio::spawn(freshness::follow(zones.clone(), states, told));
+            nameserver = nameserver.answering(zones);
+            status.dns = Some(dns);
+        }
+        if let Some(http) = http {
+            tokio::spawn(http.serve(status.clone()));
+        }
+        let informing = tokio::spawn(status.tell());
+        let ended = systemd::watched(nameserver.run(session, signals, named)).await;
+        informing.abort();
+        ended?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn facts(args: &RunArgs, id: &str) -> Facts {
+    Facts {
+        id: id.to_owned(),
+        pid: std::process::id(),
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        servers: args.zookeeper.zookeeper.to_string(),
+        root: args.scope.root.clone(),
+        state: args.scope.state.clone(),
+    }
+}

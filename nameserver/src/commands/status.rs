@@ -1,0 +1,97 @@
+//! `nameserver status`: what `STATE` tells of all replicas and agents.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use contract::ZnodePath;
+use futures::{StreamExt, stream};
+use zookeeper::{Connection, Error};
+
+use crate::commands::cli::StatusArgs;
+use crate::commands::with_connection;
+use crate::observe::overview::{Findings, Overview};
+use crate::publish::hold_znode;
+
+/// How many requests are on their way at once.
+const IN_FLIGHT: usize = 256;
+
+/// How long a new leader may take for its first snapshot before it counts as one that cannot.
+const TAKEOVER: Duration = Duration::from_secs(2);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Prints the overview of `STATE`.
+pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let state = &args.state.state;
+    let overview = with_connection(&args.zookeeper, async |connection| {
+        let overview = look(&connection, state).await;
+        overview.with_context(|| format!("cannot read {state}"))
+    });
+    let overview = overview.unwrap_or_else(|error| Overview::unknown(format!("{error:#}")));
+    let mut stdout = daemon::stdout();
+    match args.json {
+        true => writeln!(stdout, "{}", serde_json::to_string(&overview)?)?,
+        false => write!(stdout, "{overview}")?,
+    }
+    stdout.flush()?;
+    Ok(overview.exit_code())
+}
+
+/// Looks, and once more where a new leader may just be about to publish.
+async fn look(connection: &Connection, state: &ZnodePath) -> Result<Overview, Error> {
+    let begun = Instant::now();
+    loop {
+        let overview = Overview::new(state, find(connection, state).await?);
+        if !overview.is_a_takeover() || begun.elapsed() > TAKEOVER {
+            return Ok(overview);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn find(connection: &Connection, state: &ZnodePath) -> Result<Findings, Error> {
+    connection.sync().await?;
+    let child = |component| state.child(component).expect("a plain component");
+    let data = async |path: &ZnodePath| -> Result<Option<Vec<u8>>, Error> {
+        Ok(connection.read(path).await?.map(|znode| znode.data))
+    };
+    let (hosts, hold) = (child("hosts"), hold_znode::path(state));
+    let (election, agents) = (child("election"), child("agents"));
+    let (hosts, hold, candidates, agents) = tokio::try_join!(
+        data(&hosts),
+        data(&hold),
+        children(connection, &election),
+        children(connection, &agents),
+    )?;
+    Ok(Findings {
+        hosts,
+        hold,
+        candidates,
+        agents,
+    })
+}
+
+/// The names and the data of a znode's children; what is deleted meanwhile is left out.
+async fn children(
+    connection: &Connection,
+    parent: &ZnodePath,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let components = connection.children(parent).await?.unwrap_or_default();
+    let paths = components.into_iter().filter_map(|component| {
+        let path = parent.child(&component).ok()?;
+        Some((component, path))
+    });
+    let reads = paths.map(|(component, path)| async move {
+        let znode = connection.read(&path).await?;
+        Ok::<_, Error>(znode.map(|znode| (component, znode.data)))
+    });
+    // In order, with many requests on their way.
+    let mut reads = stream::iter(reads).buffered(IN_FLIGHT);
+    let mut found = Vec::new();
+    while let Some(child) = reads.next().await {
+        found.extend(child?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,181 @@
+//! What one name answers with, read off the zone.
+
+use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
+use smallvec::SmallVec;
+
+use crate::namespace::{Member, Namespace};
+use crate::records::{Instance, Reading, Srv};
+
+/// Most have one.
+type Addresses = SmallVec<[Address; 1]>;
+
+/// What one name answers with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its addresses, at least one.
+    pub(super) addresses: Addresses,
+    /// Whose addresses these are.
+    pub(super) kind: Kind,
+    /// How long an answer may be kept, in seconds, where a record says so.
+    pub(super) ttl: Option<u32>,
+    /// Whether instances may go with their sessions.
+    pub(super) is_volatile: bool,
+    /// The znode that gives the name.
+    pub(super) znode: ZnodePath,
+    /// The format of its record; none for a service without one.
+    pub(super) format: Option<&'static str>,
+    /// The labels of its SRV records, where a record says; else any will do.
+    pub(super) labels: Option<Labels>,
+    /// What its SRV records say.
+    pub(super) targets: Vec<Target>,
+}
+
+/// Whose addresses a name has, the one to be named first for an address coming first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Those in the znode's own record.
+    Own,
+    /// Those of a service's instances.
+    Service,
+    /// Those of a service's leader.
+    Leader,
+}
+
+/// Service and protocol, such as `_http` and `_tcp`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Labels {
+    pub(super) service: Box<str>,
+    pub(super) proto: Box<str>,
+}
+
+/// Where a service can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The name of the instance, where its znode has one.
+    pub(super) name: Option<Name>,
+    /// Its addresses, at least one.
+    pub(super) addresses: Addresses,
+    pub(super) port: u16,
+    pub(super) priority: u16,
+    pub(super) weight: u16,
+}
+
+impl Entry {
+    /// What a name answers with; none for a name without addresses.
+    pub(super) fn new(zone: &Namespace, name: &Name) -> Option<Self> {
+        let addresses = zone.addresses(name)?.into();
+        let path = zone.giver(name)?;
+        let reading = zone.reading(path)?;
+        let entry = Self {
+            addresses,
+            kind: Kind::Own,
+            ttl: None,
+            is_volatile: false,
+            znode: path.clone(),
+            format: reading.format().map(Into::into),
+            labels: None,
+            targets: Vec::new(),
+        };
+        Some(if zone.is_leader_name(name) {
+            entry.of_leader(zone, path)
+        } else {
+            match reading {
+                // A record that leads nowhere leaves the znode a service.
+                Reading::Instance(own) if !zone.own_addresses(path).is_empty() => {
+                    entry.of_host(zone, path, name, own)
+                }
+                Reading::Service(service) => {
+                    let members: Vec<_> = zone.members(path).collect();
+                    let labels = service.srv.as_ref().map(Labels::from);
+                    let port = service.srv.as_ref().and_then(|srv| srv.port);
+                    let entry = entry.of_service(zone, &members, port);
+                    let ttl = Some(service.ttl);
+                    Self {
+                        ttl,
+                        labels,
+                        ..entry
+                    }
+                }
+                _ => {
+                    let members: Vec<_> = zone.members(path).collect();
+                    entry.of_service(zone, &members, None)
+                }
+            }
+        })
+    }
+
+    fn of_host(mut self, zone: &Namespace, path: &ZnodePath, name: &Name, own: &Instance) -> Self {
+        self.ttl = own.ttl;
+        self.targets = targets(zone, path, own, Some(name), None);
+        self
+    }
+
+    fn of_leader(mut self, zone: &Namespace, service: &ZnodePath) -> Self {
+        let leads = |member: &Member<'_>| {
+            let addresses = || zone.addresses_at(member.instance, &member.path);
+            member.is_numbered && !addresses().is_empty()
+        };
+        self.kind = Kind::Leader;
+        if let Some(leader) = zone.members(service).find(leads) {
+            let name = zone.names_of(&leader.path).next();
+            self.ttl = leader.instance.ttl;
+            self.is_volatile = leader.instance.ephemeral;
+            self.format = Some(leader.instance.format.into());
+            self.targets = targets(zone, &leader.path, leader.instance, name.as_ref(), None);
+            self.znode = leader.path;
+        }
+        self
+    }
+
+    fn of_service(mut self, zone: &Namespace, members: &[Member<'_>], port: Option<u16>) -> Self {
+        self.kind = Kind::Service;
+        self.ttl = members
+            .iter()
+            .filter_map(|member| member.instance.ttl)
+            .min();
+        self.is_volatile = members.iter().any(|member| member.instance.ephemeral);
+        let all = members.iter().flat_map(|member| {
+            let name = zone.names_of(&member.path).next();
+            targets(zone, &member.path, member.instance, name.as_ref(), port)
+        });
+        self.targets = all.take(MAX_ADDRESSES_PER_NAME).collect();
+        self
+    }
+}
+
+/// Where the instance at `path` can be reached. `port` is for endpoints without one.
+fn targets(
+    zone: &Namespace,
+    path: &ZnodePath,
+    instance: &Instance,
+    name: Option<&Name>,
+    port: Option<u16>,
+) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    for endpoint in &instance.endpoints {
+        let addresses = Addresses::from_vec(zone.addresses_of(endpoint, path));
+        let Some(port) = endpoint.port.or(port).filter(|_| !addresses.is_empty()) else {
+            continue;
+        };
+        let target = Target {
+            name: name.cloned(),
+            addresses,
+            port,
+            priority: instance.priority.unwrap_or(0),
+            weight: instance.weight.unwrap_or(0),
+        };
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    targets
+}
+
+impl From<&Srv> for Labels {
+    fn from(srv: &Srv) -> Self {
+        Self {
+            service: srv.service.clone(),
+            proto: srv.proto.clone(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Asking the system's resolver for host names that nothing in the tree has, off the hot path.
+//!
+//! [`cache`] decides, without doing any of it, which name is asked for when and what its answer
+//! changes. Here are the threads that ask: the system's resolver blocks them for as long as it
+//! likes, so there is a fixed number of them, and nobody waits for a name that hangs.
+
+mod cache;
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::time::{Duration, Instant};
+
+use contract::{Address, Name};
+use tokio::task::JoinSet;
+
+use crate::namespace::Namespace;
+use cache::Cache;
+
+/// How many names are asked for at once: half of the runtime's blocking threads.
+const IN_FLIGHT: usize = 8;
+
+/// How the system answers: the addresses of a name, in any order.
+type Ask = fn(&Name) -> io::Result<Vec<Address>>;
+
+/// Asks the system's resolver, if it may, and asks again when an answer has become old.
+#[derive(Debug)]
+pub struct Resolver {
+    is_on: bool,
+    cache: Cache,
+    asked: JoinSet<(Name, io::Result<Vec<Address>>)>,
+    ask: Ask,
+}
+
+/// News from the resolver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The addresses of a host name; none where the resolver does not know it.
+    Addresses(Name, Vec<Address>),
+    /// Nobody needs the host name any more.
+    Unneeded(Name),
+}
+
+impl Resolver {
+    /// A resolver that asks the system, or, when it is off, knows nothing.
+    pub fn new(is_on: bool) -> Self {
+        Self {
+            is_on,
+            cache: Cache::default(),
+            asked: JoinSet::new(),
+            ask: ask_system,
+        }
+    }
+
+    /// Has the given host names asked for, unless they are already.
+    pub fn want(&mut self, hosts: impl IntoIterator<Item = Name>) {
+        if self.is_on {
+            let now = Instant::now();
+            hosts
+                .into_iter()
+                .for_each(|host| self.cache.want(host, now));
+        }
+    }
+
+    /// Has every host name asked for that the namespace needs.
+    pub fn want_all(&mut self, namespace: &Namespace) {
+        if self.is_on {
+            self.want(namespace.all_foreign_hosts());
+        }
+    }
+
+    /// Waits for news. May be given up and called again without losing any.
+    pub async fn next(&mut self, is_needed: impl Fn(&Name) -> bool) -> Answer {
+        loop {
+            let now = Instant::now();
+            while self.asked.len() < IN_FLIGHT
+                && let Some(host) = self.cache.start(now)
+            {
+                if !is_needed(&host) {
+                    self.cache.forget(&host);
+                    return Answer::Unneeded(host);
+                }
+                let ask = self.ask;
+                self.asked.spawn_blocking(move || {
+                    let addresses = ask(&host);
+                    (host, addresses)
+                });
+            }
+            let is_full = self.asked.len() >= IN_FLIGHT;
+            let due = self.cache.next_due().filter(|_| !is_full);
+            tokio::select! {
+                Some(done) = self.asked.join_next() => {
+                    // A lookup is neither aborted nor panics.
+                    let Ok((host, addresses)) = done else { continue };
+                    if let Some(addresses) = self.cache.done(&host, addresses.ok(), Instant::now()) {
+                        return Answer::Addresses(host, addresses);
+                    }
+                }
+                () = sleep_until(due) => {}
+            }
+        }
+    }
+
+    /// Waits until every host name has been answered once, but no longer than `patience`. After
+    /// that the answers still come, by [`Resolver::next`].
+    pub async fn settle(&mut self, namespace: &mut Namespace, patience: Duration) {
+        let all = async {
+            while self.cache.is_waiting() {
+                let answer = self.next(|host| namespace.needs(host)).await;
+                namespace.answer(answer);
+            }
+        };
+        let _ = tokio::time::timeout(patience, all).await;
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Addresses that mean this machine alone, as many have for their own name, are no answer for
+/// others.
+fn ask_system(host: &Name) -> io::Result<Vec<Address>> {
+    let found = (host.as_str(), 0_u16).to_socket_addrs()?;
+    Ok(found
+        .filter_map(|found| found.ip().try_into().ok())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::namespace::scope::Scope;
+    use crate::records;
+
+    fn namespace(count: usize) -> Namespace {
+        let root = || "/".parse().unwrap();
+        let scope = Scope::new(root(), "/nameserver".parse().unwrap(), None, &[]).unwrap();
+        let znode = |i: usize| {
+            let path = format!("/s{i}").parse().unwrap();
+            (path, records::read("", format!("far{i}").as_bytes()))
+        };
+        Namespace::new(scope, (0..count).map(znode))
+    }
+
+    fn resolver(ask: Ask) -> Resolver {
+        Resolver {
+            ask,
+            ..Resolver::new(true)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_needed_is_answered() {
+        let mut resolver = resolver(|host| match host.as_str() {
+            "far1" => Err(io::ErrorKind::NotFound.into()),
+            _ => Ok(vec!["10.0.0.1".parse().unwrap()]),
+        });
+        let mut namespace = namespace(20);
+        resolver.want_all(&namespace);
+        resolver.want(["unneeded".parse().unwrap()]);
+        resolver
+            .settle(&mut namespace, Duration::from_secs(30))
+            .await;
+        assert_eq!(namespace.hosts().len(), 19);
+        assert!(!namespace.hosts().contains_key("s1"));
+        assert!(!resolver.cache.is_waiting());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn names_that_hang_hold_up_nobody_for_longer_than_allowed() {
+        static HANG: std::sync::RwLock<()> = std::sync::RwLock::new(());
+        let guard = HANG.write();
+        let mut resolver = resolver(|_| {
+            drop(HANG.read());
+            Ok(Vec::new())
+        });
+        let mut namespace = namespace(100);
+        resolver.want_all(&namespace);
+        resolver
+            .settle(&mut namespace, Duration::from_millis(50))
+            .await;
+        assert_eq!(resolver.asked.len(), IN_FLIGHT);
+        assert!(resolver.cache.is_waiting());
+        drop(guard);
+        resolver
+            .settle(&mut namespace, Duration::from_secs(30))
+            .await;
+        assert!(!resolver.cache.is_waiting());
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_is_off_asks_nothing() {
+        let mut resolver = Resolver::new(false);
+        let mut namespace = namespace(1);
+        resolver.want_all(&namespace);
+        resolver
+            .settle(&mut namespace, Duration::from_secs(30))
+            .await;
+        assert_eq!(namespace.hosts().len(), 0);
+        let next = tokio::time::timeout(Duration::ZERO, resolver.next(|_| true));
+        assert!(next.await.is_err());
+    }
+
+    #[test]
+    fn the_system_s_own_names_are_no_answer() {
+        let localhost = "localhost.localdomain".parse::<Name>().unwrap();
+        assert!(ask_system(&localhost).unwrap_or_default().is_empty());
+    }
+}

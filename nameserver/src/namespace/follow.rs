@@ -1,0 +1,144 @@
+//! From a znode to its addresses, by way of host names where its records hold them.
+//!
+//! A host name is first one of the tree's own, and leads to what that stands for, unless that leads
+//! back. Only a name that nobody in the tree claims is one for the system's resolver: the hosts file
+//! that it reads may hold what we publish, and a name must not keep itself alive.
+
+use std::collections::HashSet;
+
+use contract::{Address, Name, ZnodePath};
+
+use super::{DeadEnd, Namespace};
+use crate::records::{Endpoint, Host, Instance};
+
+/// What a znode stands for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Its addresses, each once.
+    pub(super) addresses: Vec<Address>,
+    /// Those of its first sequential child that has some.
+    pub(super) leader: Vec<Address>,
+    /// Whether it may have a leader, once all host names lead somewhere.
+    pub(super) leads: bool,
+    /// Whether host names were met on the way.
+    pub(super) follows: bool,
+}
+
+impl Namespace {
+    /// What a znode stands for: its own addresses, else those of its instances. `follow` says where
+    /// a host name leads.
+    pub(super) fn standing<'a>(
+        &'a self,
+        path: &ZnodePath,
+        follow: impl Fn(&Name) -> &'a [Address],
+    ) -> Standing {
+        let mut standing = Standing::default();
+        if let Some(own) = self.tree.own(path) {
+            standing.follows = own.host_names().next().is_some();
+            standing.addresses = addresses(own, &follow);
+            if own.addresses().next().is_some() {
+                return standing;
+            }
+        }
+        let mut all = Unique::default();
+        for member in self.tree.members(path) {
+            let instance = member.instance;
+            standing.follows |= instance.host_names().next().is_some();
+            standing.leads |= member.is_numbered;
+            if !standing.addresses.is_empty() {
+                continue;
+            }
+            let addresses = addresses(instance, &follow);
+            addresses.iter().for_each(|&address| all.add(address));
+            if member.is_numbered && standing.leader.is_empty() {
+                standing.leader = addresses;
+            }
+        }
+        if standing.addresses.is_empty() {
+            standing.addresses = all.list;
+        }
+        standing
+    }
+
+    /// The addresses that a host name in a record of the znode at `path` leads to.
+    ///
+    /// # Errors
+    /// It leads to none.
+    pub fn follow(&self, host: &Name, path: &ZnodePath) -> Result<&[Address], DeadEnd> {
+        let mut from = self.names_of(path);
+        for name in self.scope.meant_by(host) {
+            if self.claims.has(&name) {
+                if from.any(|from| self.loops.hold(&from, &name)) {
+                    return Err(DeadEnd::Loop);
+                }
+                return self.addresses(&name).ok_or(DeadEnd::Nowhere);
+            }
+        }
+        match self.resolved.get(host) {
+            None => Err(DeadEnd::Unknown),
+            Some(addresses) if addresses.is_empty() => Err(DeadEnd::Unresolved),
+            Some(addresses) => Ok(addresses),
+        }
+    }
+
+    /// The addresses of an instance whose record is that of the znode at `path`.
+    pub fn addresses_at(&self, instance: &Instance, path: &ZnodePath) -> Vec<Address> {
+        addresses(instance, |host| self.follow(host, path).unwrap_or_default())
+    }
+
+    /// The addresses of one endpoint in the record of the znode at `path`.
+    pub fn addresses_of(&self, endpoint: &Endpoint, path: &ZnodePath) -> Vec<Address> {
+        match &endpoint.host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => self.follow(name, path).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// The host names that a znode follows, as names of the tree.
+    pub(super) fn followed(&self, path: &ZnodePath) -> impl Iterator<Item = Name> {
+        let own = self.tree.own(path).into_iter();
+        let instances = self.instances(path);
+        let hosts = own.chain(instances).flat_map(Instance::host_names);
+        hosts.filter_map(|host| {
+            let mut meant = self.scope.meant_by(host);
+            let name = meant.find(|name| self.claims.has(name));
+            name.map(std::borrow::Cow::into_owned)
+        })
+    }
+}
+
+fn addresses<'a>(instance: &Instance, follow: impl Fn(&Name) -> &'a [Address]) -> Vec<Address> {
+    let mut all = Unique::default();
+    for endpoint in &instance.endpoints {
+        match &endpoint.host {
+            Host::Address(address) => all.add(*address),
+            Host::Name(name) => follow(name).iter().for_each(|&address| all.add(address)),
+        }
+    }
+    all.list
+}
+
+/// Addresses in order, each once.
+#[derive(Default)]
+struct Unique {
+    list: Vec<Address>,
+    seen: HashSet<Address>,
+}
+
+impl Unique {
+    fn add(&mut self, address: Address) {
+        // Most have one address, and need no set.
+        let is_new = match self.list.as_slice() {
+            [] => true,
+            [only] => *only != address,
+            _ => !self.seen.contains(&address),
+        };
+        if is_new {
+            self.list.push(address);
+            if self.list.len() > 1 {
+                self.seen.extend(self.list.first());
+                self.seen.insert(address);
+            }
+        }
+    }
+}

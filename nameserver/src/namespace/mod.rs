@@ -1,0 +1,450 @@
+//! The live copy of the tree and the names that it gives.
+//!
+//! Pure: readings in, names out. [`Namespace::update`] costs what changed, and always ends where
+//! building the namespace anew would.
+
+mod claims;
+mod finding;
+mod follow;
+mod loops;
+mod mentions;
+pub mod scope;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use contract::{Address, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
+
+use crate::ingest::resolver::Answer;
+use crate::namespace::scope::Scope;
+use crate::records::{Instance, Reading};
+
+pub use finding::{DeadEnd, Finding};
+
+use claims::{Claim, Claimant, Claims};
+use follow::Standing;
+use loops::Loops;
+use mentions::Mentions;
+use tree::Tree;
+
+pub use tree::Member;
+
+/// The live copy of the tree below the root and the names that it gives.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    scope: Scope,
+    tree: Tree,
+    claims: Claims,
+    /// Which znodes hold each host name, in every way that it may be meant.
+    mentions: Mentions,
+    /// What the system's resolver says of host names; no address for one that it does not know.
+    resolved: HashMap<Name, Vec<Address>>,
+    loops: Loops,
+}
+
+impl Namespace {
+    /// The namespace of the given znodes, the root among them or not.
+    pub fn new(scope: Scope, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) -> Self {
+        let mut namespace = Self {
+            scope,
+            tree: Tree::default(),
+            claims: Claims::default(),
+            mentions: Mentions::default(),
+            resolved: HashMap::new(),
+            loops: Loops::default(),
+        };
+        namespace.update(
+            znodes
+                .into_iter()
+                .map(|(path, reading)| (path, Some(reading))),
+        );
+        namespace
+    }
+
+    /// Takes over another complete tree. What the system's resolver said stays.
+    pub fn replace(&mut self, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) {
+        let resolved = std::mem::take(&mut self.resolved);
+        *self = Self {
+            resolved,
+            ..Self::new(self.scope.clone(), [])
+        };
+        self.update(
+            znodes
+                .into_iter()
+                .map(|(path, reading)| (path, Some(reading))),
+        );
+    }
+
+    /// Takes over what changed: a znode's new reading, or none for one that is gone. Returns the
+    /// znodes whose names or findings may differ now.
+    pub fn update(
+        &mut self,
+        changes: impl IntoIterator<Item = (ZnodePath, Option<Reading>)>,
+    ) -> HashSet<ZnodePath> {
+        let mut touched = HashSet::new();
+        for (path, reading) in changes {
+            let new = host_names(reading.as_ref());
+            let before = match reading {
+                Some(reading) => self.tree.insert(&path, reading),
+                None => self.tree.remove(&path),
+            };
+            self.mention(&path, host_names(before.as_ref()), new);
+            touched.extend(path.parent().into_iter().chain([path]));
+        }
+        self.refresh(touched)
+    }
+
+    /// Takes over the addresses of a host name that the system's resolver was asked for.
+    fn resolve(&mut self, host: Name, addresses: Vec<Address>) -> HashSet<ZnodePath> {
+        let holders = self.mentions.of(&host);
+        let touched = holders.flat_map(with_parent).collect();
+        self.resolved.insert(host, addresses);
+        self.refresh(touched)
+    }
+
+    /// Takes over news from the system's resolver. Returns the znodes whose names or findings may
+    /// differ now.
+    pub fn answer(&mut self, answer: Answer) -> HashSet<ZnodePath> {
+        match answer {
+            Answer::Addresses(host, addresses) => self.resolve(host, addresses),
+            Answer::Unneeded(host) => {
+                self.resolved.remove(&host);
+                HashSet::new()
+            }
+        }
+    }
+
+    /// The host names that a znode holds and nothing in the tree has.
+    pub fn foreign_hosts(&self, path: &ZnodePath) -> Vec<Name> {
+        let names = host_names(self.tree.get(path)).into_iter();
+        names.filter(|host| !self.has_claims(host)).collect()
+    }
+
+    /// The host names that some znode holds and nothing in the tree has.
+    pub fn all_foreign_hosts(&self) -> HashSet<Name> {
+        let paths = self.tree.paths();
+        paths.flat_map(|path| self.foreign_hosts(path)).collect()
+    }
+
+    /// Every name of the tree that a host name may mean.
+    pub fn mentioned(&self) -> impl Iterator<Item = &Name> {
+        self.mentions.names()
+    }
+
+    /// Whether a znode holds a host name that nothing in the tree has.
+    pub fn needs(&self, host: &Name) -> bool {
+        self.mentions.of(host).next().is_some() && !self.has_claims(host)
+    }
+
+    /// Every name with its addresses.
+    pub fn hosts(&self) -> Hosts {
+        self.claims.hosts()
+    }
+
+    /// The addresses of one name.
+    pub fn addresses(&self, name: &Name) -> Option<&[Address]> {
+        let winner = self.claims.winner(name)?;
+        Some(winner.addresses.as_slice())
+    }
+
+    /// The znode that gives a name: its own, or that of its leader.
+    pub fn giver(&self, name: &Name) -> Option<&ZnodePath> {
+        let winner = self.claims.winner(name)?;
+        Some(&winner.claimant.path)
+    }
+
+    /// Whether a name is that of a service's leader, and of no znode itself.
+    pub fn is_leader_name(&self, name: &Name) -> bool {
+        let winner = self.claims.winner(name);
+        winner.is_some_and(|winner| winner.claimant.as_leader)
+    }
+
+    /// Every znode that is there, the root among them, in no order.
+    pub fn paths(&self) -> impl Iterator<Item = &ZnodePath> {
+        self.tree.paths()
+    }
+
+    /// What a znode says; none for one that is not there.
+    pub fn reading(&self, path: &ZnodePath) -> Option<&Reading> {
+        self.tree.get(path)
+    }
+
+    /// What all znodes say, in no order.
+    pub fn readings(&self) -> impl Iterator<Item = &Reading> {
+        self.tree.readings()
+    }
+
+    /// The addresses that a znode has of its own.
+    pub fn own_addresses(&self, path: &ZnodePath) -> Vec<Address> {
+        let own = self.tree.own(path).into_iter();
+        let hosts = own.flat_map(|own| self.addresses_at(own, path));
+        hosts.collect()
+    }
+
+    /// The children of a znode that count for it as instances and are in service, in the order of
+    /// its addresses.
+    pub fn members(&self, path: &ZnodePath) -> impl Iterator<Item = Member<'_>> {
+        self.tree.members(path)
+    }
+
+    /// The instances among the children of a znode, as [`Namespace::members`] gives them.
+    pub fn instances(&self, path: &ZnodePath) -> impl Iterator<Item = &Instance> {
+        self.members(path).map(|member| member.instance)
+    }
+
+    /// The names that a znode may have or lose when it is touched: its own and its leader's.
+    pub fn names_of(&self, path: &ZnodePath) -> impl Iterator<Item = Name> + use<> {
+        let own = self.scope.name(path).and_then(Result::ok);
+        let leader = own.as_ref().and_then(|own| Scope::leader_name(own).ok());
+        own.into_iter().chain(leader)
+    }
+
+    /// The number of znodes below the root.
+    pub fn len(&self) -> usize {
+        self.tree.len() - usize::from(self.tree.get(self.scope.root()).is_some())
+    }
+
+    /// True when there is no znode below the root.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every znode with what is to be said of it, in the order of the paths.
+    pub fn findings(&self) -> BTreeMap<ZnodePath, Vec<Finding>> {
+        let found = self
+            .tree
+            .paths()
+            .map(|path| (path.clone(), self.findings_of(path)));
+        found.filter(|(_, findings)| !findings.is_empty()).collect()
+    }
+
+    /// What is to be said of one znode.
+    pub fn findings_of(&self, path: &ZnodePath) -> Vec<Finding> {
+        let (Some(reading), Some(name)) = (self.tree.get(path), self.scope.name(path)) else {
+            return Vec::new();
+        };
+        let standing = self.standing(path, |host| self.follow(host, path).unwrap_or_default());
+        let has_addresses = !standing.addresses.is_empty();
+        let mut findings = self.findings_in(reading, path, has_addresses);
+        if !has_addresses {
+            return findings;
+        }
+        match (name, reading.format()) {
+            (Err(_), Some(format)) if format.is_in_name(path.component()) => {
+                findings.push(Finding::InName(format))
+            }
+            (Err(error), _) => findings.push(error.into()),
+            (Ok(name), _) => {
+                findings.extend(self.taken(&name, false, path));
+                if !standing.leader.is_empty()
+                    && let Ok(leader) = Scope::leader_name(&name)
+                {
+                    findings.extend(self.taken(&leader, true, path));
+                }
+                if standing.addresses.len() > MAX_ADDRESSES_PER_NAME {
+                    findings.push(Finding::TooMany {
+                        name,
+                        count: standing.addresses.len(),
+                    });
+                }
+            }
+        }
+        findings
+    }
+
+    /// What is to be said of a reading, whether its path makes a name or not.
+    fn findings_in(
+        &self,
+        reading: &Reading,
+        path: &ZnodePath,
+        has_addresses: bool,
+    ) -> Vec<Finding> {
+        match reading {
+            Reading::Problem(problem) => vec![problem.clone().into()],
+            Reading::Nothing(_) | Reading::Service(_) if has_addresses => Vec::new(),
+            Reading::Nothing(why) => vec![Finding::Nameless(why)],
+            Reading::Service(_) => vec![Finding::NoInstances],
+            Reading::Instance(instance) => match instance.outage {
+                Some(outage) => vec![Finding::OutOfService(outage)],
+                None => self.dead_ends(instance, path),
+            },
+        }
+    }
+
+    /// The host names of an instance that lead nowhere.
+    fn dead_ends(&self, instance: &Instance, path: &ZnodePath) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        for host in instance.host_names() {
+            if let Err(why) = self.follow(host, path) {
+                let host = host.clone();
+                let finding = Finding::HostName { host, why };
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
+    fn taken(&self, name: &Name, as_leader: bool, path: &ZnodePath) -> Option<Finding> {
+        let winner = &self.claims.winner(name)?.claimant;
+        let lost = winner.path != *path || winner.as_leader != as_leader;
+        lost.then(|| Finding::Taken {
+            name: name.clone(),
+            winner: winner.path.clone(),
+        })
+    }
+
+    fn has_claims(&self, host: &Name) -> bool {
+        let mut meant = self.scope.meant_by(host);
+        meant.any(|name| self.claims.has(&name))
+    }
+
+    /// Takes over that a znode holds other host names than before.
+    fn mention(&mut self, path: &ZnodePath, before: Vec<Name>, new: Vec<Name>) {
+        for host in before {
+            for name in self.scope.meant_by(&host) {
+                self.mentions.remove(&name, path);
+            }
+        }
+        for host in new {
+            for name in self.scope.meant_by(&host) {
+                self.mentions.add(name.into_owned(), path);
+            }
+        }
+    }
+
+    /// Makes the claims of the given znodes what they should be, and those of every znode that
+    /// holds one of their names, and so on. Returns all of them.
+    ///
+    /// First come the claims that need no host name, and places for the others: where a host name
+    /// leads depends on who claims what. The others follow in the order in which they lead to each
+    /// other.
+    fn refresh(&mut self, mut touched: HashSet<ZnodePath>) -> HashSet<ZnodePath> {
+        self.add_holders(&mut touched);
+        let mut following = Vec::new();
+        for path in &touched {
+            let standing = self.standing(path, |_| &[]);
+            if standing.follows {
+                following.push(path);
+            }
+            self.claim(path, standing);
+        }
+        if !self.loops.is_empty() {
+            let names = touched.iter().flat_map(|path| self.names_of(path));
+            let names: Vec<_> = names.collect();
+            names.iter().for_each(|name| self.loops.remove(name));
+        }
+        self.follow_in_order(&following);
+        touched
+    }
+
+    /// Makes the claims of znodes that follow host names what they should be.
+    fn follow_in_order(&mut self, paths: &[&ZnodePath]) {
+        let names: Vec<(Name, &ZnodePath)> = paths
+            .iter()
+            .flat_map(|&path| self.names_of(path).map(move |name| (name, path)))
+            .collect();
+        let mut nodes: HashMap<&Name, usize> = HashMap::new();
+        let mut claimed: Vec<(&Name, Vec<&ZnodePath>)> = Vec::new();
+        for (name, path) in &names {
+            let node = *nodes.entry(name).or_insert(claimed.len());
+            if node == claimed.len() {
+                claimed.push((name, Vec::new()));
+            }
+            claimed[node].1.push(path);
+        }
+        let edges: Vec<Vec<usize>> = claimed
+            .iter()
+            .map(|(_, paths)| {
+                let followed = paths.iter().flat_map(|path| self.followed(path));
+                followed
+                    .filter_map(|name| nodes.get(&name).copied())
+                    .collect()
+            })
+            .collect();
+        for component in loops::components(&edges) {
+            let is_loop = |&node: &usize| component.len() > 1 || edges[node].contains(&node);
+            if component.iter().any(is_loop) {
+                self.loops
+                    .add(component.iter().map(|&node| claimed[node].0.clone()));
+            }
+            for path in component.iter().flat_map(|&node| &claimed[node].1) {
+                let follow = |host: &Name| self.follow(host, path).unwrap_or_default();
+                let standing = self.standing(path, follow);
+                self.claim(path, standing);
+            }
+        }
+    }
+
+    /// Adds the znodes that hold a name of one of these, and so on.
+    fn add_holders(&self, touched: &mut HashSet<ZnodePath>) {
+        if self.mentions.is_empty() {
+            return;
+        }
+        let mut waiting: Vec<_> = touched.iter().cloned().collect();
+        while let Some(path) = waiting.pop() {
+            for name in self.names_of(&path) {
+                for holder in self.mentions.of(&name).flat_map(with_parent) {
+                    if touched.insert(holder.clone()) {
+                        waiting.push(holder);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the claims of one znode those of what it stands for.
+    fn claim(&mut self, path: &ZnodePath, standing: Standing) {
+        let Some(Ok(name)) = self.scope.name(path) else {
+            return;
+        };
+        let Standing {
+            mut addresses,
+            leader,
+            leads,
+            follows,
+        } = standing;
+        addresses.truncate(MAX_ADDRESSES_PER_NAME);
+        if let Ok(leader_name) = Scope::leader_name(&name) {
+            self.set_claim(leader_name, true, path, leader, leads && follows);
+        }
+        self.set_claim(name, false, path, addresses, follows);
+    }
+
+    fn set_claim(
+        &mut self,
+        name: Name,
+        as_leader: bool,
+        path: &ZnodePath,
+        addresses: Vec<Address>,
+        is_held: bool,
+    ) {
+        let claimant = Claimant {
+            as_leader,
+            path: path.clone(),
+        };
+        if addresses.is_empty() && !is_held {
+            return self.claims.remove(&name, &claimant);
+        }
+        let claim = Claim {
+            claimant,
+            addresses,
+        };
+        self.claims.set(name, claim);
+    }
+}
+
+fn with_parent(path: &ZnodePath) -> impl Iterator<Item = ZnodePath> + use<> {
+    path.parent().into_iter().chain([path.clone()])
+}
+
+/// The host names that a reading holds, in service or not.
+fn host_names(reading: Option<&Reading>) -> Vec<Name> {
+    let instance = reading.and_then(Reading::instance);
+    let names = instance.into_iter().flat_map(Instance::host_names);
+    names.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;

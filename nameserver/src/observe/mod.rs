@@ -1,0 +1,9 @@
+//! All that is told outside.
+//!
+//! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
+//! * [`overview`]: what an operator sees of all replicas and agents.
+//! * [`problems`]: what is wrong with the tree, in the log, once each.
+
+pub mod overview;
+pub mod problems;
+pub mod status;

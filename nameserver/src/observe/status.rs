@@ -1,0 +1,327 @@
+//! What a running replica tells about itself over HTTP. [`crate::observe::overview`] tells of all replicas.
+
+use std::time::SystemTime;
+
+use contract::{Counted, ZnodePath};
+use daemon::systemd::{self, StatusLine};
+use daemon::{Health, Metrics, Observed};
+use serde::Serialize;
+use tokio::sync::watch;
+use zookeeper::State;
+
+use crate::dns;
+use crate::publish::hold::Held;
+
+/// What does not change while a replica runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// The name of this replica.
+    pub id: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started: String,
+    /// The release.
+    pub version: &'static str,
+    /// The servers and the chroot.
+    pub servers: String,
+    /// Where names are looked for.
+    pub root: ZnodePath,
+    /// Where it keeps its own.
+    pub state: ZnodePath,
+}
+
+/// What this replica is in the election.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// No candidate, since ZooKeeper does not answer or refuses.
+    #[default]
+    Idle,
+    /// Waits for its turn, with a warm tree.
+    StandingBy,
+    /// Publishes.
+    Leading,
+}
+
+/// What changes while a replica runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Progress {
+    /// What it is in the election.
+    pub role: Role,
+    /// The tree was read whole over the present connection, and is followed since.
+    pub follows: bool,
+    /// Znodes below the root.
+    pub znodes: usize,
+    /// Names that they give.
+    pub names: usize,
+    /// Znodes with something to be mended.
+    pub problems: usize,
+    /// The newest transaction that the tree reflects.
+    pub zxid: i64,
+    /// The newest generation that this replica knows of; 0 before it has led.
+    pub generation: u64,
+    /// How many snapshots it has written.
+    pub publishes: u64,
+    /// How often it has read the whole tree.
+    pub walks: u64,
+    /// What it holds, if anything.
+    pub hold: Option<Held>,
+    /// What it cannot do, and why.
+    pub complaint: Option<String>,
+}
+
+/// All that is told.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// What does not change.
+    pub facts: Facts,
+    /// What the session does.
+    pub session: watch::Receiver<State>,
+    /// What does change.
+    pub progress: watch::Receiver<Progress>,
+    /// What is to be said of another replica with the same id, while there is one.
+    pub twin: watch::Receiver<Option<String>>,
+    /// What is told of DNS, if it is answered.
+    pub dns: Option<dns::Told>,
+}
+
+impl Status {
+    /// What it does, in one line.
+    pub fn line(&self) -> String {
+        let health = self.health();
+        if !health.is_healthy() {
+            return health.to_string();
+        }
+        let progress = self.progress.borrow();
+        let role = match progress.role {
+            Role::Idle => "not standing for election",
+            Role::StandingBy => "standing by",
+            Role::Leading => "leading",
+        };
+        let mut line = format!("{role}: {}", Counted(progress.names, "name"));
+        if let Some(held) = &progress.hold {
+            line += &format!(", {} held in doubt until {}", held.names, time(held.until));
+        }
+        if let Some(twin) = &*self.twin.borrow() {
+            line += &format!("; {twin}");
+        }
+        line
+    }
+
+    /// Tells the service manager that this replica is ready, and from then on what it does. Whether
+    /// ZooKeeper answers does not matter: the order of starts is free.
+    pub async fn tell(self) {
+        if !systemd::is_listened_to() {
+            return;
+        }
+        systemd::ready();
+        let (mut session, mut progress) = (self.session.clone(), self.progress.clone());
+        let mut line = StatusLine::default();
+        loop {
+            line.tell(self.line());
+            tokio::time::sleep(systemd::PAUSE).await;
+            let changed = tokio::select! {
+                changed = session.changed() => changed,
+                changed = progress.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Observed for Status {
+    fn status(&self) -> serde_json::Value {
+        let (session, health) = (self.session.borrow().clone(), self.health());
+        let mut status = serde_json::json!({
+            "ok": health.is_healthy(),
+            "health": health.word(),
+            "reasons": health.reasons,
+            "remarks": health.remarks,
+            "replica": self.facts,
+            "zookeeper": {
+                "connected": session.is_connected(),
+                "state": session.to_string(),
+                "since": time(session.since()),
+            },
+            "progress": *self.progress.borrow(),
+        });
+        if let Some(dns) = &self.dns {
+            status["dns"] = dns.status();
+        }
+        status
+    }
+
+    fn health(&self) -> Health {
+        let (session, progress) = (self.session.borrow(), self.progress.borrow());
+        let mut reasons = Vec::new();
+        if !session.is_connected() {
+            let since = time(session.since());
+            reasons.push(format!(
+                "ZooKeeper is not connected since {since}: {}",
+                *session
+            ));
+        } else if !progress.follows {
+            reasons.push("the tree is being read".to_owned());
+        }
+        reasons.extend(progress.complaint.clone());
+        let held = progress.hold.as_ref().map(Held::remark);
+        let twin = self.twin.borrow().clone();
+        Health {
+            reasons,
+            remarks: held.into_iter().chain(twin).collect(),
+        }
+    }
+
+    fn metrics(&self) -> Metrics {
+        let (session, progress) = (self.session.borrow(), self.progress.borrow());
+        let leads = progress.role == Role::Leading;
+        let held = progress.hold.as_ref();
+        let until = held.and_then(|held| held.until.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let metrics = Metrics::new("nameserver")
+            .info(
+                "build",
+                "The release that runs",
+                "version",
+                self.facts.version,
+            )
+            .health(&self.health())
+            .gauge("leader", "1 while this replica leads", number(leads))
+            .gauge(
+                "connected",
+                "1 while a ZooKeeper server answers",
+                number(session.is_connected()),
+            )
+            .gauge(
+                "in_step",
+                "1 while the tree is followed and nothing is complained of",
+                number(session.is_connected() && progress.follows && progress.complaint.is_none()),
+            )
+            .gauge("znodes", "Znodes below the root", progress.znodes as f64)
+            .gauge("names", "Names that the tree gives", progress.names as f64)
+            .gauge(
+                "problems",
+                "Znodes with something to be mended",
+                progress.problems as f64,
+            )
+            .gauge(
+                "generation",
+                "The newest generation that this replica knows of",
+                progress.generation as f64,
+            )
+            .gauge(
+                "held_names",
+                "Names that the tree lost and that are still published",
+                held.map_or(0, |held| held.names) as f64,
+            )
+            .gauge(
+                "hold_until_timestamp_seconds",
+                "When the held names will go; 0 when nothing is held",
+                until.unwrap_or_default().as_secs_f64(),
+            )
+            .counter(
+                "publishes",
+                "Snapshots that this replica wrote",
+                progress.publishes,
+            )
+            .counter("walks", "Times that it read the whole tree", progress.walks);
+        match &self.dns {
+            Some(dns) => dns.metrics(metrics),
+            None => metrics,
+        }
+    }
+}
+
+fn number(yes: bool) -> f64 {
+    f64::from(u8::from(yes))
+}
+
+fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn status(state: State, progress: Progress) -> Status {
+        let facts = Facts {
+            id: "ns1".into(),
+            pid: 1,
+            started: time(SystemTime::UNIX_EPOCH),
+            version: "0.1.0",
+            servers: "zk:2181".into(),
+            root: ZnodePath::root(),
+            state: "/nameserver".parse().unwrap(),
+        };
+        let (session, progress) = (watch::channel(state).1, watch::channel(progress).1);
+        Status {
+            facts,
+            session,
+            progress,
+            twin: watch::channel(None).1,
+            dns: None,
+        }
+    }
+
+    #[test]
+    fn a_leader_with_a_hold() {
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(90);
+        let name = "db".parse().unwrap();
+        let progress = Progress {
+            role: Role::Leading,
+            follows: true,
+            names: 8,
+            hold: Some(Held::new([name].iter(), until)),
+            ..Progress::default()
+        };
+        let connected = State::Connected {
+            since: SystemTime::UNIX_EPOCH,
+            session_id: 7,
+        };
+        let status = status(connected, progress);
+        assert_eq!(
+            status.health().to_string(),
+            "healthy, but 1 name that the tree lost is held until 1970-01-01T00:01:30Z: db"
+        );
+        assert_eq!(
+            status.line(),
+            "leading: 8 names, 1 held in doubt until 1970-01-01T00:01:30Z"
+        );
+        let json = status.status();
+        assert_eq!(json["progress"]["role"], "leading");
+        assert_eq!(json["progress"]["hold"]["until"], "1970-01-01T00:01:30Z");
+        let metrics = status.metrics().text();
+        for line in [
+            "nameserver_leader 1.0",
+            "nameserver_names 8.0",
+            "nameserver_held_names 1.0",
+            "nameserver_hold_until_timestamp_seconds 90.0",
+        ] {
+            assert!(metrics.contains(&format!("\n{line}\n")), "{metrics}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_healthy_is_said() {
+        let away = State::Disconnected {
+            since: SystemTime::UNIX_EPOCH,
+        };
+        let progress = Progress {
+            complaint: Some("cannot write".into()),
+            ..Progress::default()
+        };
+        let status = status(away, progress);
+        assert_eq!(
+            status.health().reasons,
+            [
+                "ZooKeeper is not connected since 1970-01-01T00:00:00Z: connection lost",
+                "cannot write"
+            ]
+        );
+        assert!(status.line().starts_with("not healthy: ZooKeeper is"));
+    }
+}

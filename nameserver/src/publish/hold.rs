@@ -1,0 +1,355 @@
+//! Doubt: a sudden large drop of names is held, since it is more often a fault than a wish.
+//!
+//! Pure: losses and the time in, a decision out. What the tree lost within [`WINDOW`] counts as
+//! lost at once, because a recursive delete and the end of many sessions both take a while.
+//!
+//! Where the root is missing, or a walk finds nothing, the loss of all names is held however few they
+//! are: a mistyped root looks the same as a tree that was given up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use contract::{Address, Counted, Hosts, Name};
+use serde::{Deserialize, Serialize};
+
+/// What is lost within this time counts as lost at once.
+pub const WINDOW: Duration = Duration::from_secs(5);
+/// The fewest names that make a large drop.
+pub const FEWEST: usize = 10;
+/// How many of the held names are listed where they are told of.
+const SHOWN: usize = 5;
+
+/// One moment by both clocks: one that only goes on, to decide by, and one to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    /// The time since some start.
+    pub monotonic: Instant,
+    /// The time of day.
+    pub clock: SystemTime,
+}
+
+/// What was lost lately, and what is held of it.
+#[derive(Debug, Default)]
+pub struct Hold {
+    /// How long a drop is held; zero never holds one.
+    patience: Duration,
+    /// What each name that the tree lost within [`WINDOW`] stood for, and when it was lost.
+    lost: BTreeMap<Name, (Instant, Vec<Address>)>,
+    /// The same names in the order of their loss; those that came back are still among them.
+    order: VecDeque<(Instant, Name)>,
+    until: Option<Timestamp>,
+    /// The end of a predecessor's hold, to go on with.
+    inherited: Option<Timestamp>,
+}
+
+/// What is held, as others are told: in the log, at `STATE/hold`, and in the status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// How many names the tree no longer has and the snapshot still does.
+    pub names: usize,
+    /// Some of them.
+    pub examples: Vec<Name>,
+    /// When they will go, if they do not come back.
+    #[serde(with = "rfc3339")]
+    pub until: SystemTime,
+}
+
+impl Timestamp {
+    /// This moment.
+    pub fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            clock: SystemTime::now(),
+        }
+    }
+
+    /// A later moment.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic + time,
+            clock: self.clock + time,
+        }
+    }
+}
+
+impl Hold {
+    /// Holds each large drop for `patience`; zero never holds one.
+    pub fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            ..Self::default()
+        }
+    }
+
+    /// True while a drop is held.
+    pub fn is_on(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// When the hold ends.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// The tree lost a name.
+    pub fn lose(&mut self, name: Name, addresses: Vec<Address>, now: Instant) {
+        if !self.patience.is_zero() {
+            self.forget_before(now);
+            self.order.push_back((now, name.clone()));
+            self.lost.insert(name, (now, addresses));
+        }
+    }
+
+    /// The tree has a name again.
+    pub fn regain(&mut self, name: &Name) {
+        self.lost.remove(name);
+    }
+
+    /// Goes on with a predecessor's hold, should one begin now: it ends when his would have.
+    pub fn inherit(&mut self, until: SystemTime, now: Timestamp) {
+        // Clocks differ: never longer than a hold of our own.
+        let rest = until.duration_since(now.clock).unwrap_or_default();
+        self.inherited = Some(now.after(rest.min(self.patience)));
+    }
+
+    /// Decides what becomes of the losses when `remaining` names are left: what is to be put back
+    /// because it is held from now on. Where the tree itself `is_missing`, the loss of all names is
+    /// in doubt however few they are.
+    pub fn decide(&mut self, remaining: usize, is_missing: bool, now: Timestamp) -> Hosts {
+        self.forget_before(now.monotonic);
+        let inherited = self.inherited.take();
+        let lost = self.lost.len();
+        if self.until.is_none() {
+            let is_large = lost >= FEWEST && lost > remaining;
+            let is_all = is_missing && lost > 0 && remaining == 0;
+            if !is_large && !is_all {
+                return Hosts::new();
+            }
+            let until = inherited.unwrap_or(now.after(self.patience));
+            if until.monotonic <= now.monotonic {
+                return Hosts::new();
+            }
+            self.until = Some(until);
+        }
+        self.order.clear();
+        let lost = std::mem::take(&mut self.lost);
+        let held = lost.into_iter();
+        held.map(|(name, (_, addresses))| (name, addresses))
+            .collect()
+    }
+
+    /// Ends the hold, and what was lost until now is no longer in doubt.
+    pub fn end(&mut self) {
+        self.until = None;
+        self.lost.clear();
+        self.order.clear();
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        while let Some((at, _)) = self.order.front()
+            && now.saturating_duration_since(*at) > WINDOW
+        {
+            let Some((at, name)) = self.order.pop_front() else {
+                return;
+            };
+            // Lost again meanwhile, it has a later place in the order.
+            if self.lost.get(&name).is_some_and(|(last, _)| *last == at) {
+                self.lost.remove(&name);
+            }
+        }
+    }
+}
+
+impl Held {
+    /// What is told of these names, which are held until `until`.
+    pub fn new<'a>(names: impl ExactSizeIterator<Item = &'a Name>, until: SystemTime) -> Self {
+        Self {
+            names: names.len(),
+            examples: names.take(SHOWN).cloned().collect(),
+            until,
+        }
+    }
+
+    /// What stands for a znode that tells nothing of use.
+    pub fn nothing() -> Self {
+        Self::new([].iter(), SystemTime::UNIX_EPOCH)
+    }
+
+    /// As the data of a znode.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and numbers always become JSON")
+    }
+
+    /// The names, shortened: `a, b, …`.
+    pub fn list(&self) -> String {
+        let shown: Vec<_> = self.examples.iter().map(Name::as_str).collect();
+        let more = if self.names > shown.len() {
+            ", …"
+        } else {
+            ""
+        };
+        format!("{}{more}", shown.join(", "))
+    }
+
+    /// What is to be said of it where health is told.
+    pub fn remark(&self) -> String {
+        let verb = if self.names == 1 { "is" } else { "are" };
+        format!(
+            "{} that the tree lost {verb} held until {}: {}",
+            Counted(self.names, "name"),
+            self.until(),
+            self.list()
+        )
+    }
+
+    /// When the names will go, in UTC to the second.
+    pub fn until(&self) -> String {
+        humantime::format_rfc3339_seconds(self.until).to_string()
+    }
+}
+
+/// Times as `2026-11-20T10:00:00Z`.
+mod rfc3339 {
+    use std::time::SystemTime;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&humantime::format_rfc3339_seconds(*time))
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(from)?;
+        humantime::parse_rfc3339(&text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn name(i: usize) -> Name {
+        format!("n{i}").parse().unwrap()
+    }
+
+    fn address() -> Vec<Address> {
+        vec!["10.0.0.1".parse().unwrap()]
+    }
+
+    fn lose(hold: &mut Hold, names: std::ops::Range<usize>, now: Timestamp) {
+        for i in names {
+            hold.lose(name(i), address(), now.monotonic);
+        }
+    }
+
+    fn second(n: u64, since: Timestamp) -> Timestamp {
+        since.after(Duration::from_secs(n))
+    }
+
+    #[test]
+    fn more_than_half_and_at_least_ten_are_held() {
+        let now = Timestamp::now();
+        for (lost, remaining, held) in [
+            (9, 0, 0),
+            (10, 0, 10),
+            (10, 9, 10),
+            (10, 10, 0),
+            (11, 10, 11),
+            (500, 501, 0),
+            (500, 499, 500),
+        ] {
+            let mut hold = Hold::new(PATIENCE);
+            lose(&mut hold, 0..lost, now);
+            let put_back = hold.decide(remaining, false, now).len();
+            assert_eq!(put_back, held, "{lost} of {}", lost + remaining);
+            assert_eq!(hold.is_on(), held > 0);
+        }
+    }
+
+    #[test]
+    fn what_is_lost_within_seconds_is_lost_at_once() {
+        let begun = Timestamp::now();
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..6, begun);
+        assert!(hold.decide(14, false, begun).is_empty());
+        lose(&mut hold, 6..11, second(4, begun));
+        assert_eq!(hold.decide(9, false, second(4, begun)).len(), 11);
+
+        let mut slow = Hold::new(PATIENCE);
+        lose(&mut slow, 0..6, begun);
+        lose(&mut slow, 6..11, second(6, begun));
+        assert!(slow.decide(9, false, second(6, begun)).is_empty());
+    }
+
+    #[test]
+    fn names_that_came_back_are_not_lost() {
+        let now = Timestamp::now();
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..12, now);
+        for i in 0..3 {
+            hold.regain(&name(i));
+        }
+        assert!(hold.decide(3, false, now).is_empty());
+        // Lost once more, a name has its later time only.
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..1, now);
+        hold.regain(&name(0));
+        lose(&mut hold, 0..10, second(4, now));
+        assert_eq!(hold.decide(0, false, second(6, now)).len(), 10);
+    }
+
+    #[test]
+    fn all_that_is_lost_during_a_hold_joins_it_and_the_end_stays() {
+        let now = Timestamp::now();
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..10, now);
+        hold.decide(9, false, now);
+        lose(&mut hold, 10..11, second(30, now));
+        assert_eq!(hold.decide(18, false, second(30, now)).len(), 1);
+        assert_eq!(hold.until(), Some(now.after(PATIENCE)));
+        hold.end();
+        lose(&mut hold, 11..12, second(61, now));
+        assert!(hold.decide(7, false, second(61, now)).is_empty());
+    }
+
+    #[test]
+    fn zero_patience_holds_nothing() {
+        let now = Timestamp::now();
+        let mut hold = Hold::new(Duration::ZERO);
+        lose(&mut hold, 0..100, now);
+        assert!(hold.decide(0, false, now).is_empty() && !hold.is_on());
+    }
+
+    #[test]
+    fn a_successor_goes_on_with_the_hold_of_its_predecessor() {
+        let now = Timestamp::now();
+        let rest = |seconds: u64| {
+            let mut hold = Hold::new(PATIENCE);
+            hold.inherit(second(seconds, now).clock, now);
+            lose(&mut hold, 0..10, now);
+            hold.decide(0, false, now);
+            hold.until()
+                .map(|until| (until.monotonic - now.monotonic).as_secs())
+        };
+        assert_eq!(rest(20), Some(20));
+        assert_eq!(rest(0), None, "it is over");
+        assert_eq!(rest(3600), Some(60), "a clock far ahead");
+    }
+
+    #[test]
+    fn what_others_are_told_survives_json() {
+        let names: Vec<Name> = (0..7).map(name).collect();
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(90);
+        let held = Held::new(names.iter(), until);
+        let json = serde_json::to_string(&held).unwrap();
+        assert_eq!(
+            json,
+            r#"{"names":7,"examples":["n0","n1","n2","n3","n4"],"until":"1970-01-01T00:01:30Z"}"#
+        );
+        assert_eq!(serde_json::from_str::<Held>(&json).unwrap(), held);
+        assert_eq!(held.list(), "n0, n1, n2, n3, n4, …");
+    }
+}

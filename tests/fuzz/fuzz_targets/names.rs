@@ -1,0 +1,38 @@
+//! Whatever paths a tree has, its names are valid, and updates end where building anew would.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nameserver::records;
+use nameserver::namespace::scope::Scope;
+use nameserver::namespace::Namespace;
+use contract::{Name, ZnodePath};
+
+// Lines of a path, a blank and the data; a line that begins with '-' deletes.
+fuzz_target!(|input: &str| {
+    let root: ZnodePath = "/".parse().expect("a path");
+    let state = "/nameserver".parse().expect("a path");
+    let scope = Scope::new(root, state, None, &[]).expect("they go together");
+    let mut live = Namespace::new(scope.clone(), []);
+    let mut znodes = std::collections::BTreeMap::new();
+    for line in input.lines().take(64) {
+        let (path, data) = line.split_once(' ').unwrap_or((line, ""));
+        let is_gone = path.starts_with('-');
+        let Ok(path) = path.trim_start_matches('-').parse::<ZnodePath>() else {
+            continue;
+        };
+        let reading = (!is_gone).then(|| records::read(path.component(), data.as_bytes()));
+        match &reading {
+            Some(reading) => znodes.insert(path.clone(), reading.clone()),
+            None => znodes.remove(&path),
+        };
+        live.update([(path, reading)]);
+    }
+    let anew = Namespace::new(scope, znodes);
+    assert_eq!(live.hosts(), anew.hosts());
+    assert_eq!(live.findings(), anew.findings());
+    for (name, addresses) in live.hosts() {
+        assert!(Name::check(name.as_str()).is_ok());
+        assert!(!addresses.is_empty());
+    }
+});
