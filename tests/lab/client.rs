@@ -1,7 +1,7 @@
 //! A blocking client for tests.
 //!
-//! Only one room of the project may name the ZooKeeper client, and that is `session`. This is the
-//! one exception: a test that looked through `session` would not see what `session` gets wrong.
+//! Only one room of the project may name the ZooKeeper client, and that is `zookeeper`. This is the
+//! one exception: a test that looked through `zookeeper` would not see what `zookeeper` gets wrong.
 
 use std::future::Future;
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -45,7 +45,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Follow the tree and publish its names; several replicas elect one that publishes
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Walk the tree once and explain each znode that gives no name
     ///
     /// Prints one line for each znode that gives no name or has a problem, with its path and the
