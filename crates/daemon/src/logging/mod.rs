@@ -21,10 +21,16 @@ pub(crate) use file::LogFile;
 const TIME: &[FormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// The crates whose messages are always shown.
-const OURS: [&str; 5] = ["daemon", "hostsync", "nameserver", "session", "snapshot"];
-
 static FILE: OnceLock<LogFile> = OnceLock::new();
+/// The crates whose messages are always shown.
+static SHOWN: OnceLock<&'static [&'static str]> = OnceLock::new();
+
+/// Says whose messages are always shown: the program's own crates. To be called before the log is
+/// opened; without it those of all crates are.
+pub fn show_only(crates: &'static [&'static str]) {
+    // Only the first call counts, as with the log itself.
+    let _ = SHOWN.set(crates);
+}
 
 /// Logs to stderr. For subcommands that are no daemons; [`crate::DaemonArgs::start`] does it by
 /// itself. Does nothing where there is a log already.
@@ -67,7 +73,8 @@ pub fn reopen() -> anyhow::Result<()> {
 }
 
 fn install(logger: Box<impl Log + 'static>, level: LevelFilter) {
-    if log::set_boxed_logger(Box::new(OneLine(logger))).is_ok() {
+    let shown = SHOWN.get().copied().filter(|_| level < LevelFilter::Debug);
+    if log::set_boxed_logger(Box::new(OneLine { logger, shown })).is_ok() {
         log::set_max_level(level);
     }
 }
@@ -79,20 +86,21 @@ fn config(level: LevelFilter) -> Config {
         .set_thread_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off);
     config.set_target_level(LevelFilter::Debug);
-    if level < LevelFilter::Debug {
-        for name in OURS {
-            config.add_filter_allow_str(name);
-        }
-    }
     config.build()
 }
 
 /// Escapes what could end a line or drive a terminal: messages hold texts from outside.
-struct OneLine<L>(L);
+struct OneLine<L> {
+    logger: L,
+    /// The crates whose messages pass; none where all do.
+    shown: Option<&'static [&'static str]>,
+}
 
 impl<L: Log> Log for OneLine<L> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
+        let name = metadata.target().split("::").next().unwrap_or_default();
+        let is_shown = self.shown.is_none_or(|shown| shown.contains(&name));
+        is_shown && self.logger.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -101,12 +109,13 @@ impl<L: Log> Log for OneLine<L> {
             let message = one_line(&message);
             let mut copy = Record::builder();
             copy.metadata(record.metadata().clone());
-            self.0.log(&copy.args(format_args!("{message}")).build());
+            self.logger
+                .log(&copy.args(format_args!("{message}")).build());
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.logger.flush();
     }
 }
 
@@ -153,7 +162,10 @@ mod tests {
         let file: &'static LogFile =
             Box::leak(Box::new(LogFile::open(path.clone(), false).unwrap()));
         let level = LevelFilter::Info;
-        let logger = OneLine(WriteLogger::new(level, config(level), file));
+        let logger = OneLine {
+            logger: WriteLogger::new(level, config(level), file),
+            shown: Some(&["hostsync", "zookeeper"]),
+        };
         let say = |target: &str, level, text: &str| {
             let mut record = Record::builder();
             let record = record.target(target).level(level);
@@ -161,7 +173,7 @@ mod tests {
         };
         say("zookeeper::state", log::Level::Info, "connected\nforged");
         say("zookeeper_client::session", log::Level::Error, "a flood");
-        say("session", log::Level::Debug, "too fine");
+        say("zookeeper", log::Level::Debug, "too fine");
         let old = folder.path().join("log.1");
         fs::rename(&path, &old).unwrap();
         file.reopen().unwrap();
