@@ -42,7 +42,7 @@ pub fn to_stderr(level: LevelFilter) {
         ColorChoice::Never
     };
     install(
-        TermLogger::new(level, config(level), TerminalMode::Stderr, color),
+        TermLogger::new(level, config(), TerminalMode::Stderr, color),
         level,
     );
 }
@@ -50,7 +50,7 @@ pub fn to_stderr(level: LevelFilter) {
 /// Logs to a file.
 pub(crate) fn to_file(file: LogFile, level: LevelFilter) {
     let file = FILE.get_or_init(|| file);
-    install(WriteLogger::new(level, config(level), file), level);
+    install(WriteLogger::new(level, config(), file), level);
 }
 
 /// Whether there is a log file, so that what is said on stderr should also be said in the log.
@@ -79,7 +79,7 @@ fn install(logger: Box<impl Log + 'static>, level: LevelFilter) {
     }
 }
 
-fn config(level: LevelFilter) -> Config {
+fn config() -> Config {
     let mut config = ConfigBuilder::new();
     config.set_time_format_custom(TIME);
     config
@@ -163,7 +163,7 @@ mod tests {
             Box::leak(Box::new(LogFile::open(path.clone(), false).unwrap()));
         let level = LevelFilter::Info;
         let logger = OneLine {
-            logger: WriteLogger::new(level, config(level), file),
+            logger: WriteLogger::new(level, config(), file),
             shown: Some(&["hostsync", "zookeeper"]),
         };
         let say = |target: &str, level, text: &str| {
