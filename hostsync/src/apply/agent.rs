@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Hosts, Name};
+use hosts_file::{HostsFile, Method, Outcome, Pass, SlotCounts};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use zookeeper::Backoff;
 
+use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
 use crate::apply::selection::Selection;
+use crate::apply::watch::Watch;
 use crate::bind::{Bound, with_bound};
 use crate::follow::published::Published;
 use crate::follow::subscription::View;
-use crate::hosts_file::{self, HostsFile, Outcome, Pass, Slots, Watcher, Way};
 
 /// Delays after a write that failed.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -37,9 +39,9 @@ pub struct Applied {
     /// The file, symbolic links followed.
     pub target: Option<PathBuf>,
     /// How it is written.
-    pub way: Option<Way>,
+    pub method: Option<Method>,
     /// What our part of it consists of, where it is written in slots.
-    pub slots: Option<Slots>,
+    pub slots: Option<SlotCounts>,
     /// Why the last pass failed, if it did.
     pub failure: Option<String>,
 }
@@ -55,7 +57,7 @@ impl Applied {
 #[derive(Debug)]
 pub struct Agent {
     hosts_file: HostsFile,
-    watcher: Watcher,
+    watch: Watch,
     selection: Selection,
     view: watch::Receiver<View>,
     /// Local names, beside those of the snapshot.
@@ -83,7 +85,7 @@ impl Agent {
         let applied_bound = Arc::clone(&bound.borrow());
         Self {
             hosts_file,
-            watcher: Watcher::default(),
+            watch: Watch::default(),
             selection,
             view,
             bound,
@@ -106,8 +108,11 @@ impl Agent {
         self.hosts_file.holds_block()
     }
 
-    /// Works for ever. Notify `pass` to have the file looked at now.
+    /// Works for ever, as the only agent of its file. Notify `pass` to have the file looked at now.
     pub async fn run(&mut self, pass: &Notify) -> Infallible {
+        for path in self.hosts_file.remove_leftovers() {
+            log::debug!("removed {}, left by a killed hostsync", path.display());
+        }
         if self.kept.is_some() {
             let grace = if self.hosts_file.holds_block() {
                 GRACE
@@ -123,7 +128,7 @@ impl Agent {
                 // The sender lives as long as the process.
                 _ = self.view.changed() => {}
                 Ok(()) = self.bound.changed() => {}
-                () = self.watcher.changed() => {}
+                () = self.watch.changed() => {}
                 () = at(self.next) => {}
             }
             self.pass();
@@ -140,7 +145,7 @@ impl Agent {
             return;
         }
         self.reconcile(&wanted, &bound);
-        if self.watcher.follow(self.hosts_file.places()) {
+        if self.watch.follow(self.hosts_file.watch_set()) {
             // What changed before the watch stood was not noticed.
             self.reconcile(&wanted, &bound);
         }
@@ -195,7 +200,7 @@ impl Agent {
             names: change.wanted.len() - pass.shadowed.len(),
             shadowed: pass.shadowed,
             target: Some(pass.target),
-            way: Some(pass.way),
+            method: Some(pass.method),
             slots: pass.slots,
             failure: None,
         });
@@ -203,7 +208,7 @@ impl Agent {
 
     fn failed(&mut self, error: hosts_file::Error) {
         self.next = Some(Instant::now() + self.backoff.delay());
-        let failure = format!("{:#}", anyhow::Error::new(error));
+        let failure = format!("{:#}", anyhow::Error::new(Remedied::from(error)));
         if let Some((level, line)) = self.report.failed(failure.clone()) {
             log::log!(level, "{line}");
         }

@@ -3,9 +3,12 @@
 //! * [`agent`] is the loop: one idempotent pass, and what wakes it.
 //! * [`selection`] picks the entries of the file from a snapshot. Pure.
 //! * [`report`] says what a pass changed, once.
+//! * [`remedy`] adds to what goes wrong with the file what to do about it.
 //! * [`cache_writer`] keeps on disk what was applied, for a start without ZooKeeper.
 
 pub mod agent;
 pub mod cache_writer;
+pub mod remedy;
 pub mod report;
 pub mod selection;
+mod watch;

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use contract::{Counted, Diff, Hosts, Name};
+use hosts_file::{Method, Pass, Reason};
 use log::Level::{self, Error, Info, Warn};
-
-use crate::hosts_file::{Pass, Way};
 
 /// How many names a line lists.
 const SHOWN: usize = 10;
@@ -19,7 +18,7 @@ pub type Line = (Level, String);
 pub struct Report {
     failure: Option<String>,
     shadowed: BTreeSet<Name>,
-    way: Option<Way>,
+    method: Option<Method>,
     lost_attributes: BTreeSet<OsString>,
 }
 
@@ -47,7 +46,7 @@ impl Report {
         let notes = pass.notes.iter();
         lines.extend(notes.map(|note| (Warn, format!("{file}, {note}"))));
         lines.extend(self.attributes(pass));
-        lines.extend(self.way(pass));
+        lines.extend(self.method(pass));
         lines.extend(self.names(pass));
         let count = change.wanted.len() - pass.shadowed.len();
         let generation = change.generation;
@@ -86,13 +85,13 @@ impl Report {
         })
     }
 
-    fn way(&mut self, pass: &Pass) -> Option<Line> {
-        let way = Some(pass.way).filter(|way| *way != Way::Replace);
-        let news = self.way != way;
-        self.way = way;
-        way.filter(|_| news).map(|way| {
-            let (file, reason) = (pass.target.display(), way.reason());
-            let line = format!("{file} is written in {}, because {reason}", way.name());
+    fn method(&mut self, pass: &Pass) -> Option<Line> {
+        let method = Some(pass.method).filter(|method| *method != Method::Replace);
+        let news = self.method != method;
+        self.method = method;
+        method.filter(|_| news).map(|method| {
+            let (file, why) = (pass.target.display(), why(method));
+            let line = format!("{file} is written in {}, because {why}", method.name());
             (Info, line)
         })
     }
@@ -132,6 +131,15 @@ impl Report {
     }
 }
 
+/// Why the file is written by this method.
+pub(crate) fn why(method: Method) -> String {
+    match method {
+        Method::Replace => "the file is not a mount point".to_owned(),
+        Method::Slots(Reason::Chosen) => "--write asks for it".to_owned(),
+        Method::Slots(reason) => reason.to_string(),
+    }
+}
+
 /// Some names as text; a long list is cut.
 pub(crate) fn list(names: &[&Name]) -> String {
     let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| name.as_str()).collect();
@@ -145,12 +153,12 @@ pub(crate) fn list(names: &[&Name]) -> String {
 mod tests {
     use super::*;
     use crate::follow::published::tests::published;
-    use crate::hosts_file::{Note, Reason};
+    use hosts_file::Note;
 
     fn pass(wrote: bool, shadowed: &[&str]) -> Pass {
         Pass {
             target: "/etc/hosts".into(),
-            way: Way::Replace,
+            method: Method::Replace,
             wrote,
             repaired: wrote,
             slots: None,
@@ -187,7 +195,7 @@ mod tests {
         assert_eq!(
             texts(report.done(&change, &repaired)),
             [
-                "/etc/hosts, line 3: '# END hostsync' without '# BEGIN hostsync'; took it out",
+                "/etc/hosts, line 3: our END line without a BEGIN line; took it out",
                 "/etc/hosts was changed by others; put our 2 names right again"
             ]
         );
@@ -204,7 +212,7 @@ mod tests {
         };
         let mut report = Report::default();
         let mut shadowed = pass(false, &["db"]);
-        shadowed.way = Way::Slots(Reason::MountPoint);
+        shadowed.method = Method::Slots(Reason::MountPoint);
         shadowed.lost_attributes = vec!["security.selinux".into()];
         let first = texts(report.done(&change, &shadowed));
         assert!(first[0].contains("security.selinux"), "{first:?}");

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use crate::apply::remedy::Remedied;
 use crate::commands::cli::CleanArgs;
-use crate::hosts_file::HostsFile;
 use crate::observe::control_socket;
 use crate::store::cache::Cache;
 use crate::store::paths::User;
@@ -22,7 +22,9 @@ pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     let last = cache
         .and_then(|path| Cache::names(&path))
         .unwrap_or_default();
-    let cleaned = HostsFile::new(path, args.write.write).clean(&last)?;
+    let mut hosts_file = args.hosts_file.open(&args.write);
+    hosts_file.remove_leftovers();
+    let cleaned = hosts_file.clean(&last).map_err(Remedied::from)?;
     let mut stdout = daemon::stdout();
     let file = cleaned.target.display();
     for note in &cleaned.notes {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::hosts_line::OWNER;
 use contract::{PathError, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
+use hosts_file::{HostsFile, MethodChoice};
 
 use crate::address::{AddressArg, AddressChoice};
 use crate::apply::selection::Selection;
 use crate::bind::Binding;
 use crate::health::{Check, CheckSchedule};
-use crate::hosts_file::Choice;
 use crate::observe::presence::Presence;
 use crate::register::{Instance, Registration};
 use crate::store::cache::{Cache, Source};
@@ -99,7 +100,19 @@ pub struct WriteArg {
     /// A file that is a mount point, as in every container, or whose directory cannot be written,
     /// is written in slots: each of our lines has a place of its own, padded with blanks.
     #[arg(long, value_name = "WAY", value_enum, default_value_t)]
-    pub write: Choice,
+    pub write: WriteMethod,
+}
+
+/// What `--write` takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum WriteMethod {
+    /// Replace the file where that is possible, else write in slots
+    #[default]
+    Auto,
+    /// Only ever replace the file
+    Replace,
+    /// Write in slots
+    Slots,
 }
 
 /// Where the snapshot is kept.
@@ -444,6 +457,18 @@ impl NamesArgs {
         };
         let path = path.context("nothing says where to keep the snapshot; see --cache")?;
         Ok(Cache::new(path, source))
+    }
+}
+
+impl HostsFileArg {
+    /// The file, to be written as asked for.
+    pub fn open(&self, write: &WriteArg) -> HostsFile {
+        let choice = match write.write {
+            WriteMethod::Auto => MethodChoice::Auto,
+            WriteMethod::Replace => MethodChoice::Replace,
+            WriteMethod::Slots => MethodChoice::Slots,
+        };
+        HostsFile::new(&self.hosts_file, OWNER.clone()).with_method(choice)
     }
 }
 

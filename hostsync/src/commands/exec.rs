@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use hosts_file::addresses_of;
 use log::{info, warn};
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,6 @@ use tokio::time::{Instant, timeout_at};
 use super::run::{Controls, End, Setup};
 use crate::children::{Child, Children};
 use crate::commands::cli::{ExecArgs, PROGRAM};
-use crate::hosts_file::{Choice, HostsFile, addresses_of};
 
 /// How often the hosts file is looked at for names that others write there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -185,9 +185,7 @@ fn register_for(args: &ExecArgs, missing: &[String], controls: &Controls) {
 
 /// The awaited names that the hosts file does not map yet.
 fn missing(awaited: &[String], hosts_file: &Path) -> Vec<String> {
-    let text = HostsFile::new(hosts_file, Choice::Auto)
-        .read()
-        .unwrap_or_default();
+    let text = hosts_file::read(hosts_file).unwrap_or_default();
     let is_missing = |name: &&String| addresses_of(&text, name.trim_end_matches('.')).is_empty();
     awaited.iter().filter(is_missing).cloned().collect()
 }

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use hosts_file::addresses_of;
 
+use crate::apply::remedy::Remedied;
 use crate::commands::cli::LookupArgs;
-use crate::hosts_file::{Choice, HostsFile, addresses_of};
 
 pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
     let path = &args.hosts_file.hosts_file;
-    let text = HostsFile::new(path, Choice::Auto).read()?;
+    let text = hosts_file::read(path).map_err(Remedied::from)?;
     let addresses = addresses_of(&text, args.name.trim_end_matches('.'));
     if addresses.is_empty() {
         let (file, name) = (path.display(), &args.name);

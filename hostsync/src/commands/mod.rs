@@ -3,6 +3,7 @@
 mod clean;
 pub mod cli;
 mod exec;
+mod faults;
 mod lookup;
 mod once;
 mod run;
@@ -17,6 +18,7 @@ use cli::{Cli, Command, PROGRAM};
 /// # Errors
 /// What failed, and what to do.
 pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    faults::arm();
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::exec(&args),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use contract::{Diff, Hosts, Name, Snapshot, ZnodePath};
+use hosts_file::{HostsFile, Outcome, Pass};
 use zookeeper::{Connection, Options, Session, State};
 
+use crate::apply::remedy::Remedied;
 use crate::apply::report::list;
 use crate::apply::selection::Selection;
 use crate::commands::cli::OnceArgs;
 use crate::follow::published::Published;
-use crate::hosts_file::{HostsFile, Outcome, Pass};
 use crate::store::cache::Cache;
 use crate::store::paths::User;
 
@@ -20,7 +21,8 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
     let (selection, znode, cache) = (names.selection(), names.znode()?, names.cache(&user)?);
     let options = names.zookeeper.options()?;
-    let mut hosts_file = HostsFile::new(&names.hosts_file.hosts_file, names.write.write);
+    let mut hosts_file = names.hosts_file.open(&names.write);
+    hosts_file.remove_leftovers();
     let kept = cache.load();
     let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;
     let follows = published.follows(kept.as_ref());
@@ -86,7 +88,8 @@ fn reconcile(
 ) -> anyhow::Result<Pass> {
     let entries = selection.entries(&published.snapshot.hosts);
     loop {
-        match hosts_file.reconcile(&entries, last)? {
+        let outcome = hosts_file.reconcile(&entries, last);
+        match outcome.map_err(Remedied::from)? {
             Outcome::Done(pass) if is_complete(&pass) => return Ok(pass),
             Outcome::Done(pass) => std::thread::sleep(pass.wake.unwrap_or_default()),
             Outcome::Unsettled(wait) => std::thread::sleep(wait),
@@ -97,7 +100,7 @@ fn reconcile(
 /// False while lines still say what is no longer wanted, since a reader may have passed by the new
 /// ones before they were there.
 fn is_complete(pass: &Pass) -> bool {
-    pass.wake.is_none() || pass.slots.is_none_or(|slots| slots.census.retiring == 0)
+    pass.wake.is_none() || pass.slots.is_none_or(|slots| slots.retiring == 0)
 }
 
 fn keep(cache: &Cache, published: &Published) {

@@ -7,19 +7,20 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use contract::ZnodePath;
 use daemon::{Http, Signal, Signals};
+use hosts_file::HostsFile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use zookeeper::{Options, Session};
 
 use crate::apply::agent::{Agent, Applied};
 use crate::apply::cache_writer::CacheWriter;
+use crate::apply::remedy::Remedied;
 use crate::apply::selection::Selection;
 use crate::bind::{Binders, Binding};
 use crate::children::Children;
 use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::follow::subscription::Subscription;
 use crate::health::{self, Check, CheckSchedule, Prober};
-use crate::hosts_file::{Choice, HostsFile};
 use crate::observe::control_socket::{self, Socket};
 use crate::observe::findings::{Binds, Registering};
 use crate::observe::metrics::StatusSource;
@@ -48,7 +49,7 @@ pub(super) struct Setup {
     bindings: Vec<Binding>,
     state: ZnodePath,
     memory: Bindings,
-    write: Choice,
+    hosts_file: HostsFile,
     http: Option<Http>,
     facts: Facts,
 }
@@ -139,8 +140,8 @@ impl Setup {
         let selection = names.selection();
         let (znode, cache) = (names.znode()?, names.cache(&user)?);
         let options = names.zookeeper.options()?;
-        match HostsFile::new(path, names.write.write).read() {
-            Err(error) if error.is_about_the_path() => bail!(error),
+        match hosts_file::read(path) {
+            Err(error) if error.is_about_the_path() => bail!(Remedied::from(error)),
             // The agent tries again until it works.
             _ => {}
         }
@@ -171,7 +172,7 @@ impl Setup {
             state: names.state.clone(),
             memory,
             instance,
-            write: names.write.write,
+            hosts_file: names.hosts_file.open(&names.write),
             http: args.http.listen()?,
             facts,
         })
@@ -186,12 +187,12 @@ impl Setup {
         T: Into<End> + Copy,
     {
         let session = Session::start(self.options);
+        self.cache.remove_leftovers();
         let kept = self.cache.load().map(Arc::new);
         let has_kept_names = kept.is_some();
         let keeper = CacheWriter::new(self.cache, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
-        let hosts_file = HostsFile::new(&self.facts.hosts_file, self.write);
         let binders = Binders::start(
             &self.bindings,
             &self.state,
@@ -201,7 +202,12 @@ impl Setup {
             &session,
             &view,
         )?;
-        let mut agent = Agent::new(hosts_file, self.selection, view.clone(), binders.bound());
+        let mut agent = Agent::new(
+            self.hosts_file,
+            self.selection,
+            view.clone(),
+            binders.bound(),
+        );
         let registrars = Registrars::start(&self.registrations, &self.instance, &session, &view);
 
         let children = Children::new().context("cannot listen to signals")?;

@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
-use crate::hosts_file;
 use crate::observe::status::{Status, identity};
 use crate::store::paths::{User, slug};
 

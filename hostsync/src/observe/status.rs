@@ -7,14 +7,14 @@ use std::time::SystemTime;
 
 use contract::{Counted, Name};
 use daemon::Health;
+use hosts_file::SlotCounts;
 use serde::{Deserialize, Serialize};
 use zookeeper::State;
 
 use crate::apply::agent::Applied;
-use crate::apply::report::list;
+use crate::apply::report::{list, why};
 use crate::bind::Bound;
 use crate::follow::subscription::View;
-use crate::hosts_file::Slots;
 use crate::observe::findings::{Weight, of_the_file};
 
 /// The answer to `hostsync status`.
@@ -107,12 +107,12 @@ pub struct HostsFile {
     pub names: usize,
     /// Names that are left to lines that are not ours.
     pub shadowed: Vec<Name>,
-    /// The way of writing.
+    /// The method of writing.
     pub write: Option<String>,
-    /// Why that way.
+    /// Why that method.
     pub why: Option<String>,
     /// What our part of the file consists of, where it is written in slots.
-    pub slots: Option<Slots>,
+    pub slots: Option<SlotCounts>,
     /// Why it cannot be written.
     pub failure: Option<String>,
 }
@@ -165,8 +165,8 @@ impl Status {
             identity: identity(&facts.hosts_file),
             names: applied.names,
             shadowed: applied.shadowed.clone(),
-            write: applied.way.map(|way| way.name().to_owned()),
-            why: applied.way.map(|way| way.reason().to_owned()),
+            write: applied.method.map(|method| method.name().to_owned()),
+            why: applied.method.map(why),
             slots: applied.slots,
             failure: applied.failure.clone(),
         };
@@ -263,11 +263,11 @@ impl fmt::Display for Status {
         if let (Some(write), Some(why)) = (&file.write, &file.why) {
             write!(f, ", written by: {write} ({why})")?;
         }
-        if let Some(Slots { census, rewrites }) = &file.slots {
+        if let Some(counts) = &file.slots {
             write!(
                 f,
-                "\nslots       {} live, {} retiring; cells: {} dead, {} waiting; {rewrites} foreign rewrites repaired",
-                census.live, census.retiring, census.dead, census.waiting
+                "\nslots       {} live, {} retiring; cells: {} dead, {} waiting; {} foreign rewrites repaired",
+                counts.live, counts.retiring, counts.dead, counts.waiting, counts.rewrites
             )?;
         }
         if !file.shadowed.is_empty() {
@@ -299,7 +299,7 @@ impl fmt::Display for Status {
 mod tests {
     use super::*;
     use crate::follow::published::tests::published;
-    use crate::hosts_file::Way;
+    use hosts_file::Method;
     use std::sync::Arc;
 
     fn facts() -> Facts {
@@ -329,7 +329,7 @@ mod tests {
             names: 1,
             shadowed: vec!["web".parse().unwrap()],
             target: Some("/nonexistent/hosts".into()),
-            way: Some(Way::Replace),
+            method: Some(Method::Replace),
             slots: None,
             failure: None,
         }

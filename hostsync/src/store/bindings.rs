@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use contract::{Address, Name};
 
-use crate::temporary;
+use crate::store::temporary;
 
 /// Local names, each with the address of the one instance that it stands for.
 pub type Bound = BTreeMap<Name, Address>;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::follow::published::Published;
-use crate::temporary;
+use crate::store::temporary;
 
 /// The format number that this version writes and reads.
 const FORMAT: u64 = 1;
@@ -81,9 +81,8 @@ impl Cache {
     }
 
     /// The snapshot that is kept; none when there is no file, or one that is of no use here, which
-    /// is logged. Removes what a killed predecessor left beside it.
+    /// is logged.
     pub fn load(&self) -> Option<Published> {
-        temporary::remove_leftovers(&self.path);
         match self.read() {
             Ok(published) => published,
             Err(error) => {
@@ -92,6 +91,12 @@ impl Cache {
                 None
             }
         }
+    }
+
+    /// Removes what killed predecessors left beside it. Only for the one agent that keeps it: a
+    /// living one may be writing there.
+    pub fn remove_leftovers(&self) {
+        temporary::remove_leftovers(&self.path);
     }
 
     /// Like [`Self::load`], with the reason.

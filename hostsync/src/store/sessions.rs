@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use crate::temporary;
+use crate::store::temporary;
 
 /// How many sessions are remembered: enough for a few restarts within one session timeout.
 const KEPT: usize = 8;

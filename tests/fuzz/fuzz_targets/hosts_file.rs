@@ -2,9 +2,10 @@
 
 #![no_main]
 
-use hostsync::hosts_file::fuzzing;
+use contract::Hosts;
+use contract::hosts_line::{self, OWNER};
+use hosts_file::proof;
 use libfuzzer_sys::fuzz_target;
-use contract::{Hosts, hosts_line};
 
 fuzz_target!(|text: &[u8]| {
     let wanted: Hosts = [("db", "10.0.0.5"), ("web.zk", "fd00::5")]
@@ -16,15 +17,15 @@ fuzz_target!(|text: &[u8]| {
             )
         })
         .collect();
-    let planned = fuzzing::plan(text, &wanted);
+    let planned = proof::plan(text, &wanted, &OWNER);
     assert_eq!(
-        fuzzing::plan(&planned, &wanted),
+        proof::plan(&planned, &wanted, &OWNER),
         planned,
         "a second pass changes nothing"
     );
-    let before = fuzzing::without(text, &wanted);
+    let before = proof::without(text, &wanted, &OWNER);
     assert_eq!(
-        fuzzing::without(&planned, &wanted),
+        proof::without(&planned, &wanted, &OWNER),
         before,
         "the lines of others stay"
     );

@@ -1,0 +1,74 @@
+//! Why the hosts file could not be read or written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+/// Why the hosts file could not be read or written. The lines of others are as they were before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The path names a directory.
+    #[error("{} is a directory", .0.display())]
+    Directory(PathBuf),
+    /// The path names a device, a pipe or a socket.
+    #[error("{} is not a regular file", .0.display())]
+    NotRegular(PathBuf),
+    /// The file is larger than [`MAX_BYTES`](crate::MAX_BYTES).
+    #[error(
+        "{} is {size} bytes long, more than the {} that are read", .path.display(), crate::MAX_BYTES
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        size: u64,
+    },
+    /// The directory of the file does not exist.
+    #[error("directory {} does not exist", .0.display())]
+    NoDirectory(PathBuf),
+    /// Another process writes the same file in slots.
+    #[error("{} is kept by another process, perhaps in a container that shares it", .0.display())]
+    Locked(PathBuf),
+    /// Symbolic links that lead in a circle.
+    #[error("{} leads in a circle of symbolic links", .0.display())]
+    Circle(PathBuf),
+    /// Others changed the file each time between our reading and our writing it.
+    #[error("{} is changed by others all the time", .0.display())]
+    Contended(PathBuf),
+    /// The system refused something.
+    #[error("cannot {action} {}", .path.display())]
+    Io {
+        /// What was to be done, as a verb.
+        action: &'static str,
+        /// The file or directory to which it was to be done.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: what was to be done to which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// True when the path itself is wrong, so that trying again is of no use.
+    pub fn is_about_the_path(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Contended(_))
+    }
+
+    /// The error number of the system, if it refused something.
+    pub(crate) fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Io { source, .. } => source.raw_os_error().map(Errno::from_raw),
+            _ => None,
+        }
+    }
+}

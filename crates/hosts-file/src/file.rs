@@ -1,0 +1,238 @@
+//! The hosts file: one interface, *make the file agree with these entries*, and the two methods of
+//! writing behind it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::replace::{self, Note, Replacer, block, rename, temporary};
+use crate::slots::{Driver, SlotCounts};
+use crate::{Error, Hosts, Method, MethodChoice, Name, Owner, Reason, mount, read};
+
+/// A hosts file that is kept.
+#[derive(Debug)]
+pub struct HostsFile {
+    path: PathBuf,
+    owner: Owner,
+    choice: MethodChoice,
+    watch_set: WatchSet,
+    replacer: Replacer,
+    slots: Option<Driver>,
+}
+
+/// The paths on which the content of the hosts file depends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WatchSet {
+    /// The file itself, and every symbolic link that leads to it.
+    pub paths: BTreeSet<PathBuf>,
+    /// The file, if it is a mount point: a change of it then shows nowhere else.
+    pub mount: Option<PathBuf>,
+}
+
+/// What a pass did.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The file agrees with the entries.
+    Done(Pass),
+    /// Somebody seems to be rewriting the file; try again so much later, or when it changes.
+    Unsettled(Duration),
+}
+
+/// A pass after which the file agrees.
+#[derive(Debug)]
+pub struct Pass {
+    /// The file that was written, symbolic links followed.
+    pub target: PathBuf,
+    /// How it is written, and where in slots, why.
+    pub method: Method,
+    /// False when it agreed before.
+    pub wrote: bool,
+    /// True when it wrote because the file was not as an earlier pass left it.
+    pub repaired: bool,
+    /// Names that foreign lines map and that are therefore left to them, in order.
+    pub shadowed: Vec<Name>,
+    /// Damage to our block that was found and repaired.
+    pub notes: Vec<Note>,
+    /// Extended attributes that the file has lost because they may not be set.
+    pub lost_attributes: Vec<OsString>,
+    /// What our part of the file consists of, where it is written in slots.
+    pub slots: Option<SlotCounts>,
+    /// When to make another pass though nothing changes.
+    pub wake: Option<Duration>,
+}
+
+/// What [`HostsFile::clean`] did.
+#[derive(Debug)]
+pub struct Cleaned {
+    /// The file, symbolic links followed.
+    pub target: PathBuf,
+    /// False when nothing of ours was in it.
+    pub wrote: bool,
+    /// How many lines were taken out, markers not counted.
+    pub lines: usize,
+    /// Damage to our block that was found.
+    pub notes: Vec<Note>,
+}
+
+impl HostsFile {
+    /// The hosts file at `path`, which need not exist. Nothing is done to it yet.
+    pub fn new(path: &Path, owner: Owner) -> Self {
+        Self {
+            path: path.to_owned(),
+            owner,
+            choice: MethodChoice::Auto,
+            watch_set: WatchSet::default(),
+            replacer: Replacer::default(),
+            slots: None,
+        }
+    }
+
+    /// The same, written by this method.
+    #[must_use]
+    pub fn with_method(self, choice: MethodChoice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// Removes the temporary files that killed processes of this owner have left beside the file,
+    /// and says which those were. What a living one is just writing stays.
+    pub fn remove_leftovers(&self) -> Vec<PathBuf> {
+        match read::resolve(&self.path) {
+            Ok((target, _)) => temporary::remove_leftovers(&target, &self.owner),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The paths to watch, as the last pass found them.
+    pub fn watch_set(&self) -> &WatchSet {
+        &self.watch_set
+    }
+
+    /// True when the file holds a whole block of ours.
+    pub fn holds_block(&self) -> bool {
+        read::read(&self.path).is_ok_and(|text| block::is_whole(&text, &self.owner))
+    }
+
+    /// True when the file is as the last pass left it, so that another one with the same entries
+    /// has nothing to do. Much cheaper than that pass.
+    pub fn still_agrees(&mut self) -> bool {
+        match (self.locate(), &self.slots) {
+            (Err(_), _) => false,
+            (Ok((target, _)), Some(slots)) => slots.is_of(&target) && slots.is_at_rest(),
+            (Ok((target, _)), None) => self.replacer.still_agrees(target),
+        }
+    }
+
+    /// Makes the file agree with `wanted`. `last` is what was written before, if that is known.
+    ///
+    /// # Errors
+    /// The file cannot be read or written; it is then as it was.
+    pub fn reconcile(&mut self, wanted: &Hosts, last: &Hosts) -> Result<Outcome, Error> {
+        let (target, method) = self.locate()?;
+        let reason = match method {
+            Method::Slots(reason) => reason,
+            Method::Replace => match self.replacer.reconcile(&target, wanted, last, &self.owner) {
+                Err(error) => self.instead(error, &target)?,
+                done => {
+                    self.slots = None;
+                    return done;
+                }
+            },
+        };
+        let progress = self.driver(&target)?.pass(wanted, last)?;
+        Ok(Outcome::Done(Pass {
+            target,
+            method: Method::Slots(reason),
+            wrote: progress.wrote,
+            repaired: progress.repaired,
+            shadowed: progress.shadowed,
+            notes: Vec::new(),
+            lost_attributes: Vec::new(),
+            slots: Some(progress.counts),
+            wake: progress.wake,
+        }))
+    }
+
+    /// Takes our lines out, and leaves every other byte; in a file that cannot be replaced they
+    /// become comments. `last` is as in [`Self::reconcile`].
+    ///
+    /// # Errors
+    /// The file cannot be read or written; it is then as it was.
+    pub fn clean(&mut self, last: &Hosts) -> Result<Cleaned, Error> {
+        let (target, method) = self.locate()?;
+        if method == Method::Replace {
+            match replace::clean(&target, last, &self.owner) {
+                Err(error) => drop(self.instead(error, &target)?),
+                done => return done,
+            }
+        }
+        if !target.exists() {
+            return Ok(Cleaned {
+                target,
+                wrote: false,
+                lines: 0,
+                notes: Vec::new(),
+            });
+        }
+        let driver = self.driver(&target)?;
+        let lines = driver.lines(last)?;
+        let wrote = driver.pass(&Hosts::new(), last)?.wrote;
+        Ok(Cleaned {
+            target,
+            wrote,
+            lines,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The file behind the symbolic links, and how it is written.
+    fn locate(&mut self) -> Result<(PathBuf, Method), Error> {
+        self.watch_set.paths.insert(self.path.clone());
+        let (target, links) = read::resolve(&self.path)?;
+        // A mount point that does not exist lies hidden below another mount.
+        let is_mount = mount::is_mount_point(&target) && target.exists();
+        let method = match self.choice {
+            MethodChoice::Slots => Method::Slots(Reason::Chosen),
+            MethodChoice::Auto if is_mount => Method::Slots(Reason::MountPoint),
+            MethodChoice::Auto | MethodChoice::Replace => Method::Replace,
+        };
+        self.watch_set = WatchSet {
+            paths: links.into_iter().collect(),
+            mount: is_mount.then(|| target.clone()),
+        };
+        Ok((target, method))
+    }
+
+    /// Why slots will do where replacing failed; or the error, where they will not.
+    pub(crate) fn instead(&self, error: Error, target: &Path) -> Result<Reason, Error> {
+        let reason = match error.errno() {
+            Some(Errno::EBUSY) => Reason::Busy,
+            Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => Reason::Directory,
+            _ => return Err(error),
+        };
+        let may_write = || OpenOptions::new().write(true).open(target).is_ok();
+        match self.choice == MethodChoice::Auto && may_write() {
+            true => Ok(reason),
+            false => Err(error),
+        }
+    }
+
+    fn driver(&mut self, target: &Path) -> Result<&mut Driver, Error> {
+        let is_of = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
+        if !is_of {
+            if read::find(target)?.is_none() {
+                rename::replace(target, None, b"", &self.owner)?;
+            }
+            self.slots = Some(Driver::open(target, self.owner.clone())?);
+        }
+        Ok(self.slots.as_mut().expect("just made"))
+    }
+}

@@ -1,0 +1,58 @@
+//! The methods of writing the hosts file.
+
+use std::fmt;
+
+/// How the hosts file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A temporary file takes its name: readers see the old file or the new one, whole.
+    Replace,
+    /// Each line has a slot of its own in the file, which is never half written.
+    Slots(Reason),
+}
+
+/// Why the hosts file is not replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is a mount point, as in every container.
+    MountPoint,
+    /// The system refused the rename with EBUSY.
+    Busy,
+    /// No file can be created in its directory.
+    Directory,
+    /// Its owner asked for slots.
+    Chosen,
+}
+
+/// Which method an owner asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MethodChoice {
+    /// Replace the file where that is possible, else write in slots.
+    #[default]
+    Auto,
+    /// Only ever replace the file.
+    Replace,
+    /// Write in slots.
+    Slots,
+}
+
+impl Method {
+    /// The method in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Slots(_) => "slots",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MountPoint => "the file is a mount point",
+            Self::Busy => "the system refuses to rename over the file (EBUSY)",
+            Self::Directory => "no file can be created in its directory",
+            Self::Chosen => "its owner chose it",
+        })
+    }
+}

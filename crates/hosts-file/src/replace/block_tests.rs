@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::line::addresses_of;
+
+fn hosts(entries: &[(&str, &[&str])]) -> Hosts {
+    let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    entries
+        .iter()
+        .map(|(name, addresses)| (name.parse().unwrap(), parse(addresses)))
+        .collect()
+}
+
+fn wanted() -> Hosts {
+    hosts(&[("db", &["10.0.0.6", "10.0.0.5"]), ("web", &["fd00::1"])])
+}
+
+fn owner() -> Owner {
+    Owner::new("hostsync").unwrap()
+}
+
+fn plan(text: &[u8], wanted: &Hosts, last: &Hosts) -> Plan {
+    super::plan(text, wanted, last, &owner())
+}
+
+fn without(text: &[u8], last: &Hosts) -> Plan {
+    super::without(text, last, &owner())
+}
+
+const BLOCK: &str = "# BEGIN hostsync\n10.0.0.6 db\n10.0.0.5 db\nfd00::1 web\n# END hostsync\n";
+
+/// `{}` stands for our block as it should be.
+fn becomes(old: &str, new: &str, notes: &[Note]) {
+    let plan = plan(old.as_bytes(), &wanted(), &hosts(&[("old", &["10.9.9.9"])]));
+    let text = String::from_utf8(plan.text).unwrap();
+    assert_eq!(text, new.replace("{}", BLOCK), "from {old:?}");
+    assert_eq!(plan.notes, notes, "from {old:?}");
+}
+
+#[test]
+fn a_block_is_put_behind_the_last_whole_line() {
+    becomes("", "{}", &[]);
+    becomes("1.1.1.1 x\n", "1.1.1.1 x\n{}", &[]);
+    becomes("1.1.1.1 x\r\n", "1.1.1.1 x\r\n{}", &[]);
+    becomes("1.1.1.1 x\n\n# y", "1.1.1.1 x\n\n{}# y", &[]);
+    becomes("1.1.1.1 x", "{}1.1.1.1 x", &[]);
+}
+
+#[test]
+fn a_block_keeps_its_place() {
+    becomes(
+        "a\n# BEGIN hostsync\n10.0.0.9 gone\n# END hostsync\nb\n",
+        "a\n{}b\n",
+        &[],
+    );
+    becomes(
+        "a\n# BEGIN hostsync\r\n10.0.0.5 db\r\n# END hostsync  \r\nb",
+        "a\n{}b",
+        &[],
+    );
+    becomes("# BEGIN hostsync\n# END hostsync", "{}", &[]);
+    becomes(BLOCK, "{}", &[]);
+}
+
+#[test]
+fn damaged_blocks() {
+    becomes(
+        "a\n# BEGIN hostsync\n10.0.0.5 db\n# mine\n10.0.0.5 db www\n# END hostsync\nb\n",
+        "a\n{}# mine\n10.0.0.5 db www\nb\n"
+            .replace("{}", "# BEGIN hostsync\nfd00::1 web\n# END hostsync\n")
+            .as_str(),
+        &[Note::ForeignInside(4, 2)],
+    );
+    becomes(
+        "# BEGIN hostsync\n10.0.0.5 db\n10.9.9.9 old\n10.9.9.8 old\n10.0.0.6 db\n",
+        "# BEGIN hostsync\nfd00::1 web\n# END hostsync\n10.9.9.8 old\n10.0.0.6 db\n",
+        &[Note::MissingEnd(1)],
+    );
+    becomes(
+        "# BEGIN hostsync\n# END hostsync\nb\n# BEGIN hostsync\n10.0.0.9 x\n# END hostsync\n",
+        "{}b\n",
+        &[Note::SecondBlock(4)],
+    );
+    becomes(
+        "# BEGIN hostsync\n10.0.0.9 x\n# BEGIN hostsync\n10.0.0.9 y\n# END hostsync\n",
+        "{}10.0.0.9 x\n",
+        &[Note::MissingEnd(1), Note::SecondBlock(3)],
+    );
+    becomes("a\n# END hostsync\nb\n", "a\nb\n{}", &[Note::StrayEnd(2)]);
+}
+
+#[test]
+fn a_name_of_a_foreign_line_stays_foreign() {
+    let text = b"10.1.1.1 other DB # web\n";
+    let plan = plan(text, &wanted(), &Hosts::new());
+    assert_eq!(plan.shadowed, ["db".parse().unwrap()]);
+    assert!(
+        plan.text
+            .ends_with(b"# BEGIN hostsync\nfd00::1 web\n# END hostsync\n")
+    );
+}
+
+#[test]
+fn what_slots_left_is_ours() {
+    let slots = "# BEGIN hostsync   \n10.0.0.5 db      \n#0.0.0.6 db      \n#           \n# END hostsync  \n";
+    let text = [b"a\n", slots.as_bytes(), b"b"].concat();
+    assert_eq!(without(&text, &Hosts::new()).text, b"a\nb");
+    let plan = plan(&text, &wanted(), &Hosts::new());
+    assert_eq!(plan.notes, vec![]);
+    assert_eq!(plan.foreign, 3);
+}
+
+/// Lines that are foreign wherever they stand. The first maps a name of the entries below.
+const FOREIGN: [&[u8]; 9] = [
+    b"10.1.1.1 other N1",
+    b"127.0.0.1 localhost",
+    b"",
+    b"  ",
+    b"# a comment",
+    b"# BEGIN hostsync (copied)",
+    b"\xff\xfe \0",
+    b"10.0.0.1 n2 and more # BEGIN hostsync",
+    b" 10.0.0.1 indented",
+];
+
+/// A line without its ending, a marker with the weight given, and whether it is certainly foreign.
+fn any_line(markers: u32) -> impl Strategy<Value = (Vec<u8>, bool)> {
+    prop_oneof![
+        4 => (0..FOREIGN.len()).prop_map(|i| (FOREIGN[i].to_vec(), true)),
+        3 => (0u8..6, 0u8..4).prop_map(|(n, a)| (format!("10.0.0.{a} n{n}").into_bytes(), false)),
+        markers => Just((owner().begin().into(), false)),
+        markers => Just((owner().end().into(), false)),
+    ]
+}
+
+/// A file of such lines, the last one perhaps without an ending, and its foreign lines.
+fn any_file(markers: u32) -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
+    let line = (any_line(markers), any::<bool>());
+    (prop::collection::vec(line, 0..24), any::<bool>()).prop_map(|(lines, whole)| {
+        let count = lines.len();
+        let (mut text, mut foreign) = (Vec::new(), Vec::new());
+        for (i, ((mut line, is_foreign), crlf)) in lines.into_iter().enumerate() {
+            if whole || i + 1 < count {
+                line.extend(if crlf { &b"\r\n"[..] } else { b"\n" });
+            }
+            text.extend(&line);
+            if is_foreign && !line.is_empty() {
+                foreign.push(line);
+            }
+        }
+        (text, foreign)
+    })
+}
+
+fn any_hosts() -> impl Strategy<Value = Hosts> {
+    let addresses = prop::collection::btree_set(0u8..4, 1..3);
+    prop::collection::btree_map(0u8..6, addresses, 0..6).prop_map(|entries| {
+        let address = |a: &u8| format!("10.0.0.{a}").parse().unwrap();
+        entries
+            .into_iter()
+            .map(|(n, list)| {
+                (
+                    format!("n{n}").parse().unwrap(),
+                    list.iter().map(address).collect(),
+                )
+            })
+            .collect()
+    })
+}
+
+fn certainly_foreign(text: &[u8]) -> Vec<Vec<u8>> {
+    line::lines(text)
+        .filter(|line| {
+            let bare = line.strip_suffix(b"\n").unwrap_or(line);
+            FOREIGN.contains(&bare) || FOREIGN.contains(&bare.strip_suffix(b"\r").unwrap_or(bare))
+        })
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn foreign_lines_survive_in_order((text, foreign) in any_file(1), wanted in any_hosts(), last in any_hosts()) {
+        let planned = plan(&text, &wanted, &last);
+        prop_assert_eq!(certainly_foreign(&planned.text), foreign.clone());
+        prop_assert_eq!(certainly_foreign(&without(&text, &last).text), foreign);
+    }
+
+    #[test]
+    fn names_map_to_what_is_wanted((text, _) in any_file(1), wanted in any_hosts(), last in any_hosts()) {
+        let planned = plan(&text, &wanted, &last);
+        let rest = without(&planned.text, &Hosts::new()).text;
+        for (name, addresses) in &wanted {
+            let shadowed = !addresses_of(&rest, name.as_str()).is_empty();
+            prop_assert_eq!(planned.shadowed.contains(name), shadowed);
+            let all = addresses_of(&planned.text, name.as_str());
+            let expected = if shadowed {
+                addresses_of(&rest, name.as_str())
+            } else {
+                addresses.iter().map(|address| address.ip()).collect()
+            };
+            prop_assert_eq!(all, expected);
+        }
+    }
+
+    #[test]
+    fn a_second_pass_changes_nothing((text, _) in any_file(1), wanted in any_hosts(), last in any_hosts()) {
+        let once = plan(&text, &wanted, &last);
+        let twice = plan(&once.text, &wanted, &Hosts::new());
+        prop_assert_eq!(&twice.text, &once.text);
+        prop_assert_eq!(twice.notes, vec![]);
+        prop_assert_eq!(twice.foreign, once.foreign);
+    }
+
+    #[test]
+    fn clean_restores_a_file_that_had_no_block((text, _) in any_file(0), wanted in any_hosts()) {
+        let planned = plan(&text, &wanted, &Hosts::new());
+        prop_assert_eq!(without(&planned.text, &Hosts::new()).text, text);
+    }
+}

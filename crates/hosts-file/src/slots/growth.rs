@@ -1,0 +1,97 @@
+//! New blocks of dead slots for the end of the file.
+
+use super::layout::in_one_group;
+use super::{CELL, PAGE};
+use crate::Owner;
+
+/// A file grows by an eighth more than is needed, so that it need not grow with each change.
+const SPARE: usize = 8;
+
+/// A block with dead slots of at least these sizes in cells, to be appended to a file of `size`
+/// bytes whose last line is complete or not. Its end falls on a page.
+///
+/// The marker at its beginning is as long as it takes for the slots to be aligned.
+pub(super) fn block(
+    owner: &Owner,
+    size: u64,
+    is_terminated: bool,
+    mut sizes: Vec<usize>,
+) -> Vec<u8> {
+    let newline = if is_terminated { "" } else { "\n" };
+    let begin = size + newline.len() as u64;
+    let mut marker = CELL - (begin % CELL as u64) as usize;
+    if marker <= owner.begin().len() {
+        marker += CELL;
+    }
+    // The large ones first: they are the ones that may not fit the rest of a group.
+    sizes.sort_unstable_by(|one, other| other.cmp(one));
+    let spare = sizes.len() / SPARE + 1;
+    let mut bytes = format!("{newline}{:width$}\n", owner.begin(), width = marker - 1).into_bytes();
+    for &cells in sizes.iter().chain(sizes.iter().take(spare)) {
+        while !in_one_group(size + bytes.len() as u64, cells) {
+            bytes.extend(dead_slot(1));
+        }
+        bytes.extend(dead_slot(cells));
+    }
+    // The rest of the page is for more of the same: slots of one cell would be of no use to names
+    // that need several, and each of those would make the file grow by a page.
+    let mut more = sizes.iter().copied().cycle();
+    loop {
+        let at = size + bytes.len() as u64;
+        let room = ((at + CELL as u64).next_multiple_of(PAGE) - at) as usize / CELL - 1;
+        if room == 0 {
+            break;
+        }
+        let cells = more.next().unwrap_or(1);
+        let fits = cells <= room && in_one_group(at, cells);
+        bytes.extend(dead_slot(if fits { cells } else { 1 }));
+    }
+    bytes.extend(format!("{:width$}\n", owner.end(), width = CELL - 1).bytes());
+    bytes
+}
+
+/// A dead slot of so many cells.
+pub(super) fn dead_slot(cells: usize) -> Vec<u8> {
+    let mut slot = vec![b' '; cells * CELL];
+    slot[0] = b'#';
+    slot[cells * CELL - 1] = b'\n';
+    slot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::layout;
+
+    #[test]
+    fn blocks_are_aligned_whatever_precedes_them() {
+        let owner = Owner::new("hostsync").unwrap();
+        for size in 0..300 {
+            for is_terminated in [true, false] {
+                let sizes = [vec![1; 10], vec![5, 2, 7, 7, 7]].concat();
+                let block = block(&owner, size, is_terminated, sizes.clone());
+                let mut text = vec![b'x'; size as usize];
+                if is_terminated && let Some(last) = text.last_mut() {
+                    *last = b'\n';
+                }
+                text.extend(&block);
+                assert_eq!(text.len() as u64 % PAGE, 0, "{size}");
+                let layout = layout::read(&text, &owner, &|_, _| false);
+                for cells in [1, 2, 5, 7] {
+                    let wanted = sizes.iter().filter(|&&size| size == cells).count();
+                    let made = layout
+                        .dead
+                        .iter()
+                        .filter(|dead| dead.cells == cells)
+                        .count();
+                    assert!(made >= wanted, "{size}: {made} of {cells} cells");
+                }
+                assert_eq!(
+                    (layout.blocks.len(), layout.displaced.len()),
+                    (1, 0),
+                    "{size}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Single writes, and the order in which a batch does them.
+
+/// One write. Between any two of them, and in any mixture of the bytes before and after one, every
+/// line of the file is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// Writes within dead slots.
+    Body { offset: u64, bytes: Vec<u8> },
+    /// Writes the first byte of a line, which makes it live or dead.
+    Flip { offset: u64, byte: u8 },
+    /// Makes what was written so far survive a power cut.
+    Sync,
+    /// Appends dead slots. Always the last of a batch: where they are is known only afterwards.
+    Append { bytes: Vec<u8> },
+}
+
+/// The writes of a batch, sorted by what must precede what: bodies, then what comes alive, then
+/// what dies.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    bodies: Vec<Operation>,
+    births: Vec<Operation>,
+    deaths: Vec<Operation>,
+    is_synced: bool,
+}
+
+impl Writes {
+    /// Writes the bytes of a dead slot behind its first one. Slots in a row become one write, in
+    /// which the first bytes of the later ones stay `#`.
+    pub(super) fn body(&mut self, slot: u64, rest: &[u8]) {
+        if let Some(Operation::Body { offset, bytes }) = self.bodies.last_mut()
+            && *offset + bytes.len() as u64 == slot
+        {
+            bytes.push(b'#');
+            bytes.extend_from_slice(rest);
+            return;
+        }
+        let (offset, bytes) = (slot + 1, rest.to_vec());
+        self.bodies.push(Operation::Body { offset, bytes });
+    }
+
+    /// Writes dead bytes as they are.
+    pub(super) fn dead(&mut self, offset: u64, bytes: Vec<u8>) {
+        self.bodies.push(Operation::Body { offset, bytes });
+    }
+
+    /// Makes a slot live.
+    pub(super) fn activate(&mut self, offset: u64, byte: u8) {
+        self.births.push(Operation::Flip { offset, byte });
+    }
+
+    /// Makes a line dead.
+    pub(super) fn deactivate(&mut self, offset: u64) {
+        self.deaths.push(Operation::Flip { offset, byte: b'#' });
+    }
+
+    /// Nothing dies before all that came alive survives a power cut.
+    pub(super) fn sync(&mut self) {
+        self.is_synced = true;
+    }
+
+    /// All of them, in their order.
+    pub(super) fn into_operations(self) -> Vec<Operation> {
+        let sync = self.is_synced.then_some(Operation::Sync);
+        self.bodies
+            .into_iter()
+            .chain(self.births)
+            .chain(sync)
+            .chain(self.deaths)
+            .collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! Dead bytes of ours that are no slots, because somebody shifted them, and how they become slots
+//! again.
+
+use super::growth::dead_slot;
+use super::operations::Writes;
+use super::{CELL, GRACE, Time};
+
+/// Dead lines of ours that are no slots, as offset and length.
+#[derive(Debug, Clone)]
+pub(super) struct Displaced {
+    /// Lines that still hold text.
+    stained: Lines,
+    /// Lines that hold nothing but `#`, blanks and a line end: any mixture of such lines with new
+    /// cells is harmless too.
+    blank: Lines,
+}
+
+/// Lines that wait for something to be done with them.
+#[derive(Debug, Clone, Default)]
+struct Lines {
+    lines: Vec<(u64, u64)>,
+    /// When nobody can be reading any more what they held before; none when all is done.
+    due: Option<Time>,
+}
+
+impl Displaced {
+    /// Lines that are there at the start: of stained ones it is not known since when they are dead;
+    /// blank ones have been blank for as long as anybody reads, since that is when they were made.
+    pub(super) fn new(lines: Vec<(u64, u64, bool)>, now: Time) -> Self {
+        let (blank, stained): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|(.., is_blank)| *is_blank);
+        let lines = |lines: Vec<(u64, u64, bool)>, due| Lines {
+            due: (!lines.is_empty()).then_some(due),
+            lines: lines
+                .into_iter()
+                .map(|(offset, length, _)| (offset, length))
+                .collect(),
+        };
+        Self {
+            stained: lines(stained, now + GRACE),
+            blank: lines(blank, now),
+        }
+    }
+
+    /// A line died that was no slot.
+    pub(super) fn add(&mut self, offset: u64, length: u64, now: Time) {
+        self.stained.lines.push((offset, length));
+        self.stained.due = Some(now + GRACE);
+    }
+
+    /// Goes on making slots of them: blanks the lines, waits, and lays cells over them.
+    /// Returns the new cells, and when to go on.
+    pub(super) fn reclaim(&mut self, now: Time, writes: &mut Writes) -> (Vec<u64>, Option<Time>) {
+        if self.stained.due.is_some_and(|due| due <= now) {
+            self.stained.due = None;
+            for (offset, length) in std::mem::take(&mut self.stained.lines) {
+                if length > 2 {
+                    writes.dead(offset + 1, vec![b' '; length as usize - 2]);
+                }
+                self.blank.lines.push((offset, length));
+            }
+            self.blank.due = Some(now + GRACE);
+        }
+        let mut cells = Vec::new();
+        if self.blank.due.is_some_and(|due| due <= now) {
+            self.blank.due = None;
+            for (offset, length) in runs(std::mem::take(&mut self.blank.lines)) {
+                let Some(laid) = lay(offset, length) else {
+                    self.blank.lines.push((offset, length));
+                    continue;
+                };
+                writes.dead(offset, laid.bytes);
+                cells.extend(laid.cells);
+                self.blank.lines.extend(laid.rest);
+            }
+        }
+        let wake = [self.stained.due, self.blank.due]
+            .into_iter()
+            .flatten()
+            .min();
+        (cells, wake)
+    }
+}
+
+/// Lines in a row as one.
+fn runs(mut lines: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    lines.sort_unstable();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for (offset, length) in lines {
+        match runs.last_mut() {
+            Some((start, total)) if *start + *total == offset => *total += length,
+            _ => runs.push((offset, length)),
+        }
+    }
+    runs
+}
+
+/// Cells laid over a run, with dead lines before and behind them.
+struct Laid {
+    bytes: Vec<u8>,
+    cells: Vec<u64>,
+    rest: Vec<(u64, u64)>,
+}
+
+/// Lays as many cells over a run as fit; none where none does.
+fn lay(offset: u64, length: u64) -> Option<Laid> {
+    let cell = CELL as u64;
+    // A line has at least two bytes: others drop empty lines, which would shift all that follows.
+    let filler = |bytes: u64| if bytes == 1 { bytes + cell } else { bytes };
+    let before = filler(offset.next_multiple_of(cell) - offset);
+    let room = length.checked_sub(before)?;
+    let behind = filler(room % cell);
+    let count = room.checked_sub(behind)? / cell;
+    if count == 0 {
+        return None;
+    }
+    let first = offset + before;
+    let bytes = [
+        dead_line(before),
+        dead_slot(1).repeat(count as usize),
+        dead_line(behind),
+    ]
+    .concat();
+    let rest = [(offset, before), (first + count * cell, behind)];
+    Some(Laid {
+        bytes,
+        cells: (0..count).map(|at| first + at * cell).collect(),
+        rest: rest.into_iter().filter(|(_, length)| *length > 0).collect(),
+    })
+}
+
+fn dead_line(length: u64) -> Vec<u8> {
+    let mut line = vec![b' '; length as usize];
+    if let Some(last) = line.last_mut() {
+        *last = b'\n';
+    }
+    if let [first, _, ..] = &mut line[..] {
+        *first = b'#';
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line;
+
+    #[test]
+    fn cells_are_laid_over_any_run() {
+        for offset in 0..70 {
+            for length in 2..400 {
+                let Some(laid) = lay(offset, length) else {
+                    assert!(length < 4 * CELL as u64, "{offset} {length}");
+                    continue;
+                };
+                assert_eq!(laid.bytes.len() as u64, length);
+                assert!(
+                    laid.cells
+                        .iter()
+                        .all(|cell| cell.is_multiple_of(CELL as u64))
+                );
+                let lines: Vec<_> = line::lines(&laid.bytes).collect();
+                assert_eq!(lines.len(), laid.cells.len() + laid.rest.len());
+                assert!(
+                    lines
+                        .iter()
+                        .all(|line| line.starts_with(b"#") && line.ends_with(b"\n"))
+                );
+            }
+        }
+    }
+}

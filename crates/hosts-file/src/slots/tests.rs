@@ -1,0 +1,352 @@
+//! The protocol against a model of a file and its readers: between any two operations, whatever a
+//! reader can have put together is whole, and knows every name that it should.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::{Address, Hosts, Name, line};
+use proptest::prelude::*;
+
+use super::model::{Disk, Fault, Model, said};
+use super::{CELL, GRACE};
+
+fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
+    let address = |last: &u8| format!("10.0.0.{last}").parse().unwrap();
+    entries
+        .iter()
+        .map(|(name, addresses)| {
+            (
+                name.parse().unwrap(),
+                addresses.iter().map(address).collect(),
+            )
+        })
+        .collect()
+}
+
+/// Goes on until there is nothing more to do.
+fn rest(model: &mut Model, wanted: &Hosts) {
+    while let Some(wake) = model.reconcile(wanted, None) {
+        let now = model.disk().now;
+        model.disk_mut().now = wake.max(now);
+    }
+}
+
+#[test]
+fn a_first_run_appends_and_touches_nothing() {
+    for foreign in ["127.0.0.1 localhost\n", "127.0.0.1 localhost", ""] {
+        let mut model = Model::new(foreign);
+        rest(&mut model, &hosts(&[("db", &[5, 6]), ("web", &[7])]));
+        let disk = model.disk();
+        assert_eq!(said(&disk.text).len(), 2);
+        assert!(disk.text.len().is_multiple_of(4096), "{}", disk.text.len());
+    }
+}
+
+#[test]
+fn an_address_changes_by_a_few_bytes_whatever_the_size() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.disk_mut().is_watched = false;
+    let mut wanted: Hosts = (0..10_000u32)
+        .map(|i| {
+            (
+                format!("n{i:05}").parse().unwrap(),
+                vec![Address::try_from(IpAddr::from((0x0a00_0001 + i).to_be_bytes())).unwrap()],
+            )
+        })
+        .collect();
+    rest(&mut model, &wanted);
+    model.pass_time(GRACE * 2);
+    model.disk_mut().written = 0;
+    wanted.insert("n05000".parse().unwrap(), vec!["10.9.9.9".parse().unwrap()]);
+    rest(&mut model, &wanted);
+    let written = model.disk().written;
+    assert!(written <= CELL + 2, "{written} bytes");
+}
+
+#[test]
+fn the_new_address_comes_first_or_the_old_one_goes_at_once() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    rest(&mut model, &hosts(&[("a", &[1]), ("b", &[1])]));
+    model.pass_time(GRACE * 2);
+    // Free cells lie behind, in an old block: the old address is gone at once.
+    model.reconcile(&hosts(&[("a", &[2]), ("b", &[1])]), None);
+    assert_eq!(model.counts.retiring, 0);
+    let a = &"a".parse::<Name>().unwrap();
+    assert_eq!(said(&model.disk().text)[a].len(), 1);
+}
+
+#[test]
+fn a_removed_name_goes_at_once_and_its_slot_is_reused_only_later() {
+    let mut model = Model::new("");
+    rest(&mut model, &hosts(&[("a", &[1])]));
+    model.pass_time(GRACE * 2);
+    model.reconcile(&hosts(&[]), None);
+    assert!(said(&model.disk().text).is_empty());
+    assert_eq!((model.counts.live, model.counts.waiting), (0, 1));
+    model.reconcile(&hosts(&[("b", &[2])]), None);
+    assert_eq!(
+        model.counts.waiting, 1,
+        "the dead slot is not touched before its time"
+    );
+    model.pass_time(GRACE);
+    model.reconcile(&hosts(&[("b", &[2]), ("c", &[2])]), None);
+    assert_eq!(model.counts.waiting, 0);
+}
+
+#[test]
+fn long_names_take_several_cells_and_give_them_back() {
+    let long = format!("{}.{}.{}", "x".repeat(63), "y".repeat(63), "z".repeat(63));
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    let name: Name = long.parse().unwrap();
+    let address = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+    rest(&mut model, &Hosts::from([(name.clone(), vec![address])]));
+    assert_eq!(said(&model.disk().text)[&name].len(), 1);
+    for round in 0..200u8 {
+        model.pass_time(GRACE);
+        rest(&mut model, &hosts(&[("a", &[round]), (&long, &[round])]));
+    }
+    let size = model.disk().text.len();
+    assert!(size <= 3 * 4096, "{size}");
+}
+
+#[test]
+fn foreign_lines_keep_their_names() {
+    let mut model = Model::new("192.168.0.1 DB www # x\n");
+    let wanted = hosts(&[("db", &[5]), ("web", &[7])]);
+    let db = ["db".parse::<Name>().unwrap()];
+    rest(&mut model, &wanted);
+    assert_eq!(model.shadowed, db);
+    let text = model.disk().text.clone();
+    assert_eq!(said(&text).len(), 1);
+    // Left to the foreign line, it is nothing that is still to be written.
+    assert_eq!(model.reconcile(&wanted, None), None);
+    assert_eq!(model.shadowed, db);
+    assert_eq!(model.disk().text, text);
+}
+
+#[test]
+fn a_compact_block_of_the_other_method_is_taken_over() {
+    let foreign = "127.0.0.1 localhost\n";
+    let mut model = Model::new(foreign);
+    let block = "# BEGIN hostsync\n10.0.0.1 a\n10.0.0.2 b\n10.0.0.3 c\n# END hostsync\n";
+    model.disk_mut().rewrite([foreign, block].concat().into());
+    for name in ["a", "b", "c"] {
+        let name = name.parse().unwrap();
+        model.disk_mut().history.insert(name, Vec::new());
+    }
+    rest(&mut model, &hosts(&[("a", &[1]), ("b", &[9])]));
+    let names = said(&model.disk().text);
+    assert_eq!(names.len(), 2);
+    assert!(
+        names.values().all(|addresses| addresses.len() == 1),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn the_file_does_not_grow_without_bound() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.disk_mut().is_watched = false;
+    let mut sizes = Vec::new();
+    // `SLOTS_ROUNDS=1000000 cargo test --release …` takes a few minutes.
+    let rounds = std::env::var("SLOTS_ROUNDS").map_or(9_000, |rounds| rounds.parse().unwrap());
+    for round in 0..rounds {
+        model.pass_time(Duration::from_millis(1));
+        let name = format!("n{}", round % 50);
+        let address = (round % 250) as u8;
+        let mut wanted: Hosts = (0..50)
+            .map(|i| {
+                (
+                    format!("n{i}").parse().unwrap(),
+                    vec!["10.1.0.1".parse().unwrap()],
+                )
+            })
+            .collect();
+        wanted.insert(
+            name.parse().unwrap(),
+            hosts(&[("x", &[address])])["x"].clone(),
+        );
+        model.reconcile(&wanted, None);
+        model.disk_mut().readers.clear();
+        if round % (rounds / 3) == rounds / 3 - 1 {
+            sizes.push(model.disk().text.len());
+        }
+    }
+    // About as many slots as die within the grace period, two a round.
+    assert!(sizes[0] < 2 * 2 * 2_000 * CELL, "{sizes:?}");
+    assert!(sizes[2] <= sizes[1] + 2 * 4096, "{sizes:?}");
+}
+
+#[test]
+fn shifted_slots_are_laid_out_again_and_their_space_is_reused() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.disk_mut().is_watched = false;
+    let wanted: Hosts = (0..3_000)
+        .map(|i| {
+            (
+                format!("n{i}").parse().unwrap(),
+                vec!["10.1.0.1".parse().unwrap()],
+            )
+        })
+        .collect();
+    rest(&mut model, &wanted);
+    let mut sizes = Vec::new();
+    for round in 0..12 {
+        // As a container runtime does that adds a line at the beginning.
+        let line = format!("192.168.0.{round} other{round}\n");
+        prepend(&mut model.disk_mut(), &line);
+        model.pass_time(GRACE * 5);
+        rest(&mut model, &wanted);
+        assert_eq!(said(&model.disk().text).len(), 3_000 + 1 + round);
+        sizes.push(model.disk().text.len());
+    }
+    assert!(sizes[11] < 4 * 3_000 * CELL, "{sizes:?}");
+    assert!(sizes[11] < sizes[5] + 2 * 4096, "{sizes:?}");
+}
+
+#[test]
+fn a_name_that_changes_all_the_time_does_not_keep_its_old_addresses() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    let long = format!("{}.{}", "x".repeat(63), "y".repeat(63));
+    let pause = Duration::from_millis(300);
+    for round in 0..80u8 {
+        model.reconcile(&hosts(&[("a", &[round]), (&long, &[round])]), None);
+        model.pass_time(pause);
+        let said = said(&model.disk().text);
+        for addresses in said.values() {
+            // Nothing older than what was wanted one grace period ago.
+            let oldest = Address::try_from(IpAddr::from([10, 0, 0, round.saturating_sub(8)]));
+            let is_recent =
+                |address: &Address| oldest.as_ref().is_ok_and(|oldest| address >= oldest);
+            assert!(
+                addresses.iter().all(is_recent),
+                "round {round}: {addresses:?}"
+            );
+        }
+    }
+    let size = model.disk().text.len();
+    assert!(size <= 8 * 4096, "{size}");
+}
+
+/// What happens to a file, in some order.
+#[derive(Debug, Clone)]
+enum Event {
+    /// Other names are wanted, and something goes wrong after so many calls, or nothing does.
+    Want(Vec<(u8, Vec<u8>)>, Option<(usize, Fault)>),
+    /// Time passes.
+    Wait(u16),
+    /// Somebody appends a line.
+    Append(u8),
+    /// Somebody rewrites the file without the comments in it, as Podman does.
+    DropComments,
+    /// Somebody makes the file anew, as kubelet does.
+    Reset,
+    /// Somebody inserts a line before everything.
+    Prepend(u8),
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        4 => Just(Fault::Kill),
+        4 => any::<u64>().prop_map(Fault::PowerCut),
+        2 => Just(Fault::Refuse),
+        2 => any::<u8>().prop_map(Fault::Short),
+        1 => (0u8..9).prop_map(Fault::Append),
+    ]
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let addresses = prop::collection::vec(1u8..6, 1..3);
+    let wanted = prop::collection::btree_map(0u8..12, addresses, 0..10)
+        .prop_map(|wanted| wanted.into_iter().collect());
+    let fault = prop::option::weighted(0.4, (0usize..40, any_fault()));
+    let want = (wanted, fault).prop_map(|(wanted, fault)| Event::Want(wanted, fault));
+    prop_oneof![
+        12 => want,
+        4 => (0u16..3_000).prop_map(Event::Wait),
+        6 => (0u16..500).prop_map(Event::Wait),
+        1 => (0u8..9).prop_map(Event::Append),
+        1 => Just(Event::DropComments),
+        1 => Just(Event::Reset),
+        1 => (0u8..9).prop_map(Event::Prepend),
+    ]
+}
+
+/// Names of which some take two cells.
+fn name_of(number: u8) -> String {
+    let label = "long".repeat(usize::from(number) * 2 % 15);
+    format!("n{number}.x{label}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_reader_ever_misses_a_name_or_sees_a_torn_line(events in prop::collection::vec(any_event(), 1..40)) {
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        let mut wanted = Hosts::new();
+        for event in events {
+            match event {
+                Event::Want(names, fault) => {
+                    wanted = names
+                        .into_iter()
+                        .map(|(number, addresses)| {
+                            let mut addresses = addresses;
+                            addresses.dedup();
+                            let name = name_of(number);
+                            (name.parse().unwrap(), hosts(&[("x", &addresses)])["x"].clone())
+                        })
+                        .collect();
+                    model.reconcile(&wanted, fault);
+                    if fault.is_some() {
+                        model.reconcile(&wanted, None);
+                    }
+                }
+                Event::Wait(millis) => {
+                    model.pass_time(Duration::from_millis(millis.into()));
+                    model.reconcile(&wanted, None);
+                    model.disk_mut().look();
+                }
+                foreign => {
+                    // Without our markers, a line that is still retiring could not be told from a
+                    // foreign one after a crash; so nothing retires before or after.
+                    rest(&mut model, &wanted);
+                    disturb(&mut model.disk_mut(), &foreign);
+                    rest(&mut model, &wanted);
+                    // Nor could one that a power cut brought to life again.
+                    model.disk_mut().sync();
+                }
+            }
+        }
+        rest(&mut model, &wanted);
+        let said: BTreeMap<_, _> = said(&model.disk().text).into_iter().filter(|(name, _)| !name.as_str().starts_with("other")).collect();
+        let exactly: BTreeMap<Name, BTreeSet<Address>> =
+            wanted.iter().map(|(name, addresses)| (name.clone(), addresses.iter().copied().collect())).collect();
+        prop_assert_eq!(said, exactly);
+    }
+}
+
+fn disturb(disk: &mut Disk, event: &Event) {
+    match event {
+        Event::Append(number) => {
+            let line = format!("192.168.1.{number} other{number}\n");
+            disk.rewrite([&disk.text, line.as_bytes()].concat());
+        }
+        Event::DropComments => {
+            let kept = |line: &&[u8]| !line.starts_with(b"#");
+            let trimmed = |line: &[u8]| [line.trim_ascii_end(), b"\n"].concat();
+            let lines = line::lines(&disk.text).filter(kept);
+            disk.rewrite(lines.flat_map(trimmed).collect());
+        }
+        Event::Reset => disk.rewrite(disk.foreign.clone()),
+        Event::Prepend(number) => prepend(disk, &format!("192.168.2.{number} other{number}\n")),
+        Event::Want(..) | Event::Wait(_) => {}
+    }
+}
+
+/// As a container runtime does that adds a line at the beginning.
+fn prepend(disk: &mut Disk, line: &str) {
+    disk.foreign.splice(0..0, line.bytes());
+    disk.rewrite([line.as_bytes(), &disk.text].concat());
+}
