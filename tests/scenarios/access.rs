@@ -1,6 +1,9 @@
 //! Trees that not everybody may read.
 
-use lab::{Client, HostsFile, Scratch, Tree, hostsync, nameserver, tree};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use lab::{Client, HostsFile, PATIENCE, Scratch, Tree, hostsync, nameserver, tree, wait_until};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -96,12 +99,58 @@ fn a_state_that_may_not_be_written_is_an_error_at_the_start() {
 /// An identity does not close what stood open before; its owner is told.
 #[test]
 fn a_state_that_stands_open_is_reported() {
-    let (tree, scratch, _owner) = private("open-state");
+    let (tree, scratch, owner) = private("open-state");
     tree.create("/nameserver", "");
+    // An earlier release, or a start without --auth.
+    for open in ["hosts", "election", "agents", "bindings"] {
+        tree.create(&format!("/nameserver/{open}"), "");
+    }
     let server = nameserver(&tree)
+        .flag("root", "/private")
         .flag("auth-file", scratch.join("auth"))
         .run();
-    server.soon_says("everybody may change /nameserver");
+    let advice = server.soon_says("everybody may change /nameserver");
+
+    // Whoever does as he is told has closed it, and every agent goes on working.
+    let mut script = "addauth digest ops:s3cret\n".to_owned();
+    for command in advice.split('`').filter(|text| text.starts_with("setAcl ")) {
+        script += &format!("{command}\n");
+    }
+    assert_eq!(script.lines().count(), 4, "{script}");
+    zkcli(&tree, &script);
+    wait_until("STATE to be closed", PATIENCE, || {
+        !tree.may_write("/nameserver/hosts") && !tree.may_write("/nameserver")
+    });
+    owner.create_private("/private/broker", "");
+    owner.create_private("/private/broker/b1", "10.0.0.7");
+    let hosts = HostsFile::with(LOCALHOST);
+    let agent = hostsync(&tree, &hosts).flag("bind", "mqtt=broker").run();
+    hosts.soon_maps("mqtt", &["10.0.0.7"]);
+    wait_until("the agent to tell", PATIENCE, || {
+        tree.children("/nameserver/agents").len() == 1
+    });
+    assert!(!agent.log().contains("not authorised"), "{}", agent.log());
+}
+
+/// Runs ZooKeeper's own shell with these commands, in this tree.
+fn zkcli(tree: &Tree, script: &str) {
+    let mut shell = Command::new("java")
+        .args(["-cp", "/usr/share/java/*:/etc/zookeeper/conf"])
+        .args([
+            "org.apache.zookeeper.ZooKeeperMain",
+            "-server",
+            tree.address(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("java runs");
+    let mut input = shell.stdin.take().expect("a pipe");
+    input.write_all(script.as_bytes()).expect("it reads");
+    drop(input);
+    let status = shell.wait().expect("a child can be waited for");
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Name, ZnodePath};
+use crate::{Address, Name, ZnodePath, rfc3339};
 
 /// The format number that this crate writes and reads.
 pub const FORMAT: u64 = 1;
@@ -92,7 +92,7 @@ struct Wire<H> {
     hosts: H,
     leader: String,
     names: usize,
-    #[serde(with = "rfc3339")]
+    #[serde(with = "rfc3339::milliseconds")]
     published: SystemTime,
     root: ZnodePath,
     zxid: i64,
@@ -247,22 +247,6 @@ mod empty_for_none {
     }
 }
 
-/// Times as RFC 3339 text in UTC with milliseconds.
-mod rfc3339 {
-    use super::SystemTime;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_rfc3339_millis(*time))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_rfc3339(&text)
-            .map_err(|_| D::Error::custom("'published' is no RFC 3339 time"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,7 +301,7 @@ mod tests {
                 "\"pages\":[\"0\"]",
                 "pages",
             ),
-            ("2026-11-20", "yesterday", "'published' is no RFC 3339 time"),
+            ("2026-11-20", "yesterday", "is no RFC 3339 time"),
             ("/services", "services", "does not begin with '/'"),
         ] {
             let text = EXAMPLE.replace(from, to);

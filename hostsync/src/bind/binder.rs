@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{Address, Hosts, Name, PathError, ZnodePath};
+use contract::{Address, Hosts, Name, PathError, State, ZnodePath};
 use log::{info, warn};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -70,7 +70,7 @@ impl Binders {
     /// The id or the state makes no path.
     pub fn start(
         bindings: &[Binding],
-        state: &ZnodePath,
+        state: &State,
         id: &str,
         sessions: &Arc<Sessions>,
         memory: &Bindings,
@@ -84,13 +84,12 @@ impl Binders {
         kept.retain(|name, _| bindings.iter().any(|binding| binding.local == *name));
         let bound = watch::Sender::new(Arc::new(kept));
         let troubles = watch::Sender::default();
-        let base = state.child("bindings")?;
-        base.child(id)?;
+        state.bindings().child(id)?;
         let mut tasks = JoinSet::new();
         for binding in bindings {
             let binder = Binder {
                 binding: binding.clone(),
-                bindings: base.clone(),
+                bindings: state.bindings(),
                 id: id.to_owned(),
                 sessions: Arc::clone(sessions),
                 view: view.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::hosts_line::OWNER;
-use contract::{PathError, ZnodePath};
+use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
 use hosts_file::{HostsFile, MethodChoice};
@@ -385,7 +385,7 @@ impl RunArgs {
     /// No id was given, and the machine has no name.
     pub fn presence(&self, sessions: &Arc<Sessions>) -> anyhow::Result<Presence> {
         let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
-        let presence = Presence::new(&self.names.state, &id, hosts_file, Arc::clone(sessions));
+        let presence = Presence::new(&self.names.state(), &id, hosts_file, Arc::clone(sessions));
         let presence = presence.context("cannot use --id");
         Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
     }
@@ -437,12 +437,9 @@ impl NamesArgs {
         selection.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error))
     }
 
-    /// The znode of the snapshot.
-    ///
-    /// # Errors
-    /// There is no such path.
-    pub fn znode(&self) -> Result<ZnodePath, PathError> {
-        self.state.child("hosts")
+    /// Where the nameservers keep their own, and agents tell of themselves.
+    pub fn state(&self) -> State {
+        State::new(self.state.clone())
     }
 
     /// The snapshot on disk.

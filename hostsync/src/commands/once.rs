@@ -19,7 +19,11 @@ use crate::store::paths::User;
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
-    let (selection, znode, cache) = (names.selection(), names.znode()?, names.cache(&user)?);
+    let (selection, znode, cache) = (
+        names.selection(),
+        names.state().hosts(),
+        names.cache(&user)?,
+    );
     let options = names.zookeeper.options()?;
     let mut hosts_file = names.hosts_file.open(&names.write);
     hosts_file.remove_leftovers();

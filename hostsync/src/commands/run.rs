@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use contract::ZnodePath;
+use contract::{State, ZnodePath};
 use daemon::{Http, Signal, Signals};
 use hosts_file::HostsFile;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +47,7 @@ pub(super) struct Setup {
     instance: Instance,
     check: Option<(Check, CheckSchedule)>,
     bindings: Vec<Binding>,
-    state: ZnodePath,
+    state: State,
     memory: Bindings,
     hosts_file: HostsFile,
     http: Option<Http>,
@@ -138,7 +138,7 @@ impl Setup {
         let (names, user) = (&args.names, User::current());
         let path = &names.hosts_file.hosts_file;
         let selection = names.selection();
-        let (znode, cache) = (names.znode()?, names.cache(&user)?);
+        let (znode, cache) = (names.state().hosts(), names.cache(&user)?);
         let options = names.zookeeper.options()?;
         match hosts_file::read(path) {
             Err(error) if error.is_about_the_path() => bail!(Remedied::from(error)),
@@ -169,7 +169,7 @@ impl Setup {
             registrations: args.registering.register.clone(),
             check: args.registering.check(),
             bindings: args.binding.bind.clone(),
-            state: names.state.clone(),
+            state: names.state(),
             memory,
             instance,
             hosts_file: names.hosts_file.open(&names.write),

@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{PathError, ZnodePath};
+use contract::{PathError, State, ZnodePath};
 use log::{info, warn};
-use serde::Serialize;
 use tokio::sync::watch;
 use zookeeper::{Connection, Create, Error, Session, Write};
 
@@ -63,35 +62,20 @@ enum Stand {
     Waiting,
 }
 
-/// What the znode says.
-#[derive(Debug, Serialize)]
-struct Fact<'a> {
-    /// The generation in the file.
-    applied: u64,
-    /// The file.
-    hosts_file: &'a PathBuf,
-    /// Given where the znode is not called so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    /// How many names of ours are in it.
-    names: usize,
-}
-
 impl Presence {
     /// The presence of the agent `id` that keeps `hosts_file`.
     ///
     /// # Errors
     /// The id is no component of a znode path.
     pub fn new(
-        state: &ZnodePath,
+        state: &State,
         id: &str,
         hosts_file: PathBuf,
         sessions: Arc<Sessions>,
     ) -> Result<Self, PathError> {
-        let agents = state.child("agents")?;
-        agents.child(id)?;
+        state.agent(id)?;
         Ok(Self {
-            agents,
+            agents: state.agents(),
             id: id.to_owned(),
             hosts_file,
             sessions,
@@ -182,13 +166,13 @@ impl Presence {
 
     fn fact(&self, applied: &Applied, place: usize) -> Vec<u8> {
         let published = applied.published.as_ref();
-        let fact = Fact {
+        let fact = contract::Agent {
             applied: published.map_or(0, |published| published.snapshot.generation),
-            hosts_file: &self.hosts_file,
-            id: (place > 0).then_some(self.id.as_str()),
+            hosts_file: self.hosts_file.clone(),
+            id: (place > 0).then(|| self.id.clone()),
             names: applied.names,
         };
-        serde_json::to_vec(&fact).unwrap_or_default()
+        fact.encode()
     }
 
     /// Tells in the first place that is free, or in our own if there is none before it.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use contract::{Address, Name, NameError, PathError, ZnodePath};
-use serde::Serialize;
 
 /// What one `--register` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +39,6 @@ pub enum RegistrationError {
         "after '=' may only stand a port, as in primary.db=:5432; see --address for another address"
     )]
     AfterEquals,
-}
-
-/// What stands in the znode.
-#[derive(Serialize)]
-struct Data {
-    address: Address,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
 }
 
 impl Registration {
@@ -89,7 +80,7 @@ impl Registration {
     /// The data of the znode.
     pub fn data(&self, address: Address) -> Vec<u8> {
         let port = self.port;
-        serde_json::to_vec(&Data { address, port }).expect("text and numbers always become JSON")
+        contract::Instance { address, port }.encode()
     }
 }
 

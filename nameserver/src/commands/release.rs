@@ -4,17 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use contract::{Counted, Snapshot, ZnodePath};
+use contract::{Counted, Held, Snapshot, State};
 use zookeeper::{Connection, Error};
 
 use crate::commands::cli::ReleaseArgs;
 use crate::commands::with_connection;
-use crate::publish::hold::Held;
-use crate::publish::hold_znode;
 
 /// Ends a hold, and waits for what comes of it.
 pub(super) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let state = &args.state.state;
+    let state = &State::new(args.state.state.clone());
     let patience = args.zookeeper.session_timeout;
     let said = with_connection(&args.zookeeper, async |connection| {
         let working = release_over(&connection, state);
@@ -32,9 +30,9 @@ pub(super) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn release_over(connection: &Connection, state: &ZnodePath) -> anyhow::Result<String> {
-    let hosts = state.child("hosts").expect("a plain component");
-    let hold = hold_znode::path(state);
+async fn release_over(connection: &Connection, state: &State) -> anyhow::Result<String> {
+    let hosts = state.hosts();
+    let hold = state.hold();
     let mut published = connection.watch(&hosts).await?;
     connection.sync().await?;
     let held = connection.read(&hold).await;
@@ -45,7 +43,7 @@ async fn release_over(connection: &Connection, state: &ZnodePath) -> anyhow::Res
         Ok(()) | Err(Error::NoNode) => {}
         Err(error) => bail!("cannot delete {hold}: {error}"),
     }
-    let names = serde_json::from_slice::<Held>(&held.data).map_or(0, |held| held.names);
+    let names = Held::decode(&held.data).map_or(0, |held| held.names);
     loop {
         published.next().await?;
         let Some(znode) = connection.read(&hosts).await? else {

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use contract::ZnodePath;
+use contract::{State, ZnodePath};
 use futures::{StreamExt, stream};
 use zookeeper::{Connection, Error};
 
 use crate::commands::cli::StatusArgs;
 use crate::commands::with_connection;
 use crate::observe::overview::{Findings, Overview};
-use crate::publish::hold_znode;
 
 /// How many requests are on their way at once.
 const IN_FLIGHT: usize = 256;
@@ -24,10 +23,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints the overview of `STATE`.
 pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let state = &args.state.state;
+    let state = &State::new(args.state.state.clone());
     let overview = with_connection(&args.zookeeper, async |connection| {
         let overview = look(&connection, state).await;
-        overview.with_context(|| format!("cannot read {state}"))
+        overview.with_context(|| format!("cannot read {}", state.path()))
     });
     let overview = overview.unwrap_or_else(|error| Overview::unknown(format!("{error:#}")));
     let mut stdout = daemon::stdout();
@@ -40,7 +39,7 @@ pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Looks, and once more where a new leader may just be about to publish.
-async fn look(connection: &Connection, state: &ZnodePath) -> Result<Overview, Error> {
+async fn look(connection: &Connection, state: &State) -> Result<Overview, Error> {
     let begun = Instant::now();
     loop {
         let overview = Overview::new(state, find(connection, state).await?);
@@ -51,14 +50,13 @@ async fn look(connection: &Connection, state: &ZnodePath) -> Result<Overview, Er
     }
 }
 
-async fn find(connection: &Connection, state: &ZnodePath) -> Result<Findings, Error> {
+async fn find(connection: &Connection, state: &State) -> Result<Findings, Error> {
     connection.sync().await?;
-    let child = |component| state.child(component).expect("a plain component");
     let data = async |path: &ZnodePath| -> Result<Option<Vec<u8>>, Error> {
         Ok(connection.read(path).await?.map(|znode| znode.data))
     };
-    let (hosts, hold) = (child("hosts"), hold_znode::path(state));
-    let (election, agents) = (child("election"), child("agents"));
+    let (hosts, hold) = (state.hosts(), state.hold());
+    let (election, agents) = (state.election(), state.agents());
     let (hosts, hold, candidates, agents) = tokio::try_join!(
         data(&hosts),
         data(&hold),

@@ -6,12 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::process::ExitCode;
 
-use contract::{Counted, Snapshot, ZnodePath};
+use contract::{Agent, Candidate, Counted, Held, Snapshot, State, ZnodePath};
 use daemon::Health;
-use serde::{Deserialize, Serialize};
-
-use crate::publish::hold::Held;
-use crate::publish::incarnation::Incarnation;
+use serde::Serialize;
 
 /// How many agents that are behind the text names.
 const SHOWN: usize = 10;
@@ -80,14 +77,6 @@ pub struct Behind {
     pub applied: u64,
 }
 
-/// The data of an agent's znode, as far as it matters here.
-#[derive(Deserialize)]
-struct Agent {
-    applied: u64,
-    /// Given by an agent that found the znode of its id taken by another.
-    id: Option<String>,
-}
-
 /// A replica in the election.
 struct Replica {
     id: String,
@@ -97,8 +86,8 @@ struct Replica {
 
 impl Overview {
     /// Looks through what was read below `state`.
-    pub fn new(state: &ZnodePath, found: Findings) -> Self {
-        let znode = state.child("hosts").expect("a plain component");
+    pub fn new(state: &State, found: Findings) -> Self {
+        let znode = state.hosts();
         let mut reasons = Vec::new();
         let snapshot = found.hosts.map(|data| Snapshot::decode(&data));
         let snapshot = match snapshot {
@@ -126,9 +115,7 @@ impl Overview {
         });
         let newest = snapshot.as_ref().map_or(0, |snapshot| snapshot.generation);
         let agents = found.agents.len();
-        let hold = found
-            .hold
-            .and_then(|data| serde_json::from_slice::<Held>(&data).ok());
+        let hold = found.hold.and_then(|data| Held::decode(&data).ok());
         let twins = twins(&found.agents);
         let behind = behind(found.agents, newest);
         let mut remarks: Vec<String> = hold.iter().map(Held::remark).collect();
@@ -231,7 +218,7 @@ fn remarks_on_replicas(replicas: &[Replica]) -> Vec<String> {
 fn twins(agents: &[(String, Vec<u8>)]) -> Vec<String> {
     let mut counts = BTreeMap::<String, usize>::new();
     for (znode, data) in agents {
-        let id = serde_json::from_slice::<Agent>(data).ok();
+        let id = Agent::decode(data).ok();
         let id = id.and_then(|agent| agent.id).filter(|id| id != znode);
         if let Some(id) = id {
             *counts.entry(id).or_insert(1) += 1;
@@ -248,8 +235,9 @@ fn twins(agents: &[(String, Vec<u8>)]) -> Vec<String> {
 fn replicas(mut candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
     let sequence = |znode: &str| znode.rsplit('-').next().map(str::to_owned);
     candidates.sort_by_cached_key(|(znode, _)| sequence(znode));
-    let replicas = candidates.into_iter().map(|(znode, data)| {
-        match serde_json::from_slice::<Incarnation>(&data) {
+    let replicas = candidates
+        .into_iter()
+        .map(|(znode, data)| match Candidate::decode(&data) {
             Err(_) => Replica {
                 id: znode,
                 complaint: None,
@@ -260,14 +248,13 @@ fn replicas(mut candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
                 complaint: known.complaint,
                 shares_id: known.shares_id,
             },
-        }
-    });
+        });
     replicas.collect()
 }
 
 fn behind(agents: Vec<(String, Vec<u8>)>, newest: u64) -> Vec<Behind> {
     let applied = agents.into_iter().map(|(id, data)| {
-        let applied = serde_json::from_slice::<Agent>(&data).map_or(0, |agent| agent.applied);
+        let applied = Agent::decode(&data).map_or(0, |agent| agent.applied);
         Behind { id, applied }
     });
     let mut behind: Vec<_> = applied.filter(|agent| agent.applied < newest).collect();
@@ -331,6 +318,11 @@ impl fmt::Display for Overview {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::incarnation;
+
+    fn state() -> State {
+        State::new("/nameserver".parse().unwrap())
+    }
     use std::time::SystemTime;
 
     fn hosts(generation: u64) -> Option<Vec<u8>> {
@@ -348,7 +340,7 @@ mod tests {
 
     fn candidate(sequence: u32, id: &str) -> (String, Vec<u8>) {
         let znode = format!("_c_0c2f-latch-{sequence:010}");
-        (znode, Incarnation::current(id.into()).encode())
+        (znode, incarnation::current(id.into()).encode())
     }
 
     fn agent(id: &str, applied: &str) -> (String, Vec<u8>) {
@@ -363,7 +355,7 @@ mod tests {
             candidates: vec![candidate(10, "ns2"), candidate(9, "ns1")],
             agents: vec![agent("web-2", "7"), agent("web-1", "6"), agent("x", "junk")],
         };
-        let overview = Overview::new(&"/nameserver".parse().unwrap(), found);
+        let overview = Overview::new(&state(), found);
         assert!(overview.ok);
         assert_eq!(
             overview.to_string(),
@@ -378,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said() {
-        let state: ZnodePath = "/nameserver".parse().unwrap();
+        let state = state();
         let nothing = Overview::new(&state, Findings::default());
         let text = nothing.to_string();
         assert!(
@@ -409,13 +401,13 @@ mod tests {
             candidates,
             agents: agents.collect(),
         };
-        let overview = Overview::new(&"/nameserver".parse().unwrap(), found);
+        let overview = Overview::new(&state(), found);
         assert_eq!(overview.ok, overview.reasons.is_empty());
         overview.health().to_string()
     }
 
     fn complaining(sequence: u32, id: &str, shares_id: bool) -> (String, Vec<u8>) {
-        let mut incarnation = Incarnation::current(id.into());
+        let mut incarnation = incarnation::current(id.into());
         incarnation.complaint = (!shares_id).then(|| "cannot write".into());
         incarnation.shares_id = shares_id;
         (candidate(sequence, id).0, incarnation.encode())

@@ -9,15 +9,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use contract::{Address, Counted, Hosts, Name};
-use serde::{Deserialize, Serialize};
+use contract::{Address, Hosts, Name};
+
+pub use contract::Held;
 
 /// What is lost within this time counts as lost at once.
 pub const WINDOW: Duration = Duration::from_secs(5);
 /// The fewest names that make a large drop.
 pub const FEWEST: usize = 10;
-/// How many of the held names are listed where they are told of.
-const SHOWN: usize = 5;
 
 /// One moment by both clocks: one that only goes on, to decide by, and one to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +39,6 @@ pub struct Hold {
     until: Option<Timestamp>,
     /// The end of a predecessor's hold, to go on with.
     inherited: Option<Timestamp>,
-}
-
-/// What is held, as others are told: in the log, at `STATE/hold`, and in the status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// How many names the tree no longer has and the snapshot still does.
-    pub names: usize,
-    /// Some of them.
-    pub examples: Vec<Name>,
-    /// When they will go, if they do not come back.
-    #[serde(with = "rfc3339")]
-    pub until: SystemTime,
 }
 
 impl Timestamp {
@@ -158,70 +145,6 @@ impl Hold {
                 self.lost.remove(&name);
             }
         }
-    }
-}
-
-impl Held {
-    /// What is told of these names, which are held until `until`.
-    pub fn new<'a>(names: impl ExactSizeIterator<Item = &'a Name>, until: SystemTime) -> Self {
-        Self {
-            names: names.len(),
-            examples: names.take(SHOWN).cloned().collect(),
-            until,
-        }
-    }
-
-    /// What stands for a znode that tells nothing of use.
-    pub fn nothing() -> Self {
-        Self::new([].iter(), SystemTime::UNIX_EPOCH)
-    }
-
-    /// As the data of a znode.
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings and numbers always become JSON")
-    }
-
-    /// The names, shortened: `a, b, …`.
-    pub fn list(&self) -> String {
-        let shown: Vec<_> = self.examples.iter().map(Name::as_str).collect();
-        let more = if self.names > shown.len() {
-            ", …"
-        } else {
-            ""
-        };
-        format!("{}{more}", shown.join(", "))
-    }
-
-    /// What is to be said of it where health is told.
-    pub fn remark(&self) -> String {
-        let verb = if self.names == 1 { "is" } else { "are" };
-        format!(
-            "{} that the tree lost {verb} held until {}: {}",
-            Counted(self.names, "name"),
-            self.until(),
-            self.list()
-        )
-    }
-
-    /// When the names will go, in UTC to the second.
-    pub fn until(&self) -> String {
-        humantime::format_rfc3339_seconds(self.until).to_string()
-    }
-}
-
-/// Times as `2026-11-20T10:00:00Z`.
-mod rfc3339 {
-    use std::time::SystemTime;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_rfc3339_seconds(*time))
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<SystemTime, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_rfc3339(&text).map_err(D::Error::custom)
     }
 }
 
@@ -337,19 +260,5 @@ mod tests {
         assert_eq!(rest(20), Some(20));
         assert_eq!(rest(0), None, "it is over");
         assert_eq!(rest(3600), Some(60), "a clock far ahead");
-    }
-
-    #[test]
-    fn what_others_are_told_survives_json() {
-        let names: Vec<Name> = (0..7).map(name).collect();
-        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(90);
-        let held = Held::new(names.iter(), until);
-        let json = serde_json::to_string(&held).unwrap();
-        assert_eq!(
-            json,
-            r#"{"names":7,"examples":["n0","n1","n2","n3","n4"],"until":"1970-01-01T00:01:30Z"}"#
-        );
-        assert_eq!(serde_json::from_str::<Held>(&json).unwrap(), held);
-        assert_eq!(held.list(), "n0, n1, n2, n3, n4, …");
     }
 }

@@ -1,6 +1,6 @@
 //! `STATE/hold`: what the leader holds, for everybody to see. Whoever deletes it releases the hold.
 
-use contract::ZnodePath;
+use contract::{State, ZnodePath};
 use log::warn;
 use zookeeper::{Connection, Error, Leadership};
 
@@ -18,9 +18,9 @@ pub struct HoldZnode {
 
 impl HoldZnode {
     /// The znode below `state`.
-    pub fn new(state: &ZnodePath) -> Self {
+    pub fn new(state: &State) -> Self {
         Self {
-            path: path(state),
+            path: state.hold(),
             told: None,
             touched: false,
         }
@@ -50,7 +50,7 @@ impl HoldZnode {
             Err(_) => return Ok(None),
         };
         // Of junk, only that it is there matters: it is to go.
-        let held = serde_json::from_slice(&znode.data).ok();
+        let held = Held::decode(&znode.data).ok();
         self.told = Some(held.clone().unwrap_or_else(Held::nothing));
         Ok(held)
     }
@@ -97,9 +97,4 @@ impl HoldZnode {
         self.told = held;
         Ok(())
     }
-}
-
-/// The znode below `state`.
-pub fn path(state: &ZnodePath) -> ZnodePath {
-    state.child("hold").expect("a plain component")
 }

@@ -6,73 +6,48 @@
 
 use std::fs;
 
-use serde::{Deserialize, Serialize};
+use contract::Candidate;
 
-/// One run of one nameserver, as its znode in the election tells it to others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incarnation {
-    /// The name of the replica.
-    pub id: String,
-    /// The machine since it was started, and the namespace in which `pid` means something.
-    machine: String,
-    pid: u32,
-    /// When the process began, in the kernel's ticks, since numbers of processes are used again.
-    started: u64,
-    /// What it cannot do, and why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub complaint: Option<String>,
-    /// Another replica has its id.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub shares_id: bool,
+/// This process, as the replica `id`.
+pub fn current(id: String) -> Candidate {
+    let pid = std::process::id();
+    Candidate {
+        id,
+        machine: machine(),
+        pid,
+        started: started(pid).unwrap_or_default(),
+        complaint: None,
+        shares_id: false,
+    }
 }
 
-impl Incarnation {
-    /// This process.
-    pub fn current(id: String) -> Self {
-        let pid = std::process::id();
-        Self {
-            id,
-            machine: machine(),
-            pid,
-            started: started(pid).unwrap_or_default(),
-            complaint: None,
-            shares_id: false,
-        }
-    }
+/// True when the data of a znode was written by a process of this machine that is gone.
+pub fn wrote_and_is_gone(data: &[u8]) -> bool {
+    of_this_machine(data).is_some_and(|other| !runs(&other))
+}
 
-    /// As the data of a znode.
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings and numbers always become JSON")
-    }
+/// True when it was written by a process of this machine that runs.
+pub fn wrote_and_runs(data: &[u8]) -> bool {
+    of_this_machine(data).is_some_and(|other| runs(&other))
+}
 
-    /// True when the data of a znode was written by a process of this machine that is gone.
-    pub fn wrote_and_is_gone(data: &[u8]) -> bool {
-        Self::of_this_machine(data).is_some_and(|other| !other.runs())
-    }
+/// True when it was written by another process that calls itself the same as `own` and may run.
+pub fn is_twin(own: &Candidate, data: &[u8]) -> bool {
+    let Ok(other) = Candidate::decode(data) else {
+        return false;
+    };
+    let process = |of: &Candidate| (of.machine.clone(), of.pid, of.started);
+    other.id == own.id && process(&other) != process(own) && !wrote_and_is_gone(data)
+}
 
-    /// True when it was written by a process of this machine that runs.
-    pub fn wrote_and_runs(data: &[u8]) -> bool {
-        Self::of_this_machine(data).is_some_and(|other| other.runs())
-    }
+fn of_this_machine(data: &[u8]) -> Option<Candidate> {
+    let other = Candidate::decode(data).ok()?;
+    let machine = machine();
+    (!machine.is_empty() && other.machine == machine).then_some(other)
+}
 
-    /// True when it was written by another process that calls itself the same and may run.
-    pub fn is_twin_of(&self, data: &[u8]) -> bool {
-        let Ok(other) = serde_json::from_slice::<Self>(data) else {
-            return false;
-        };
-        let process = |of: &Self| (of.machine.clone(), of.pid, of.started);
-        other.id == self.id && process(&other) != process(self) && !Self::wrote_and_is_gone(data)
-    }
-
-    fn of_this_machine(data: &[u8]) -> Option<Self> {
-        let other = serde_json::from_slice::<Self>(data).ok()?;
-        let machine = machine();
-        (!machine.is_empty() && other.machine == machine).then_some(other)
-    }
-
-    fn runs(&self) -> bool {
-        started(self.pid) == Some(self.started)
-    }
+fn runs(candidate: &Candidate) -> bool {
+    started(candidate.pid) == Some(candidate.started)
 }
 
 /// Empty where the system does not tell.
@@ -101,12 +76,12 @@ mod tests {
     use super::*;
     use std::process::{Command, Stdio};
 
-    fn of(pid: u32) -> Incarnation {
+    fn of(pid: u32) -> Candidate {
         let started = started(pid).expect("it runs");
-        Incarnation {
+        Candidate {
             pid,
             started,
-            ..Incarnation::current("ns".into())
+            ..current("ns".into())
         }
     }
 
@@ -114,35 +89,35 @@ mod tests {
     fn a_process_is_gone_when_it_has_ended() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let data = of(child.id()).encode();
-        assert!(!Incarnation::wrote_and_is_gone(&data));
+        assert!(!wrote_and_is_gone(&data));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(Incarnation::wrote_and_is_gone(&data));
+        assert!(wrote_and_is_gone(&data));
     }
 
     #[test]
     fn only_what_is_certain_counts() {
-        let current = Incarnation::current("ns".into());
-        assert!(!Incarnation::wrote_and_is_gone(&current.encode()));
-        let reused = Incarnation {
+        let current = current("ns".into());
+        assert!(!wrote_and_is_gone(&current.encode()));
+        let reused = Candidate {
             started: current.started + 1,
             ..current.clone()
         };
-        assert!(Incarnation::wrote_and_is_gone(&reused.encode()));
-        let elsewhere = Incarnation {
+        assert!(wrote_and_is_gone(&reused.encode()));
+        let elsewhere = Candidate {
             machine: "another".into(),
             ..reused
         };
-        assert!(!Incarnation::wrote_and_is_gone(&elsewhere.encode()));
-        assert!(current.is_twin_of(&elsewhere.encode()) && !current.is_twin_of(&current.encode()));
-        assert!(Incarnation::wrote_and_runs(&current.encode()));
-        assert!(!Incarnation::wrote_and_runs(&elsewhere.encode()));
-        let named = Incarnation {
+        assert!(!wrote_and_is_gone(&elsewhere.encode()));
+        assert!(is_twin(&current, &elsewhere.encode()) && !is_twin(&current, &current.encode()));
+        assert!(wrote_and_runs(&current.encode()));
+        assert!(!wrote_and_runs(&elsewhere.encode()));
+        let named = Candidate {
             id: "ns2".into(),
             ..elsewhere
         };
-        assert!(!current.is_twin_of(&named.encode()));
-        assert!(!Incarnation::wrote_and_is_gone(b"ns1"));
-        assert!(!Incarnation::wrote_and_is_gone(b""));
+        assert!(!is_twin(&current, &named.encode()));
+        assert!(!wrote_and_is_gone(b"ns1"));
+        assert!(!wrote_and_is_gone(b""));
     }
 }

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use contract::ZnodePath;
+use contract::{Candidate, ZnodePath};
 use log::{debug, info, warn};
 use tokio::sync::watch;
 use zookeeper::{Change, Connection, Error, Session};
 
-use crate::publish::incarnation::Incarnation;
+use crate::publish::incarnation;
 use crate::publish::publisher::at;
 
 /// The least time between two looks on a failure.
@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Notice {
     election: ZnodePath,
-    incarnation: Incarnation,
+    candidate: Candidate,
     complaint: watch::Sender<Option<String>>,
     twin: watch::Sender<Option<String>>,
     /// When each candidate with our id was first seen.
@@ -33,10 +33,10 @@ pub struct Notice {
 
 impl Notice {
     /// The notice of a replica that stands below `election`.
-    pub fn new(election: ZnodePath, incarnation: Incarnation) -> Self {
+    pub fn new(election: ZnodePath, candidate: Candidate) -> Self {
         Self {
             election,
-            incarnation,
+            candidate,
             complaint: watch::Sender::default(),
             twin: watch::Sender::default(),
             seen: HashMap::new(),
@@ -108,13 +108,13 @@ impl Notice {
                 own = Some((path, znode.data));
                 continue;
             }
-            if !self.incarnation.is_twin_of(&znode.data) {
+            if !incarnation::is_twin(&self.candidate, &znode.data) {
                 continue;
             }
             let first = before.get(&child).copied().unwrap_or(now);
             self.seen.insert(child, first);
             // What a killed replica left on another machine goes with its session.
-            if now >= first + patience || Incarnation::wrote_and_runs(&znode.data) {
+            if now >= first + patience || incarnation::wrote_and_runs(&znode.data) {
                 twin = Some(path);
             } else {
                 again = Some(first + patience);
@@ -129,7 +129,7 @@ impl Notice {
 
     /// Takes note of the twin, and says so once.
     fn meet(&mut self, twin: Option<ZnodePath>) {
-        let id = &self.incarnation.id;
+        let id = &self.candidate.id;
         match (&twin, self.twin.borrow().is_some()) {
             (Some(path), false) => warn!(
                 "another replica with the id {id:?} runs, at {path}: whoever looks cannot tell them \
@@ -138,7 +138,7 @@ impl Notice {
             (None, true) => info!("no other replica has the id {id:?} any more"),
             _ => return,
         }
-        self.incarnation.shares_id = twin.is_some();
+        self.candidate.shares_id = twin.is_some();
         let told = twin
             .map(|_| format!("another replica with the id {id:?} runs; give each its own --id"));
         self.twin.send_replace(told);
@@ -150,8 +150,8 @@ impl Notice {
         own: &ZnodePath,
         data: &[u8],
     ) -> Result<(), Error> {
-        self.incarnation.complaint = self.complaint.borrow().clone();
-        let wanted = self.incarnation.encode();
+        self.candidate.complaint = self.complaint.borrow().clone();
+        let wanted = self.candidate.encode();
         if wanted == data {
             return Ok(());
         }

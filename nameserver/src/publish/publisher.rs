@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use contract::{Counted, Snapshot, ZnodePath};
+use contract::{Candidate, Counted, Settings, Snapshot, State, ZnodePath};
 use log::{error, info, warn};
 use tokio::task::JoinSet;
 use zookeeper::{Connection, Error, Leadership, Znode};
@@ -12,9 +12,9 @@ use crate::observe::status;
 use crate::publish::draft::{Draft, HoldEnd, Publication, TooLarge};
 use crate::publish::hold::{Held, Timestamp};
 use crate::publish::hold_znode::HoldZnode;
-use crate::publish::incarnation::Incarnation;
+use crate::publish::incarnation;
 use crate::publish::notice::Notice;
-use crate::publish::settings::Settings;
+use crate::publish::settings;
 
 /// How long a refused write or a lost election waits before the next try.
 const RETRY: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub struct Publisher {
     /// What `STATE/settings` is to be made to hold: it has to be created, or set.
     settings_due: Option<Due>,
     hold: HoldZnode,
-    incarnation: Incarnation,
+    candidate: Candidate,
     role: Role,
     /// What `STATE/hosts` holds is a predecessor's, not to be told from our own.
     inherits: bool,
@@ -73,20 +73,19 @@ enum Role {
 impl Publisher {
     /// A publisher of the names of `scope`, below its state, that stands for election as `id`.
     pub fn new(scope: &Scope, id: String, draft: Draft) -> Self {
-        let state = scope.state();
-        let child = |component| state.child(component).expect("a plain component");
+        let state = State::new(scope.state().clone());
         Self {
             draft,
-            hosts: child("hosts"),
-            election: child("election"),
-            agents: child("agents"),
-            bindings: child("bindings"),
-            settings_znode: child("settings"),
-            settings: Settings::of(scope),
+            hosts: state.hosts(),
+            election: state.election(),
+            agents: state.agents(),
+            bindings: state.bindings(),
+            settings_znode: state.settings(),
+            settings: settings::of(scope),
             takes_over: false,
             settings_due: None,
-            hold: HoldZnode::new(state),
-            incarnation: Incarnation::current(id),
+            hold: HoldZnode::new(&state),
+            candidate: incarnation::current(id),
             role: Role::Idle,
             inherits: false,
             head: None,
@@ -121,7 +120,7 @@ impl Publisher {
 
     /// What tells the other replicas of this one.
     pub fn notice(&self) -> Notice {
-        Notice::new(self.election.clone(), self.incarnation.clone())
+        Notice::new(self.election.clone(), self.candidate.clone())
     }
 
     /// What this replica is in the election.
@@ -173,7 +172,7 @@ impl Publisher {
     fn step_down(&mut self, reason: &str) {
         warn!(
             "no longer leading as {:?}: {reason}; standing for election again",
-            self.incarnation.id
+            self.candidate.id
         );
         self.idle();
     }
@@ -212,11 +211,11 @@ impl Publisher {
             }
         }
         let (candidate, election) = (connection.clone(), self.election.clone());
-        let data = self.incarnation.encode();
+        let data = self.candidate.encode();
         let mut candidacy = JoinSet::new();
         candidacy.spawn(async move {
             candidate
-                .lead(&election, &data, Incarnation::wrote_and_is_gone)
+                .lead(&election, &data, incarnation::wrote_and_is_gone)
                 .await
         });
         self.role = Role::Candidate(connection.clone(), candidacy);
@@ -240,9 +239,9 @@ impl Publisher {
             Ok(read) => read,
         };
         let snapshot = hosts.and_then(|znode| Snapshot::decode(&znode.data).ok());
-        let settings = settings.as_ref().map(|znode| &znode.data[..]);
-        let published = Settings::published(settings, snapshot.as_ref());
-        Ok(published.and_then(|published| self.settings.difference(&published)))
+        let told = settings.as_ref().map(|znode| &znode.data[..]);
+        let published = settings::published(told, snapshot.as_ref());
+        Ok(published.and_then(|published| settings::difference(&self.settings, &published)))
     }
 
     /// Does not stand, or no longer: at a failover this replica would rename everything.
@@ -290,7 +289,7 @@ impl Publisher {
             Some(Ok(Ok(leadership))) => {
                 info!(
                     "leading as {:?}: this replica publishes {}",
-                    self.incarnation.id, self.hosts
+                    self.candidate.id, self.hosts
                 );
                 self.role = Role::Leader(leadership);
                 self.head = None;
@@ -437,8 +436,9 @@ impl Publisher {
         if self.inherits {
             let head = decoded.as_ref().and_then(|(_, head)| head.as_ref().ok());
             let told = settings.as_ref().map(|znode| &znode.data[..]);
-            let published = Settings::published(told, head);
-            let difference = published.and_then(|published| self.settings.difference(&published));
+            let published = settings::published(told, head);
+            let difference =
+                published.and_then(|published| settings::difference(&self.settings, &published));
             if let Some(difference) = difference {
                 // While this replica waited, another one published by other settings.
                 if !self.takes_over {

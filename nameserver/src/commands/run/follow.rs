@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use contract::{Counted, ZnodePath};
+use contract::{Counted, State, ZnodePath};
 use daemon::{Signal, Signals};
 use futures::StreamExt;
 use futures::stream;
@@ -206,7 +206,8 @@ impl Nameserver {
     ) -> Option<String> {
         loop {
             let connection = session.connected().await;
-            match access::refusal(&connection, self.scope.state(), named).await {
+            match access::refusal(&connection, &State::new(self.scope.state().clone()), named).await
+            {
                 Ok(refusal) => return refusal,
                 Err(Error::NoNode) => self.complain(&format!(
                     "cannot create {}: the chroot of --zookeeper does not exist; create it first",

@@ -1,0 +1,27 @@
+//! What an agent tells of itself.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::body::body;
+
+/// The body of `STATE/agents/ID`: what this agent has applied.
+///
+/// Where that znode is another agent's, the body stands at `ID+2`, `ID+3`, … and names its `id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The generation in the file; 0 for none.
+    pub applied: u64,
+    /// The file.
+    #[serde(default)]
+    pub hosts_file: PathBuf,
+    /// Given where the znode is not called so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How many names of ours are in the file.
+    #[serde(default)]
+    pub names: usize,
+}
+
+body!(Agent);

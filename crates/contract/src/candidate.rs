@@ -1,0 +1,27 @@
+//! What a replica tells of itself in the election.
+
+use serde::{Deserialize, Serialize};
+
+use crate::body::body;
+
+/// The body of a replica's own znode below `STATE/election`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The name of the replica.
+    pub id: String,
+    /// The machine since it was started, and the namespace in which `pid` means something; empty
+    /// where the system does not tell.
+    pub machine: String,
+    /// The number of its process.
+    pub pid: u32,
+    /// When the process began, in the kernel's ticks, since numbers of processes are used again.
+    pub started: u64,
+    /// What it cannot do, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
+    /// Another replica has its id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_id: bool,
+}
+
+body!(Candidate);
