@@ -11,7 +11,7 @@ use fastrand::Rng;
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use lab::PATIENCE;
+use lab::{PATIENCE, Stopwatch};
 use nameserver::dns::access::Networks;
 use nameserver::dns::server::Listening;
 use nameserver::dns::server::service::{Service, Step};
@@ -92,7 +92,7 @@ fn over_socket(service: Arc<Service>, packets: usize, packet: &mut Packets) {
     let listening = Listening::bind(&[(SOURCE, 0).into()]).expect("a port");
     let client = UdpSocket::bind((SOURCE, 0)).expect("a port");
     client.connect(listening.addresses()[0]).expect("loopback");
-    client.set_read_timeout(Some(PATIENCE)).expect("a time");
+    client.set_read_timeout(Some(PATIENCE * 3)).expect("a time");
     runtime.spawn(listening.serve(service));
     ask(&client, 0);
     let (begun, memory) = (Instant::now(), resident());
@@ -119,7 +119,7 @@ fn ask(client: &UdpSocket, number: usize) {
     client
         .send(&query.to_vec().expect("a query"))
         .expect("sent");
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let mut buffer = [0; 4096];
     loop {
         let length = client.recv(&mut buffer).expect("an answer in time");

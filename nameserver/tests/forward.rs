@@ -1,11 +1,11 @@
 //! The forwarder against a real dnsmasq.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, Record, RecordType};
-use lab::{Dnsmasq, PATIENCE};
+use lab::{Dnsmasq, PATIENCE, Stopwatch};
 use nameserver::dns::forward::{Forwarded, Forwarder};
 
 /// The namespace `lab.test`, whose SOA comes with every negative answer.
@@ -166,7 +166,7 @@ async fn ttls_count_down_and_the_spelling_is_the_asker_s() {
         60
     );
     drop(dnsmasq);
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     loop {
         let said = asked.ask("wWw.LaB.test.", RecordType::A).await;
         assert_eq!(said.answers[0].name.to_string(), "wWw.LaB.test.");
@@ -201,7 +201,7 @@ async fn one_resolver_that_answers_is_enough() {
     resolvers.push(dnsmasq.address());
     // Which ones are asked first is up to chance.
     let lookups = (0..8).map(async |_| {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let asked = Asked::at(&resolvers);
         let said = asked.ask("www.lab.test.", RecordType::A).await;
         assert_eq!(lines(&said.answers), ["www.lab.test. 60 A 192.0.2.1"]);
@@ -217,7 +217,7 @@ async fn where_nobody_answers_the_lookup_fails_in_time() {
     drop(gone);
     let resolvers = [vec![nobody], vec![closed], vec![nobody, closed]];
     let lookups = resolvers.map(async |resolvers| {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let asked = Asked::at(&resolvers);
         let said = asked.ask("www.lab.test.", RecordType::A).await;
         assert_eq!(said.code, ResponseCode::ServFail);

@@ -5,15 +5,20 @@
 
 use std::future::Future;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use tokio::runtime::{Builder, Runtime};
-use zookeeper_client::{Acls, Client as Inner, CreateMode, Error, Stat};
+use zookeeper_client::{Acls, Client as Inner, CreateMode, CreateOptions, Error, Stat};
+
+use crate::stopwatch::Stopwatch;
 
 /// How long a call is tried again while the server is away.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one attempt to open a session may take, which a busy server answers late.
+const CONNECTING: Duration = Duration::from_secs(10);
 
 /// Requests that are under way at once.
 const PIPELINE: usize = 512;
@@ -64,21 +69,13 @@ impl Client {
     /// Creates a persistent znode that only this client's identity may read or change.
     pub fn create_private(&self, path: &str, data: impl AsRef<[u8]>) {
         let options = CreateMode::Persistent.with_acls(Acls::creator_all());
-        self.call(|inner| {
-            let (data, options) = (data.as_ref(), options.clone());
-            async move { inner.create(path, data, &options).await.map(drop) }
-        })
-        .unwrap_or_else(|error| panic!("create {path}: {error}"));
+        let _ = self.create_after(false, &options, path, data.as_ref());
     }
 
     /// Creates a persistent znode that nobody may change, but everybody read.
     pub fn create_read_only(&self, path: &str, data: impl AsRef<[u8]>) {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_read());
-        self.call(|inner| {
-            let (data, options) = (data.as_ref(), options.clone());
-            async move { inner.create(path, data, &options).await.map(drop) }
-        })
-        .unwrap_or_else(|error| panic!("create {path}: {error}"));
+        let _ = self.create_after(false, &options, path, data.as_ref());
     }
 
     /// Makes a znode one that nobody may change, but everybody read.
@@ -129,11 +126,8 @@ impl Client {
     /// Tries to create a znode; whether the server and the client take such a path.
     pub fn try_create(&self, path: &str, data: impl AsRef<[u8]>) -> bool {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
-        self.call(|inner| {
-            let (data, options) = (data.as_ref(), options.clone());
-            async move { inner.create(path, data, &options).await.map(drop) }
-        })
-        .is_ok()
+        self.try_create_after(false, &options, path, data.as_ref())
+            .is_ok()
     }
 
     /// Deletes znodes without children, with many requests under way at once.
@@ -141,14 +135,23 @@ impl Client {
         let inner = self
             .inner()
             .unwrap_or_else(|error| panic!("delete many: {error}"));
+        let mut lost = Vec::new();
         runtime().block_on(async {
             for some in paths.chunks(PIPELINE) {
                 let deletions = some.iter().map(|path| inner.delete(path, None));
-                for deleted in futures::future::join_all(deletions).await {
-                    deleted.unwrap_or_else(|error| panic!("delete many: {error}"));
+                let deleted = futures::future::join_all(deletions).await;
+                for (path, deleted) in some.iter().zip(deleted) {
+                    match deleted {
+                        Ok(()) => {}
+                        Err(error) if is_of_connection(&error) => lost.push(path),
+                        Err(error) => panic!("delete {path}: {error}"),
+                    }
                 }
             }
         });
+        for path in lost {
+            self.delete_after(true, path);
+        }
     }
 
     /// Creates persistent znodes, parents first, with many requests under way at once.
@@ -157,19 +160,34 @@ impl Client {
         let inner = self
             .inner()
             .unwrap_or_else(|error| panic!("create many: {error}"));
+        let create = async |path: &'a str, data: &'a str| {
+            let created = inner.create(path, data.as_bytes(), &options).await;
+            (path, data, created.map(drop))
+        };
+        let mut lost = Vec::new();
+        let mut done = |(path, data, created): (&'a str, &'a str, Result<(), Error>)| match created
+        {
+            Ok(()) => {}
+            Err(error) if is_of_connection(&error) => lost.push((path, data)),
+            // So may its parent be.
+            Err(Error::NoNode) if !lost.is_empty() => lost.push((path, data)),
+            Err(error) => panic!("create {path}: {error}"),
+        };
         runtime().block_on(async {
             let mut under_way = FuturesOrdered::new();
             for (path, data) in znodes {
-                under_way.push_back(inner.create(path, data.as_bytes(), &options));
+                under_way.push_back(create(path, data));
                 if under_way.len() >= PIPELINE {
-                    let created = under_way.next().await.expect("it is not empty");
-                    created.unwrap_or_else(|error| panic!("create many: {error}"));
+                    done(under_way.next().await.expect("it is not empty"));
                 }
             }
             while let Some(created) = under_way.next().await {
-                created.unwrap_or_else(|error| panic!("create many: {error}"));
+                done(created);
             }
         });
+        for (path, data) in lost {
+            let _ = self.create_after(true, &options, path, data.as_bytes());
+        }
     }
 
     /// Replaces the data of a znode.
@@ -199,8 +217,7 @@ impl Client {
 
     /// Deletes a znode.
     pub fn delete(&self, path: &str) {
-        self.call(|inner| async move { inner.delete(path, None).await })
-            .unwrap_or_else(|error| panic!("delete {path}: {error}"));
+        self.delete_after(false, path);
     }
 
     /// Deletes a znode and creates it again, as a persistent one, in one transaction.
@@ -253,16 +270,41 @@ impl Client {
         }
     }
 
-    /// Creates a znode; its sequence number, if it has one. A create whose answer was lost with the
-    /// connection may have happened.
     fn create_as(&self, mode: CreateMode, path: &str, data: &[u8]) -> i64 {
-        let options = mode.with_acls(Acls::anyone_all());
-        let created = self.call(|inner| {
-            let options = options.clone();
-            async move { inner.create(path, data, &options).await }
-        });
-        let (_, number) = created.unwrap_or_else(|error| panic!("create {path}: {error}"));
-        number.into_i64()
+        self.create_after(false, &mode.with_acls(Acls::anyone_all()), path, data)
+    }
+
+    fn create_after(&self, lost: bool, options: &CreateOptions, path: &str, data: &[u8]) -> i64 {
+        self.try_create_after(lost, options, path, data)
+            .unwrap_or_else(|error| panic!("create {path}: {error}"))
+    }
+
+    /// Creates a znode; its sequence number, if it has one. When an earlier answer was lost, the znode
+    /// may be there already; one with a number may be there twice.
+    fn try_create_after(
+        &self,
+        lost: bool,
+        options: &CreateOptions,
+        path: &str,
+        data: &[u8],
+    ) -> Result<i64, Error> {
+        self.repeat(|inner, again| async move {
+            match inner.create(path, data, options).await {
+                Err(Error::NodeExists) if lost || again => Ok(-1),
+                created => created.map(|(_, number)| number.into_i64()),
+            }
+        })
+    }
+
+    /// Deletes a znode. When an earlier answer was lost, it may be gone already.
+    fn delete_after(&self, lost: bool, path: &str) {
+        self.repeat(|inner, again| async move {
+            match inner.delete(path, None).await {
+                Err(Error::NoNode) if lost || again => Ok(()),
+                deleted => deleted,
+            }
+        })
+        .unwrap_or_else(|error| panic!("delete {path}: {error}"));
     }
 
     /// Does one call, again after a lost connection and with a new session after an expired one.
@@ -270,15 +312,24 @@ impl Client {
         &self,
         operation: impl Fn(Inner) -> F,
     ) -> Result<T, Error> {
-        let started = Instant::now();
+        self.repeat(|inner, _| operation(inner))
+    }
+
+    /// The same; `operation` is told whether it may have happened before.
+    fn repeat<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        operation: impl Fn(Inner, bool) -> F,
+    ) -> Result<T, Error> {
+        let started = Stopwatch::start();
+        let mut again = false;
         loop {
             let inner = self.inner()?;
-            match runtime().block_on(operation(inner)) {
-                // The last one is the system's word about the connection, such as its reset.
-                Err(Error::ConnectionLoss | Error::Timeout | Error::Custom(_))
-                    if started.elapsed() < LIMIT => {}
-                Err(Error::SessionExpired | Error::ClientClosed) if started.elapsed() < LIMIT => {
-                    *self.lock() = None;
+            match runtime().block_on(operation(inner, again)) {
+                Err(error) if is_of_connection(&error) && started.elapsed() < LIMIT => {
+                    if is_of_session(&error) {
+                        *self.lock() = None;
+                    }
+                    again = true;
                 }
                 result => return result,
             }
@@ -291,15 +342,15 @@ impl Client {
         if let Some(inner) = &*slot {
             return Ok(inner.clone());
         }
-        let started = Instant::now();
+        let started = Stopwatch::start();
         loop {
             let mut connector = Inner::connector().with_session_timeout(self.timeout);
             if let Some(identity) = &self.identity {
                 connector = connector.with_auth("digest", identity.as_bytes());
             }
             let connecting = connector.connect(&self.servers);
-            let connected = runtime()
-                .block_on(async { tokio::time::timeout(Duration::from_secs(5), connecting).await });
+            let connected =
+                runtime().block_on(async { tokio::time::timeout(CONNECTING, connecting).await });
             match connected.unwrap_or(Err(Error::Timeout)) {
                 Ok(inner) => return Ok(slot.insert(inner).clone()),
                 Err(error) if started.elapsed() > LIMIT => return Err(error),
@@ -311,4 +362,19 @@ impl Client {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Inner>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the request may have been answered, and the answer lost.
+fn is_of_connection(error: &Error) -> bool {
+    // The last one is the system's word about the connection, such as its reset.
+    let is_lost = matches!(
+        error,
+        Error::ConnectionLoss | Error::Timeout | Error::Custom(_)
+    );
+    is_lost || is_of_session(error)
+}
+
+/// Whether only a new session helps.
+fn is_of_session(error: &Error) -> bool {
+    matches!(error, Error::SessionExpired | Error::ClientClosed)
 }

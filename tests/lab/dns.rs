@@ -23,7 +23,7 @@ import socket, struct, sys
 import dns.flags, dns.message, dns.query, dns.rcode, dns.rdatatype, dns.zone
 where, port = sys.argv[1], int(sys.argv[2])
 def ask(name, kind, over=dns.query.udp, **more):
-    return over(dns.message.make_query(name, kind, **more), where, port=port, timeout=5)
+    return over(dns.message.make_query(name, kind, **more), where, port=port, timeout=60)
 def data(section):
     return sorted(record.to_text() for records in section for record in records)
 ";
@@ -62,7 +62,7 @@ impl Dns {
         // No settings of the user's; and an answer that does not come is none.
         dig.args(["-r", "-p", &self.address.port().to_string()])
             .arg(format!("@{}", self.address.ip()))
-            .args(["+tries=2", "+timeout=3"])
+            .args(["+tries=3", "+timeout=5"])
             .args(words.split(' '));
         Response(Outcome::of(dig).stdout)
     }
@@ -81,7 +81,7 @@ impl Dns {
     /// What `host` says to these words.
     pub fn host(&self, words: &str) -> Outcome {
         let mut host = Command::new("host");
-        host.args(["-W", "3", "-p", &self.address.port().to_string()])
+        host.args(["-W", "10", "-p", &self.address.port().to_string()])
             .args(words.split(' '))
             .arg(self.address.ip().to_string());
         Outcome::of(host)

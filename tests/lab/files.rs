@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::reaper;
+use crate::stopwatch::Stopwatch;
 use crate::wait::{PATIENCE, Text, wait_for};
 
 /// A directory that goes with the value.
@@ -182,7 +183,7 @@ impl HostsFile {
 
     /// Waits until `done` holds; a failure shows the file.
     pub fn soon(&self, what: &str, done: impl Fn() -> bool) -> Duration {
-        let started = std::time::Instant::now();
+        let started = Stopwatch::start();
         let what = format!("{what}, in {}", self.path.display());
         let (_, text) = wait_for(
             &what,

@@ -16,7 +16,8 @@
 //! * A test owns what it starts: dropping a [`Running`], a [`ZooKeeper`] or a [`Scratch`] ends it.
 //!   When the test process itself is killed, a small reaper ends and removes the rest.
 //! * Nothing waits for a fixed time: a test waits for a condition ([`wait_for`]) with a deadline, and
-//!   a failure says what was seen last.
+//!   a failure says what was seen last. Limits are measured by a [`Stopwatch`], which counts what the
+//!   machine gives and not what passes: a busy machine breaks no test.
 //! * What goes wrong inside the lab panics with the reason: it is only ever used by tests.
 //! * A [`Proxy`] in front of a server is a network with faults, and counts the requests.
 //! * Every server listens on loopback only; [`Network::relay`] lets containers reach one.
@@ -37,6 +38,7 @@ mod program;
 mod proxy;
 mod reaper;
 mod requests;
+mod stopwatch;
 mod tree;
 mod wait;
 mod watchful;
@@ -57,6 +59,7 @@ pub use process::{Process, alive, kill_pid};
 pub use program::{Outcome, Program, Running, binary, hostsync, nameserver};
 pub use proxy::{Cut, Proxy};
 pub use requests::Requests;
+pub use stopwatch::Stopwatch;
 pub use tree::{Snapshot, Tree, tree};
 pub use wait::{PATIENCE, wait_for, wait_until};
 pub use watchful::while_reading;

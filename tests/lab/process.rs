@@ -4,12 +4,12 @@ use std::fs::{File, read};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{reaper, wait_until};
+use crate::{Stopwatch, reaper, wait_until};
 
 /// A running child. What it prints goes to a file, which is shown when the test fails.
 #[derive(Debug)]
@@ -121,10 +121,9 @@ impl Process {
     /// Asks it to end (SIGTERM), and returns how long that took.
     ///
     /// # Panics
-    /// If it does not end with exit code 0 within a second, or within three where the machine is
-    /// loaded with other tests.
+    /// If it does not end with exit code 0 within three seconds.
     pub fn stop(&mut self) -> Duration {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         self.signal(Signal::SIGTERM);
         let status = self.wait_end(Duration::from_secs(3));
         assert!(

@@ -2,10 +2,13 @@
 
 use std::fmt::Debug;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::Stopwatch;
 
 /// How long a scenario waits for something that takes milliseconds on an idle machine. A deadline
-/// only costs time when a test fails, so it is generous.
+/// only costs time when a test fails, so it is generous. Like every limit of a wait it is measured by
+/// a [`Stopwatch`]: on a busy machine it is longer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks again and again until `done` likes what `look` returns; returns it.
@@ -18,7 +21,7 @@ pub fn wait_for<T: Debug>(
     mut look: impl FnMut() -> T,
     mut done: impl FnMut(&T) -> bool,
 ) -> T {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     loop {
         let seen = look();
         if done(&seen) {
@@ -33,12 +36,12 @@ pub fn wait_for<T: Debug>(
     }
 }
 
-/// Waits until `condition` holds; returns how long that took.
+/// Waits until `condition` holds; returns how long that took by a [`Stopwatch`].
 ///
 /// # Panics
 /// After `limit`, with `what`.
 pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) -> Duration {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     wait_for(what, limit, &mut condition, |holds| *holds);
     started.elapsed()
 }

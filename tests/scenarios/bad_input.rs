@@ -313,9 +313,7 @@ fn a_tree_too_large_for_one_znode_is_an_error_and_the_last_snapshot_stays() {
     assert_eq!(snapshot.addresses("db"), ["10.0.0.1"]);
     assert_eq!(hosts.addresses("db"), ["10.0.0.1"]);
 
-    for path in &znodes[..9_000] {
-        tree.delete(path);
-    }
+    tree.delete_all_of(&znodes[..9_000]);
     hosts.soon_maps("db", &["10.0.0.2"]);
     hosts.soon("what fits", || hosts.names().len() == 1_001);
     let complaints = server.log().matches("cannot publish").count();

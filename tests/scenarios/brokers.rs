@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lab::{Container, Image, Need, Network, PATIENCE, binary, nameserver, needs, tree, wait_for};
+use lab::{
+    Container, Image, Need, Network, PATIENCE, Stopwatch, binary, nameserver, needs, tree, wait_for,
+};
 
 use crate::container::addresses;
 
@@ -163,7 +165,7 @@ fn clients_share_the_brokers_and_leave_a_dead_one() {
         || subscribed.elapsed(),
         |age| *age > GRACE,
     );
-    let killed = Instant::now();
+    let killed = Stopwatch::start();
     let (dead, _) = (brokers.remove(0), places.remove(0));
     // The process itself, so that clients see it: nothing tells them that a machine is away.
     let kill = "kill -9 $(cat /proc/1/task/*/children)";

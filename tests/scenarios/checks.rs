@@ -2,9 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::{HostsFile, PATIENCE, Scratch, Tree, free_port, hostsync, nameserver, tree, wait_until};
+use lab::{
+    HostsFile, PATIENCE, Scratch, Stopwatch, Tree, free_port, hostsync, nameserver, tree,
+    wait_until,
+};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 /// What `--check-interval` is without the flag, and some room for the rest.
@@ -47,7 +50,7 @@ fn a_service_that_is_ready_soon_is_registered_soon() {
     // What a service takes that reads its settings first.
     std::thread::sleep(Duration::from_millis(300));
     let listener = TcpListener::bind(("0.0.0.0", port)).expect("the port is free");
-    let ready = Instant::now();
+    let ready = Stopwatch::start();
     // Ends with the process: nobody can be waiting for it.
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {

@@ -28,7 +28,7 @@ fn sigterm_and_sigint_end_cleanly_within_a_second() {
         for daemon in [&mut server, &mut agent] {
             daemon.soon_says("connected");
             daemon.signal(signal);
-            let started = std::time::Instant::now();
+            let started = lab::Stopwatch::start();
             let status = daemon.wait_end(Duration::from_secs(10));
             assert!(
                 status.success() && started.elapsed() < SECOND,

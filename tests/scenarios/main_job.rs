@@ -1,8 +1,8 @@
 //! The main job: what stands in the tree stands in the hosts file, milliseconds later.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::{HostsFile, PATIENCE, Running, Tree, hostsync, nameserver, tree, wait_until};
+use lab::{HostsFile, PATIENCE, Running, Stopwatch, Tree, hostsync, nameserver, tree, wait_until};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -47,7 +47,7 @@ fn a_change_takes_milliseconds() {
     let mut times: Vec<Duration> = (2..22)
         .map(|number| {
             let address = format!("10.0.0.{number}");
-            let started = Instant::now();
+            let started = Stopwatch::start();
             tree.set("/db", &address);
             hosts.soon_maps("db", &[&address]);
             started.elapsed()
@@ -188,7 +188,7 @@ fn a_burst_arrives_complete_and_in_few_publishes() {
             )
         })
         .collect();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     tree.create_many(
         znodes
             .iter()

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use lab::{
-    HostsFile, Options, PATIENCE, Program, Proxy, Running, Snapshot, Tree, ZooKeeper, hostsync,
-    nameserver, tree, wait_until,
+    HostsFile, Options, PATIENCE, Program, Proxy, Running, Snapshot, Stopwatch, Tree, ZooKeeper,
+    hostsync, nameserver, tree, wait_until,
 };
 
 /// A replica whose session ends after two seconds.
@@ -49,7 +49,7 @@ fn sigterm_hands_over_at_once_and_the_generation_counts_on() {
     let _agent = hostsync(&tree, &hosts).run();
     hosts.soon_maps("db", &["10.0.0.1"]);
     for (leader, successor) in [(&mut one, "two"), (&mut two, "three")] {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         leader.stop();
         let after = soon_leads(&tree, successor);
         let took = begun.elapsed();
@@ -90,7 +90,7 @@ fn takeovers(count: usize) -> Vec<Duration> {
         let phase = Duration::from_millis(fastrand::u64(0..2_000));
         let standing = Instant::now();
         wait_until("a moment", PATIENCE, || standing.elapsed() > phase);
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         successor.kill9();
         soon_leads(&tree, &format!("ns{number}"));
         begun.elapsed()
@@ -157,7 +157,7 @@ fn a_leader_that_hung_for_longer_than_its_session_has_no_say() {
     let [one, _two] = in_order(&tree, ["one", "two"]);
     soon_leads(&tree, "one");
     one.pause();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     tree.set("/db", "10.0.0.2");
     let taken_over = tree.soon_maps("db", &["10.0.0.2"]);
     println!(

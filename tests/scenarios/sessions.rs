@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use lab::{
-    Client, Cut, Ensemble, HostsFile, PATIENCE, Program, Proxy, Running, Tree, ZooKeeper, hostsync,
-    nameserver, wait_until, while_reading,
+    Client, Cut, Ensemble, HostsFile, PATIENCE, Program, Proxy, Running, Stopwatch, Tree,
+    ZooKeeper, hostsync, nameserver, wait_until, while_reading,
 };
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
@@ -61,7 +61,7 @@ impl<'a> Both<'a> {
     }
 
     /// Waits until the last change is in the file: so long after `since`.
-    fn in_step(&self, what: &str, since: Instant) {
+    fn in_step(&self, what: &str, since: Stopwatch) {
         self.hosts.soon_maps("counter", &[&self.address()]);
         println!("measured: {what}: in step after {:?}", since.elapsed());
         assert!(since.elapsed() < IN_STEP, "{:?}", since.elapsed());
@@ -112,7 +112,7 @@ fn servers_restart_in_turn_and_the_sessions_outlive_it() {
     let owners = both.owners();
     while_reading(&hosts, &["db"], "counter", || {
         ensemble.restart_in_turn(|| {
-            let back = Instant::now();
+            let back = Stopwatch::start();
             both.change();
             both.in_step("a server of three restarted", back);
         });
@@ -140,7 +140,7 @@ fn ensemble_down(away: Duration) {
         ensemble.stop();
         pass(away);
         ensemble.restart();
-        let back = Instant::now();
+        let back = Stopwatch::start();
         both.change();
         both.in_step(&format!("the ensemble was down for {away:?}"), back);
     });
@@ -169,7 +169,7 @@ fn a_short_connection_loss_costs_no_session() {
     while_reading(&hosts, &["db"], "counter", || {
         for how in [Cut::Reset, Cut::Close, Cut::Reset] {
             proxies.iter().for_each(|proxy| proxy.cut(how));
-            let back = Instant::now();
+            let back = Stopwatch::start();
             both.change();
             both.in_step(&format!("connections lost for a moment ({how:?})"), back);
         }
@@ -187,7 +187,7 @@ fn a_half_open_connection_is_noticed_and_left() {
     let hosts = HostsFile::with(LOCALHOST);
     let mut both = Both::start(tree, &hosts, [&servers; 2], as_usual);
     while_reading(&hosts, &["db"], "counter", || {
-        let stalled = Instant::now();
+        let stalled = Stopwatch::start();
         let busy = proxies.iter().max_by_key(|proxy| proxy.connections());
         busy.expect("two proxies").stall();
         both.change();
@@ -216,7 +216,7 @@ fn partition(name: &str, cut_off: &[usize]) {
         });
         pass(Duration::from_secs(2));
         both.change();
-        let back = Instant::now();
+        let back = Stopwatch::start();
         cut_off.iter().for_each(|&daemon| proxies[daemon].resume());
         both.in_step(&format!("{name} for longer than its session"), back);
     });

@@ -6,11 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
 
 use lab::{
-    HostsFile, Names, Need, Outcome, PATIENCE, Program, Running, Scratch, Tree, hostsync, needs,
-    tree, wait_for,
+    HostsFile, Names, Need, Outcome, PATIENCE, Program, Running, Scratch, Stopwatch, Tree,
+    hostsync, needs, tree, wait_for,
 };
 use serde_json::{Value, json};
 
@@ -249,7 +248,7 @@ fn a_full_disk_keeps_the_old_names_until_there_is_room() {
     assert!(!mounted.addresses("db").is_empty(), "{}", mounted.text());
     assert_eq!(mounted.addresses("localhost"), ["127.0.0.1"]);
 
-    let room = Instant::now();
+    let room = Stopwatch::start();
     mounted.inside("rm filler");
     for number in [0, 100, 199] {
         mounted.soon_maps(&format!("n{number}"), &["10.0.1.1"]);
@@ -274,7 +273,7 @@ fn a_read_only_mount_point_is_written_once_it_may_be() {
     let line = mounted.agent.soon_says("read-only file system");
     assert!(line.contains("hosts"), "{line}");
     assert_eq!(mounted.text(), "127.0.0.1 localhost\n");
-    let writable = Instant::now();
+    let writable = Stopwatch::start();
     mounted.inside("mount -o remount,bind,rw hosts");
     mounted.soon_maps("db", &["10.0.0.5"]);
     println!(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{Cut, HostsFile, Proxy, Running, Tree, ZooKeeper, hostsync, tree, wait_until};
+use lab::{Cut, HostsFile, Proxy, Running, Stopwatch, Tree, ZooKeeper, hostsync, tree, wait_until};
 use serde_json::json;
 
 const AGENTS: usize = 60;
@@ -137,7 +137,7 @@ fn reconnects_are_spread() {
         gone.elapsed() > Duration::from_secs(8)
     });
     crowd.publish(2);
-    let (back, before) = (Instant::now(), crowd.proxy.attempts().len());
+    let (back, before) = (Stopwatch::start(), crowd.proxy.attempts().len());
     crowd.proxy.resume();
     crowd.soon_apply(2);
     let took = back.elapsed();

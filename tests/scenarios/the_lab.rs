@@ -122,6 +122,38 @@ fn a_proxy_passes_cuts_stalls_refuses_and_counts() {
 }
 
 #[test]
+fn a_change_whose_answer_was_lost_is_made_once_and_is_no_error() {
+    let (tree, proxy) = (tree("lost"), Proxy::before(&ZooKeeper::shared().address()));
+    tree.create("/old", "");
+    let client = Client::connect(&tree.address_at(&proxy.address()));
+    assert!(client.get("/old").is_some());
+    let lose_the_answer = |change: &(dyn Fn() + Sync), is_made: &dyn Fn() -> bool| {
+        // The request passes; the answer never does.
+        proxy.delay(lab::PATIENCE);
+        std::thread::scope(|scope| {
+            let changing = scope.spawn(change);
+            wait_until("the change", lab::PATIENCE, is_made);
+            proxy.cut(Cut::Reset);
+            proxy.resume();
+            changing.join().expect("a change that is no error");
+        });
+    };
+    let there = |path: &str| tree.stat(path).is_some();
+    lose_the_answer(&|| client.delete("/old"), &|| !there("/old"));
+    lose_the_answer(&|| client.create("/new", "1"), &|| there("/new"));
+    let paths = ["/new".to_owned()];
+    lose_the_answer(&|| client.delete_all_of(&paths), &|| !there("/new"));
+    let znodes = [("/parent", "1"), ("/parent/child", "2")];
+    lose_the_answer(&|| client.create_many(znodes), &|| there("/parent/child"));
+    assert_eq!(tree.get("/parent/child").as_deref(), Some(&b"2"[..]));
+    let old = format!("{}/old", tree.chroot());
+    assert_eq!(proxy.requests().of("delete", &old), 2, "it was made again");
+    // One that was never made is one.
+    let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.delete("/old")));
+    assert!(again.is_err());
+}
+
+#[test]
 fn a_hosts_file_is_read_as_a_resolver_does() {
     let hosts = HostsFile::with(
         "127.0.0.1 localhost # not.this\n# BEGIN hostsync\n10.0.0.5 db\n10.0.0.6\tdb\n# END hostsync\n",

@@ -1,7 +1,6 @@
 //! What every kind of question gets.
 
 use std::net::UdpSocket;
-use std::time::Duration;
 
 use lab::{Dns, PATIENCE, Response, Tree, tree};
 
@@ -326,7 +325,7 @@ fn joyent_trees_answer_as_their_own_server_does() {
 fn exchange(dns: Dns, message: &[u8]) -> Vec<u8> {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket
-        .set_read_timeout(Some(Duration::from_secs(5)))
+        .set_read_timeout(Some(PATIENCE * 3))
         .expect("a time limit");
     socket.connect(dns.address()).expect("an address");
     socket.send(message).expect("it is sent");
@@ -377,7 +376,9 @@ fn what_is_no_query_gets_an_error_or_nothing() {
     }
     // These get nothing, so that the next datagram of the same socket has the first response.
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    socket
+        .set_read_timeout(Some(PATIENCE * 3))
+        .expect("a limit");
     socket.connect(dns.address()).expect("an address");
     for silent in [&b""[..], b"\0", &ordinary[..11], &query(8, [0x80, 0])] {
         socket.send(silent).expect("it is sent");

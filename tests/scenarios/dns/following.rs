@@ -1,8 +1,10 @@
 //! What is answered follows the tree, at every replica; without ZooKeeper it stays, and says so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::{Client, Dns, HostsFile, PATIENCE, Program, ZooKeeper, hostsync, tree, wait_until};
+use lab::{
+    Client, Dns, HostsFile, PATIENCE, Program, Stopwatch, ZooKeeper, hostsync, tree, wait_until,
+};
 
 use super::{ANY_PORT, answering, run};
 use crate::http::{get, status};
@@ -19,7 +21,7 @@ fn a_change_is_answered_at_once_by_the_leader_and_by_those_who_wait() {
     let (_standby, standby) = run(&answering(&tree).flag("id", "ns2"), "db");
     let both = [leader, standby];
 
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let soon = |dns: &Dns, words: &str, data: &[&str]| {
         dns.soon_has(words, data);
         let took = begun.elapsed();

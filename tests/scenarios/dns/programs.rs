@@ -122,7 +122,7 @@ names = ["primary.db", "nobody.db", "other.db", "db", "elsewhere.example"]
 queries = [dns.message.make_query(name, "A") for name in names]
 wires = [query.to_wire() for query in queries]
 stream = b"".join(struct.pack("!H", len(wire)) + wire for wire in wires)
-connection = socket.create_connection((where, port), timeout=5)
+connection = socket.create_connection((where, port), timeout=60)
 connection.sendall(stream[:-5])
 connection.sendall(stream[-5:])
 for query in queries:

@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use lab::Stopwatch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -119,7 +120,7 @@ pub(crate) fn send(pid: u32, signal: Signal) {
 
 /// Ends a daemon and says how long it took.
 pub(crate) fn stop(pid: u32) -> Duration {
-    let since = Instant::now();
+    let since = Stopwatch::start();
     send(pid, Signal::SIGTERM);
     wait_until("its end", || !is_alive(pid));
     since.elapsed()
@@ -134,12 +135,12 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 
 /// The exit code of a child, which is killed where it does not end in time.
 pub(crate) fn wait(child: &mut Child) -> i32 {
-    let deadline = Instant::now() + DEADLINE;
+    let begun = Stopwatch::start();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code().unwrap();
         }
-        if Instant::now() > deadline {
+        if begun.elapsed() > DEADLINE {
             child.kill().unwrap();
             panic!("still running after {DEADLINE:?}");
         }
@@ -148,9 +149,9 @@ pub(crate) fn wait(child: &mut Child) -> i32 {
 }
 
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let begun = Stopwatch::start();
     while !condition() {
-        assert!(Instant::now() < deadline, "waited {DEADLINE:?} for {what}");
+        assert!(begun.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
