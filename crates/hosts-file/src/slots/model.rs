@@ -12,8 +12,14 @@ use nix::errno::Errno;
 use super::driver::Driver;
 use super::store::{Stamp, Store};
 use super::table::SlotCounts;
-use super::{GRACE, PAGE, Time};
+use super::{GRACE, GROUP, Time};
 use crate::{Address, Error, Hosts, Name, Owner, line};
+
+/// How many readers arrive after each change.
+const READERS: usize = 4;
+/// What reaches the disk as a whole: less than in truth, so that a small file has several, but with
+/// whole slots.
+const SECTOR: usize = GROUP as usize;
 
 pub(super) fn owner() -> Owner {
     Owner::new("hostsync").unwrap()
@@ -34,7 +40,7 @@ pub(super) struct Model {
 pub(super) enum Fault {
     /// The process is killed.
     Kill,
-    /// The machine loses its power: of what was not synced, each page has been written with the
+    /// The machine loses its power: of what was not synced, each sector has been written with the
     /// first of its changes, more or fewer of them by these bits.
     PowerCut(u64),
     /// The system does nothing and returns an error.
@@ -43,6 +49,9 @@ pub(super) enum Fault {
     Short(u8),
     /// Somebody else appends a line.
     Append(u8),
+    /// Somebody else has read the file before and writes that back, right before the next setting of
+    /// the time.
+    Revert,
 }
 
 /// A file, the readers in it, and what they must find.
@@ -51,13 +60,18 @@ pub(super) struct Disk {
     /// Another one after each change.
     modified: i64,
     pub(super) now: Time,
-    pub(super) readers: Vec<Reader>,
+    /// What the text was, as far back as a reader can have begun, each since some time.
+    past: Vec<(Time, Vec<u8>)>,
+    /// Where the last change was, and how long.
+    changed: (usize, usize),
+    seed: u64,
+    /// Somebody rewrites the file just now; what readers see of that is not ours to prevent.
+    is_disturbed: bool,
     /// For each name what it may be answered with, since when it has been promised, and until when
     /// an earlier promise held.
     pub(super) history: BTreeMap<Name, Vec<Promise>>,
     pub(super) foreign: Vec<u8>,
     pub(super) written: usize,
-    operations: usize,
     /// Looking after every operation takes too long for large files.
     pub(super) is_watched: bool,
     /// What goes wrong, after so many more calls.
@@ -81,6 +95,13 @@ struct Change {
 /// What the driver has of the file.
 pub(super) struct ModelStore(Rc<RefCell<Disk>>);
 
+/// A call of the store, as far as it matters to what goes wrong.
+enum Call<'a> {
+    Write(usize, &'a [u8]),
+    Touch,
+    Other,
+}
+
 /// What a name was wanted to be during a time.
 #[derive(Debug, Clone)]
 pub(super) struct Promise {
@@ -91,14 +112,11 @@ pub(super) struct Promise {
     pub(super) kept: Option<Time>,
 }
 
-/// Somebody who reads the file piece by piece, in less than the grace period.
-#[derive(Debug, Clone)]
-pub(super) struct Reader {
+/// Somebody who has read the file piece by piece, in less than the grace period.
+#[derive(Debug)]
+struct Reader {
     begun: Time,
-    piece: usize,
     seen: Vec<u8>,
-    /// The size that it asked for first and goes by, as c-ares does.
-    size: Option<usize>,
 }
 
 impl Model {
@@ -110,10 +128,12 @@ impl Model {
             text,
             modified: 0,
             now: GRACE,
-            readers: Vec::new(),
+            past: Vec::new(),
+            changed: (0, 0),
+            seed: 1,
+            is_disturbed: false,
             history: BTreeMap::new(),
             written: 0,
-            operations: 0,
             is_watched: true,
             fault: None,
             is_dead: false,
@@ -160,6 +180,9 @@ impl Model {
         self.disk_mut().fault = fault;
         let outcome = self.driver.pass(wanted, &self.last);
         self.disk_mut().fault = None;
+        if std::mem::take(&mut self.disk_mut().is_disturbed) {
+            self.disk_mut().forget_kept();
+        }
         if self.disk().is_dead {
             self.restart();
             return None;
@@ -180,8 +203,8 @@ impl Model {
 }
 
 impl ModelStore {
-    /// A call of the store, at which something may go wrong; `bytes` is what it is to write where.
-    fn call(&mut self, write: Option<(usize, &[u8])>) -> Result<RefMut<'_, Disk>, Error> {
+    /// A call of the store, at which something may go wrong.
+    fn call(&mut self, call: Call<'_>) -> Result<RefMut<'_, Disk>, Error> {
         let mut disk = self.0.borrow_mut();
         let due = match &mut disk.fault {
             Some((0, _)) => disk.fault.take().map(|(_, fault)| fault),
@@ -204,9 +227,11 @@ impl ModelStore {
                 disk.is_dead = true;
                 disk.lose_power(bits);
             }
+            Some(Fault::Revert) if matches!(call, Call::Touch) => disk.revert(),
+            Some(Fault::Revert) => disk.fault = Some((0, Fault::Revert)),
             Some(Fault::Refuse) => return Err(error(Errno::EIO)),
             Some(Fault::Short(part)) => {
-                if let Some((offset, bytes)) = write {
+                if let Call::Write(offset, bytes) = call {
                     let part = bytes.len() * usize::from(part) / 256;
                     disk.change(offset, &bytes[..part]);
                 }
@@ -226,17 +251,17 @@ fn error(errno: Errno) -> Error {
 
 impl Store for ModelStore {
     fn read(&mut self) -> Result<(Vec<u8>, Stamp), Error> {
-        let text = self.call(None)?.text.clone();
+        let text = self.call(Call::Other)?.text.clone();
         Ok((text, self.stamp()?))
     }
 
     fn byte_at(&mut self, offset: u64) -> Result<Option<u8>, Error> {
-        Ok(self.call(None)?.text.get(offset as usize).copied())
+        Ok(self.call(Call::Other)?.text.get(offset as usize).copied())
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let offset = offset as usize;
-        let mut disk = self.call(Some((offset, bytes)))?;
+        let mut disk = self.call(Call::Write(offset, bytes))?;
         assert!(
             offset + bytes.len() <= disk.text.len(),
             "only appending grows"
@@ -250,7 +275,7 @@ impl Store for ModelStore {
 
     fn append(&mut self, bytes: &[u8]) -> Result<u64, Error> {
         let end = self.0.borrow().text.len();
-        let mut disk = self.call(Some((end, bytes)))?;
+        let mut disk = self.call(Call::Write(end, bytes))?;
         // Somebody may just have appended as well.
         let end = disk.text.len();
         disk.change(end, bytes);
@@ -258,7 +283,7 @@ impl Store for ModelStore {
     }
 
     fn sync(&mut self) -> Result<(), Error> {
-        self.call(None)?.sync();
+        self.call(Call::Other)?.sync();
         Ok(())
     }
 
@@ -271,7 +296,7 @@ impl Store for ModelStore {
     }
 
     fn touch(&mut self) -> Result<(), Error> {
-        self.call(None)?.modified += 1;
+        self.call(Call::Touch)?.modified += 1;
         Ok(())
     }
 
@@ -296,7 +321,7 @@ impl Disk {
         change.apply(&mut self.text, 0..usize::MAX);
         self.unsynced.push(change);
         self.written += bytes.len();
-        self.operations += 1;
+        self.changed = (offset, bytes.len());
         self.modified += 1;
         self.look();
     }
@@ -314,30 +339,30 @@ impl Disk {
         self.steady = said(&self.text).into_keys().filter(is_wanted).collect();
     }
 
-    /// A page reaches the disk with all that was done to it up to some time; what is appended counts
+    /// A sector reaches the disk with all that was done to it up to some time; what is appended counts
     /// from the moment in which the file is known to be longer, and so all of it does or nothing.
     fn lose_power(&mut self, bits: u64) {
         let unsynced = std::mem::take(&mut self.unsynced);
         let mut text = std::mem::take(&mut self.synced);
         let mut reached: BTreeMap<usize, bool> = BTreeMap::new();
         for (number, change) in unsynced.iter().enumerate() {
-            let mut coin = |page: usize| {
-                let still = reached.entry(page).or_insert(true);
-                let bit = (number * 7 + page * 13) % 64;
+            let mut coin = |sector: usize| {
+                let still = reached.entry(sector).or_insert(true);
+                let bit = (number * 7 + sector * 13) % 64;
                 *still = *still && bits >> bit & 1 == 1;
                 *still
             };
             let end = change.offset + change.bytes.len();
             if end > text.len() {
-                if change.offset == text.len() && coin(change.offset / PAGE as usize) {
+                if change.offset == text.len() && coin(change.offset / SECTOR) {
                     change.apply(&mut text, 0..usize::MAX);
                 }
                 continue;
             }
-            for page in change.offset / PAGE as usize..=(end - 1) / PAGE as usize {
-                if coin(page) {
-                    let begin = page * PAGE as usize;
-                    change.apply(&mut text, begin..begin + PAGE as usize);
+            for sector in change.offset / SECTOR..=(end - 1) / SECTOR {
+                if coin(sector) {
+                    let begin = sector * SECTOR;
+                    change.apply(&mut text, begin..begin + SECTOR);
                 }
             }
         }
@@ -348,15 +373,25 @@ impl Disk {
         }
         self.synced.clone_from(&text);
         self.text = text;
-        self.readers.clear();
         self.forget_kept();
     }
 
     /// What a foreign rewrite or a power cut does to readers is not ours to prevent.
-    pub(super) fn forget_kept(&mut self) {
-        self.readers.clear();
+    fn forget_kept(&mut self) {
+        self.past.clear();
+        self.past.push((self.now, self.text.clone()));
         let promises = self.history.values_mut().flatten();
         promises.for_each(|promise| promise.kept = None);
+    }
+
+    /// Somebody else writes back what the file was before the last changes that left its length.
+    fn revert(&mut self) {
+        let length = self.text.len();
+        let before = self.past.iter().find(|(_, text)| text.len() == length);
+        if let Some(before) = before.map(|(_, text)| text.clone()) {
+            self.rewrite(before);
+            self.is_disturbed = true;
+        }
     }
 
     /// Somebody else makes the file this.
@@ -426,52 +461,74 @@ impl Disk {
         );
     }
 
-    /// Every reader goes on by a piece, in its own time; a new one begins.
+    /// Readers that began at some time within the grace period, and read on at some later times,
+    /// arrive at the end now.
     pub(super) fn look(&mut self) {
-        if !self.is_watched {
+        if !self.is_watched || self.is_disturbed {
             return;
         }
         check_lines(&self.text);
-        // Those that take longer than the protocol allows for give up.
-        let (now, slowest) = (self.now, GRACE - Duration::from_millis(1));
-        self.readers.retain(|reader| now < reader.begun + slowest);
-        let sizes = [16, 64, 1000, 1024, 4096, 1 << 30];
-        let piece = sizes[self.operations % sizes.len()];
-        let size = self.operations.is_multiple_of(3).then_some(self.text.len());
-        self.readers.push(Reader {
-            begun: self.now,
-            piece,
-            seen: Vec::new(),
-            size,
-        });
-        let (text, operations) = (&self.text, self.operations);
-        for (number, reader) in self.readers.iter_mut().enumerate() {
-            // Some are fast, and some take many operations for each piece.
-            if !(number + operations).is_multiple_of(1 + number % 7) {
-                continue;
-            }
-            let end = reader.size.unwrap_or(text.len()).min(text.len());
-            let next = (reader.seen.len() + reader.piece).min(end);
-            if next > reader.seen.len() {
-                let from = reader.seen.len();
-                reader.seen.extend_from_slice(&text[from..next]);
-            }
-        }
-        self.finish_readers();
-    }
-
-    fn finish_readers(&mut self) {
-        let readers = std::mem::take(&mut self.readers);
-        let (complete, rest) = readers.into_iter().partition::<Vec<_>, _>(|reader| {
-            reader.seen.len() >= reader.size.unwrap_or(self.text.len()).min(self.text.len())
-        });
-        for reader in complete {
+        self.past.push((self.now, self.text.clone()));
+        // The text before those was there when the slowest reader began.
+        let slowest = self.now.saturating_sub(GRACE - Duration::from_millis(1));
+        let gone = self.past.iter().rposition(|(since, _)| *since <= slowest);
+        self.past.drain(..gone.unwrap_or(0));
+        for _ in 0..READERS {
+            let reader = self.reader();
             self.check(&reader);
         }
-        self.readers = rest;
-        if self.readers.len() > 40 {
-            self.readers.drain(..20);
+    }
+
+    /// One of the readers that arrive now.
+    fn reader(&mut self) -> Reader {
+        let last = self.past.len() - 1;
+        let first = self.random(last + 1);
+        let begun = self
+            .past
+            .get(first + 1)
+            .map_or(self.now, |(since, _)| *since);
+        // Some ask for the size first and go by that, as c-ares does.
+        let size = match self.random(3) {
+            0 => self.past[first].1.len(),
+            _ => usize::MAX,
+        };
+        let mut seen = Vec::new();
+        let mut piece = first;
+        loop {
+            let end = match piece == last {
+                true => usize::MAX,
+                false => self.cut(),
+            };
+            let text = &self.past[piece].1;
+            let end = end.min(size).min(text.len());
+            if end > seen.len() {
+                seen.extend_from_slice(&text[seen.len()..end]);
+            }
+            if piece == last {
+                return Reader { begun, seen };
+            }
+            piece += 1 + self.random(last - piece);
         }
+    }
+
+    /// Where a reader stops for a while: often in the middle of what has just been changed.
+    fn cut(&mut self) -> usize {
+        match self.random(2) {
+            0 => self.random(self.text.len() + 1),
+            _ => {
+                let (from, length) = self.changed;
+                (from + self.random(length + 2)).saturating_sub(1)
+            }
+        }
+    }
+
+    /// A number below a limit; the same ones in each run.
+    fn random(&mut self, limit: usize) -> usize {
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.seed >> 33) as usize % limit
     }
 
     fn check(&self, reader: &Reader) {
@@ -492,8 +549,7 @@ impl Disk {
             if is_sure {
                 assert!(
                     found.intersection(&right).next().is_some(),
-                    "a reader with pieces of {} found {found:?} for {name}, not one of {right:?}",
-                    reader.piece
+                    "a reader found {found:?} for {name}, not one of {right:?}"
                 );
             }
         }

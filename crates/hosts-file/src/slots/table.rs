@@ -189,7 +189,10 @@ impl Table {
         let mut batch = Batch::default();
         self.mature(now);
         let (cells, wake) = self.displaced.reclaim(now, &mut writes);
-        self.ready.entry(1).or_default().extend(cells);
+        // Somebody may still be reading the blank lines that were there, which end elsewhere.
+        for offset in cells {
+            self.wait(now, offset, 1);
+        }
         batch.wake = wake;
         let lacking = self.lacking(wanted, &mut batch.shadowed);
         let mut unplaced = Vec::new();
