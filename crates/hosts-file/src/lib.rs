@@ -1,4 +1,76 @@
-//! Keeps a program's own lines in a hosts file.
+//! Keeps a program's own lines in a hosts file, `/etc/hosts` above all, and leaves the rest as it is.
+//!
+//! Somebody reads that file at every moment: each lookup of each program opens it and reads it from
+//! the beginning. In a container it is a mount point, which cannot be replaced, and whoever truncates
+//! and writes it tears it under its readers. This crate changes it by one of two methods, so that a
+//! reader sees whole lines only, and never misses a name that was there all the time:
+//!
+//! * [`Method::Replace`]: a temporary file with the same owner, mode and extended attributes takes the
+//!   name of the old one. Data is on disk before the name changes.
+//! * [`Method::Slots`], where that is impossible: each line has a *slot* of its own, padded with
+//!   blanks and aligned so that no reader's buffer splits it. A slot is written while its first byte
+//!   is `#`, and comes alive or dies by one write of that byte. It is used again two seconds after it
+//!   died, which is longer than any reader takes.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("hosts");
+//! # std::fs::write(&path, "127.0.0.1 localhost\n")?;
+//! use hosts_file::{Hosts, HostsFile, Outcome, Owner};
+//!
+//! let mut file = HostsFile::new(&path, Owner::new("example")?);
+//! let wanted = Hosts::from([("db".parse()?, vec!["10.0.0.5".parse()?])]);
+//! match file.reconcile(&wanted, &Hosts::new())? {
+//!     Outcome::Done(pass) => assert!(pass.wrote),
+//!     // Somebody is just rewriting the file.
+//!     Outcome::Unsettled(wait) => println!("try again in {wait:?}"),
+//! }
+//! assert_eq!(
+//!     std::fs::read_to_string(&path)?,
+//!     "127.0.0.1 localhost\n# BEGIN example\n10.0.0.5 db\n# END example\n"
+//! );
+//! file.clean(&wanted)?;
+//! assert_eq!(std::fs::read_to_string(&path)?, "127.0.0.1 localhost\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What never happens
+//!
+//! * A byte of others is altered, but that a last line without a line ending gets one in slots.
+//! * A failure leaves anything but whole lines: a killed process, a full disk, a lost power.
+//! * A name that a line of others maps is written: it is left to them, and told as
+//!   [`shadowed`](Pass::shadowed).
+//! * A [`Name`] or an [`Address`] that could do harm exists as a value: white space, control
+//!   characters, `localhost`, loopback and the like. Addresses have no scope.
+//! * [`HostsFile::new`], [`read`](fn@read) or [`addresses_of`] change anything.
+//!
+//! # How to keep a file
+//!
+//! Call [`HostsFile::reconcile`] with all that is wanted, whenever that changes, whenever the file may
+//! have changed ([`Watcher`] calls back), and after [`Pass::wake`], which is `Some` in slots while
+//! something is on its way out. A pass that finds nothing to do writes nothing. What somebody else does
+//! to the file is put right by the next pass. One process at a time may keep lines as one [`Owner`];
+//! any number of owners may share a file in turn, but only one of them at a time writes slots.
+//!
+//! # Limits
+//!
+//! * Linux. Others may compile.
+//! * In slots, several names do not change in one step, and for up to two seconds both the old and the
+//!   new address of a name are answered. About (free slots ÷ 2 s) changes a second are taken in before
+//!   the file grows; it never becomes shorter.
+//! * A reader that is stopped in the middle of the file for more than two seconds can see a slot that
+//!   was used again.
+//! * While another program truncates and writes the file, its readers can see what that does.
+//! * If another program drops all comments from the file within two seconds of a change, and then this
+//!   process is killed or the power lost, an address that was on its way out looks like a line of
+//!   others afterwards, and stays.
+//!
+//! # Features
+//!
+//! `file` (default): reading and writing. `watch` (default): [`Watcher`]. `serde`: names, addresses and
+//! counts as values of serde. Without any: names, addresses and lines, which are pure.
 
 mod address;
 #[cfg(feature = "file")]
