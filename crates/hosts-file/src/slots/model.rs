@@ -64,7 +64,8 @@ pub(super) struct Disk {
     past: Vec<(Time, Vec<u8>)>,
     /// Where the last change was, and how long.
     changed: (usize, usize),
-    seed: u64,
+    /// Of what is chosen at random.
+    pub(super) seed: u64,
     /// Somebody rewrites the file just now; what readers see of that is not ours to prevent.
     is_disturbed: bool,
     /// For each name what it may be answered with, since when it has been promised, and until when

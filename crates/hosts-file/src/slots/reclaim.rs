@@ -48,6 +48,11 @@ impl Displaced {
         self.stained.due = Some(now + GRACE);
     }
 
+    /// True while there will be new slots without anything else happening.
+    pub(super) fn is_pending(&self) -> bool {
+        self.stained.due.is_some() || self.blank.due.is_some()
+    }
+
     /// Goes on making slots of them: blanks the lines, waits, and lays cells over them.
     /// Returns the new cells, and when to go on.
     pub(super) fn reclaim(&mut self, now: Time, writes: &mut Writes) -> (Vec<u64>, Option<Time>) {

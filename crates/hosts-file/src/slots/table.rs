@@ -198,7 +198,10 @@ impl Table {
         let mut unplaced = Vec::new();
         let mut retiring = Vec::new();
         for (name, mut difference) in lacking {
-            self.activate(&name, &mut difference, now, &mut writes, &mut unplaced);
+            if self.activate(&name, &mut difference, now, &mut writes, &mut unplaced) {
+                let ready = self.waiting.front().map(|waiting| waiting.since + GRACE);
+                batch.wake = earlier(batch.wake, ready);
+            }
             retiring.push((name, difference));
         }
         self.retiring = 0;
@@ -282,7 +285,8 @@ impl Table {
     }
 
     /// Brings what is missing of a name to life, as far as there are slots; the sizes of those that
-    /// are lacking go to `unplaced`.
+    /// are lacking go to `unplaced`. True when something waits for slots to become ready: a line that
+    /// is no slot says what is wanted where it is, and the file need not grow for it.
     fn activate(
         &mut self,
         name: &Name,
@@ -290,13 +294,21 @@ impl Table {
         now: Time,
         writes: &mut Writes,
         unplaced: &mut Vec<usize>,
-    ) {
+    ) -> bool {
+        let mut waits = false;
         let last = difference.superseded.iter().map(|slot| slot.offset).max();
         for address in &difference.missing {
             let text = format!("{address} {name}");
             let cells = (text.len() + 1).div_ceil(CELL);
             let Some((offset, cells)) = self.take(cells, last, now) else {
-                unplaced.push(cells);
+                let said = &difference.superseded;
+                match said.iter().position(|slot| slot.address == *address) {
+                    Some(at) if !self.waiting.is_empty() || self.displaced.is_pending() => {
+                        difference.kept.push(difference.superseded.remove(at));
+                        waits = true;
+                    }
+                    _ => unplaced.push(cells),
+                }
                 continue;
             };
             let length = cells * CELL;
@@ -314,6 +326,7 @@ impl Table {
             };
             difference.kept.push(slot);
         }
+        waits
     }
 
     /// Finds a dead slot of at least so many cells; slots are never split or joined, since a reader

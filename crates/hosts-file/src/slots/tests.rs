@@ -204,6 +204,30 @@ fn shifted_slots_are_laid_out_again_and_their_space_is_reused() {
     assert!(sizes[11] < sizes[5] + 2 * 4096, "{sizes:?}");
 }
 
+/// A reader may be in the middle of the blank lines that were there.
+#[test]
+fn slots_that_are_laid_over_blank_lines_are_not_used_at_once() {
+    for seed in 0..64 {
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        model.disk_mut().seed = seed;
+        let wanted = hosts(&[
+            ("n0.x", &[1]),
+            ("n1.xlonglong", &[1]),
+            ("n2.xlonglonglonglong", &[1, 2]),
+        ]);
+        rest(&mut model, &wanted);
+        prepend(&mut model.disk_mut(), "192.168.2.0 other0\n");
+        let size = model.disk().text.len();
+        rest(&mut model, &wanted);
+        assert_eq!(said(&model.disk().text).len(), 4);
+        assert_eq!(
+            model.disk().text.len(),
+            size,
+            "the lines wait where they are"
+        );
+    }
+}
+
 #[test]
 fn a_name_that_changes_all_the_time_does_not_keep_its_old_addresses() {
     let mut model = Model::new("127.0.0.1 localhost\n");
