@@ -13,6 +13,8 @@ pub mod children;
 pub mod commands;
 pub mod follow;
 pub mod health;
+#[cfg(test)]
+mod model;
 pub mod observe;
 pub mod register;
 pub mod store;

@@ -6,6 +6,7 @@
 //! unbroken connection: once it breaks, its [`Watch`]es end with [`Error::Lost`], and the caller
 //! starts over from a new one: watch again, read again. That is the whole protocol, because
 //! ZooKeeper loses events of persistent watches while a client is away (ZOOKEEPER-4698).
+//! [`Session::follow`] is that loop, for whatever can be tried over one connection.
 //!
 //! Every call has a deadline, the session timeout.
 
@@ -15,6 +16,7 @@ mod connection;
 mod diagnosis;
 mod election;
 mod error;
+mod follow;
 mod options;
 mod reconnect_jitter;
 mod servers;
@@ -27,9 +29,10 @@ pub use backoff::Backoff;
 pub use connection::{Connection, Create, Stat, Znode};
 pub use election::Leadership;
 pub use error::Error;
+pub use follow::{Follower, Retry};
 pub use options::{Auth, AuthError, Options};
 pub use servers::{Servers, ServersError};
 pub use state::State;
 pub use supervisor::Session;
-pub use transaction::Write;
+pub use transaction::{OwnedWrite, Write};
 pub use watch::{Change, Event, Watch};

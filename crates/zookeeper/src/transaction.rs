@@ -16,6 +16,27 @@ pub enum Write<'a> {
     Delete(&'a ZnodePath, Option<i32>),
 }
 
+/// A [`Write`] that holds what it writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnedWrite {
+    /// Creates a znode.
+    Create(ZnodePath, Vec<u8>, Create),
+    /// Sets a znode's data, when it still has the given version.
+    Set(ZnodePath, Vec<u8>, Option<i32>),
+    /// Deletes a znode, when it still has the given version.
+    Delete(ZnodePath, Option<i32>),
+}
+
+impl<'a> From<&'a OwnedWrite> for Write<'a> {
+    fn from(write: &'a OwnedWrite) -> Self {
+        match write {
+            OwnedWrite::Create(path, data, create) => Self::Create(path, data, *create),
+            OwnedWrite::Set(path, data, version) => Self::Set(path, data, *version),
+            OwnedWrite::Delete(path, version) => Self::Delete(path, *version),
+        }
+    }
+}
+
 impl Connection {
     /// Makes all these writes, in this order, at one moment; or none of them.
     ///

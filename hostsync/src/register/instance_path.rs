@@ -1,9 +1,8 @@
 //! Where one registration belongs in the tree.
 
 use contract::{Name, PathError, ZnodePath};
-use zookeeper::{Connection, Error, Stat};
 
-use super::{Instance, Kind, Registration};
+use super::{Kind, Registration};
 
 /// The digits that ZooKeeper adds to the name of a sequential znode.
 const DIGITS: usize = 10;
@@ -19,24 +18,25 @@ pub(super) struct InstancePath {
 }
 
 impl InstancePath {
-    /// The place of a registration below the root of the nameserver.
+    /// The place of a registration below the root of the nameserver. Instances are called `id`, with
+    /// a number behind it where they are `sequential`.
     pub(super) fn new(
         registration: &Registration,
-        instance: &Instance,
+        (id, sequential): (&str, bool),
         root: &ZnodePath,
         domain: Option<&Name>,
     ) -> Result<Self, String> {
         let refused = |error: PathError| error.to_string();
         let named = registration.place(root, domain).map_err(refused)?;
         let (parent, component) = match registration.kind {
-            Kind::Instance => (named, instance.id.clone()),
+            Kind::Instance => (named, id.to_owned()),
             Kind::Exact => match named.parent() {
                 Some(parent) => (parent, named.component().to_owned()),
                 None => return Err(format!("{registration} is the root of all names itself")),
             },
         };
         parent.child(&component).map_err(refused)?;
-        let sequential = instance.sequential && registration.kind == Kind::Instance;
+        let sequential = sequential && registration.kind == Kind::Instance;
         Ok(Self {
             parent,
             component,
@@ -57,32 +57,11 @@ impl InstancePath {
         self.parent.child(&component).expect("checked when made")
     }
 
-    fn is_numbered(&self, component: &str) -> bool {
-        let rest = component.strip_prefix(&self.component);
-        let digits = rest.and_then(|rest| rest.strip_prefix('-'));
-        digits.is_some_and(|digits| {
-            digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    }
-
-    /// The znodes of that name with a number, the lowest number first.
-    pub(super) async fn numbered(
-        &self,
-        connection: &Connection,
-    ) -> Result<Vec<(ZnodePath, Stat)>, Error> {
-        let mut children = connection.children(&self.parent).await?.unwrap_or_default();
-        children.retain(|child| self.is_numbered(child));
-        children.sort_unstable();
-        let mut found = Vec::new();
-        for child in children {
-            let Ok(path) = self.parent.child(&child) else {
-                continue;
-            };
-            if let Some(stat) = connection.stat(&path).await? {
-                found.push((path, stat));
-            }
-        }
-        Ok(found)
+    /// The path of a child of the parent that is this one with a number.
+    pub(super) fn numbered(&self, child: &str) -> Option<ZnodePath> {
+        let rest = child.strip_prefix(&self.component)?.strip_prefix('-')?;
+        let is_number = rest.len() == DIGITS && rest.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| self.parent.child(child).ok()).flatten()
     }
 }
 
@@ -97,7 +76,8 @@ mod tests {
             component: "c1".into(),
             sequential: true,
         };
-        assert!(place.is_numbered("c1-0000000007"));
+        let seven = place.numbered("c1-0000000007").unwrap();
+        assert_eq!(seven.as_str(), "/c1-0000000007");
         for other in [
             "c1",
             "c1-7",
@@ -105,7 +85,7 @@ mod tests {
             "c2-0000000007",
             "c1-x-0000000007",
         ] {
-            assert!(!place.is_numbered(other), "{other}");
+            assert_eq!(place.numbered(other), None, "{other}");
         }
     }
 }

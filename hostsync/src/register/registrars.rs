@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zookeeper::Session;
 
-use super::registrar::Registrar;
+use super::driver::Driver;
 use super::{Desired, Instance, Outcome, Registration};
 use crate::follow::subscription::View;
 
@@ -36,14 +36,13 @@ impl Registrars {
         for registration in registrations {
             let outcome = watch::Sender::default();
             outcomes.push((registration.clone(), outcome.subscribe()));
-            let registrar = Registrar::new(
+            let driver = Driver::new(
                 registration.clone(),
                 instance.clone(),
                 view.clone(),
-                wish.subscribe(),
                 outcome,
             );
-            tasks.spawn(registrar.run(session.clone()));
+            tasks.spawn(driver.run(wish.subscribe(), session.clone()));
         }
         Self {
             wish,
@@ -79,6 +78,7 @@ impl Registrars {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GOODBYE, ended).await.is_err() {
             warn!("ZooKeeper does not answer: what is registered goes when the session times out");
+            self.tasks.shutdown().await;
         }
     }
 }

@@ -37,6 +37,11 @@ impl Sessions {
         self.lock().contains(&session)
     }
 
+    /// All of them.
+    pub fn known(&self) -> Vec<i64> {
+        self.lock().clone()
+    }
+
     /// Remembers a session. To be called before it owns anything.
     pub fn remember(&self, session: i64) {
         let mut known = self.lock();
