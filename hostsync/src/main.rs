@@ -5,7 +5,13 @@ use std::process::ExitCode;
 use hostsync::commands::cli::PROGRAM;
 
 /// Ours. The client of ZooKeeper is not: while no server answers, it says so again and again.
-const CRATES: [&str; 4] = ["daemon", "hostsync", "zookeeper", "contract"];
+const CRATES: [&str; 5] = [
+    "daemon",
+    "hostsync",
+    "zookeeper",
+    "zookeeper_args",
+    "contract",
+];
 
 fn main() -> ExitCode {
     daemon::logging::show_only(&CRATES);

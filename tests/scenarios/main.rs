@@ -31,5 +31,6 @@ mod spread;
 mod start_order;
 mod systemd;
 mod tampering;
+mod the_house;
 mod the_lab;
 mod usage;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::logging;
 
-/// Ends a program: the outcome's own exit code, or 1 with `PROGRAM: error: what: cause: cause` on
+/// Ends a program: the outcome's own exit code, or 1 (2 for [`WrongUsage`]) with `PROGRAM: error: what: cause: cause` on
 /// stderr (and in the log file, if there is one). A reader of stdout that has gone away is no
 /// error, as in `hostsync lookup db | head -1`.
 pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
@@ -21,17 +21,33 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
             if !logging::holds_stderr() {
                 say(program, "error", &text);
             }
-            ExitCode::FAILURE
+            match error.is::<WrongUsage>() {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
 
-/// Ends a program with 2, as clap does, where flags ask for something that cannot be, and only the
-/// program itself can tell.
-pub fn wrong_usage(program: &str, error: &anyhow::Error) -> ! {
-    say(program, "error", &chain(error));
-    std::process::exit(2)
+/// Flags ask for something that cannot be, and only the program itself can tell: [`exit`] ends it
+/// with 2, as clap does.
+#[derive(Debug)]
+pub struct WrongUsage(String);
+
+impl WrongUsage {
+    /// What is wrong, with its causes.
+    pub fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self(chain(&error.into()))
+    }
 }
+
+impl std::fmt::Display for WrongUsage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUsage {}
 
 /// What was warned of before there was a log.
 static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -154,5 +170,7 @@ mod tests {
         assert_eq!(exit("x", other), ExitCode::FAILURE);
         assert_eq!(exit("x", Ok(ExitCode::from(7))), ExitCode::from(7));
         assert_eq!(exit("x", Ok(())), ExitCode::SUCCESS);
+        let wrong: anyhow::Result<()> = Err(WrongUsage::new(anyhow::anyhow!("no port")).into());
+        assert_eq!(exit("x", wrong), ExitCode::from(2));
     }
 }

@@ -99,10 +99,11 @@ mod tests {
     use clap::{Args, FromArgMatches};
 
     use super::*;
-    use crate::{DaemonArgs, ZooKeeperArgs};
+    use crate::DaemonArgs;
 
     fn definition() -> Command {
-        let run = ZooKeeperArgs::augment_args(DaemonArgs::augment_args(Command::new("run")));
+        let timeout = clap::Arg::new("session_timeout").long("session-timeout");
+        let run = DaemonArgs::augment_args(Command::new("run").arg(timeout));
         Command::new("agent")
             .version("1.2.3")
             .about("Does it")

@@ -1,5 +1,5 @@
-//! Manners that both daemons share: command line, log, pid file, signals, status over HTTP and to a
-//! service manager.
+//! Bootstrap of a daemon: command line, log, pid file, signals, status over HTTP and to a service
+//! manager. It knows nothing of what the daemon does.
 //!
 //! The order in a `main` matters, because a process may only fork while it has one thread:
 //!
@@ -24,15 +24,13 @@ mod runtime;
 mod secret;
 mod signals;
 mod start;
-mod zookeeper;
 
-pub use exit::{Stdout, exit, stdout, wrong_usage};
+pub use exit::{Stdout, WrongUsage, exit, stdout};
 pub use generate::GenerateArgs;
 pub use health::Health;
 pub use http::{Http, HttpArgs, Observed};
 pub use metrics::Metrics;
 pub use runtime::runtime;
-pub use secret::Secret;
+pub use secret::{Secret, readable_by_others};
 pub use signals::{Signal, Signals};
 pub use start::{DaemonArgs, Guard};
-pub use zookeeper::ZooKeeperArgs;

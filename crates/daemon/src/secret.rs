@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
 
 /// What to say of a file with a secret that everyone on the machine can read. Reading by a group is
 /// a common arrangement.
-pub(crate) fn readable_by_others(path: &Path) -> Option<String> {
+pub fn readable_by_others(path: &Path) -> Option<String> {
     let readable = fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
     let path = path.display();
     readable

@@ -9,8 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::hosts_line::OWNER;
 use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
-use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage};
 use hosts_file::{HostsFile, MethodChoice};
+use zookeeper_args::ZooKeeperArgs;
 
 use crate::address::{AddressArg, AddressChoice};
 use crate::apply::selection::Selection;
@@ -19,7 +20,7 @@ use crate::health::{Check, CheckSchedule};
 use crate::observe::presence::Presence;
 use crate::register::{Instance, Registration};
 use crate::store::cache::{Cache, Source};
-use crate::store::paths::User;
+use crate::store::paths::{self, User};
 use crate::store::{Bindings, Sessions};
 
 /// The program's name, as in messages and variables.
@@ -299,23 +300,27 @@ pub struct ExecArgs {
 }
 
 impl RegisterArgs {
-    /// What is looked at, and how often. Ends the program where a check needs ports and no
-    /// registration has one.
-    pub fn check(&self) -> Option<(Check, CheckSchedule)> {
-        let check = self.check.clone()?;
+    /// What is looked at, and how often.
+    ///
+    /// # Errors
+    /// A check needs ports and no registration has one.
+    pub fn check(&self) -> Result<Option<(Check, CheckSchedule)>, WrongUsage> {
+        let Some(check) = self.check.clone() else {
+            return Ok(None);
+        };
         if check.needs_ports() && self.register.iter().all(|register| register.port.is_none()) {
             let error = anyhow::anyhow!(
                 "--check {check} needs a port to look at; register one, as in --register web:8080"
             );
-            daemon::wrong_usage(PROGRAM, &error);
+            return Err(WrongUsage::new(error));
         }
-        let rhythm = CheckSchedule {
+        let schedule = CheckSchedule {
             interval: self.check_interval,
             timeout: self.check_timeout,
             rise: self.check_rise,
             fall: self.check_fall,
         };
-        Some((check, rhythm))
+        Ok(Some((check, schedule)))
     }
 }
 
@@ -378,16 +383,15 @@ pub struct CleanArgs {
 }
 
 impl RunArgs {
-    /// What tells everybody what this agent has applied. Ends the program where the id is no
-    /// component of a znode path.
+    /// What tells everybody what this agent has applied.
     ///
     /// # Errors
-    /// No id was given, and the machine has no name.
+    /// No id was given, and the machine has no name; or it is no component of a znode path.
     pub fn presence(&self, sessions: &Arc<Sessions>) -> anyhow::Result<Presence> {
         let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
         let presence = Presence::new(&self.names.state(), &id, hosts_file, Arc::clone(sessions));
         let presence = presence.context("cannot use --id");
-        Ok(presence.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error)))
+        Ok(presence.map_err(WrongUsage::new)?)
     }
 
     /// What the registrations have in common. `cache` is the file of the snapshot, beside which our
@@ -401,21 +405,17 @@ impl RunArgs {
             sequential,
             ..
         } = &self.registering;
-        let mut sessions = cache.as_os_str().to_owned();
-        sessions.push(".sessions");
         Ok(Instance {
             id: self.id()?,
             sequential: *sequential,
             address: AddressChoice::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
-            sessions: Arc::new(Sessions::load(sessions.into())),
+            sessions: Arc::new(Sessions::load(paths::sessions_file(cache))),
         })
     }
 
     /// Where the bindings are kept, beside the file of the snapshot.
     pub fn memory(&self, cache: &Path) -> Bindings {
-        let mut bindings = cache.as_os_str().to_owned();
-        bindings.push(".bindings");
-        Bindings::new(bindings.into())
+        Bindings::new(paths::bindings_file(cache))
     }
 
     fn id(&self) -> anyhow::Result<String> {
@@ -431,10 +431,13 @@ impl RunArgs {
 }
 
 impl NamesArgs {
-    /// The names that are asked for. Ends the program where a glob is malformed.
-    pub fn selection(&self) -> Selection {
+    /// The names that are asked for.
+    ///
+    /// # Errors
+    /// A glob is malformed.
+    pub fn selection(&self) -> Result<Selection, WrongUsage> {
         let selection = Selection::new(&self.select).context("cannot use --select");
-        selection.unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error))
+        selection.map_err(WrongUsage::new)
     }
 
     /// Where the nameservers keep their own, and agents tell of themselves.

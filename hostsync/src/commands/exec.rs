@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daemon::WrongUsage;
 use hosts_file::addresses_of;
 use log::{info, warn};
 use nix::sys::signal::Signal;
@@ -37,7 +38,7 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     if args.run.daemon.daemon {
         let error =
             anyhow::anyhow!("exec stays in the foreground, for its command; leave --daemon out");
-        daemon::wrong_usage(PROGRAM, &error);
+        return Err(WrongUsage::new(error).into());
     }
     let setup = Setup::new(&args.run)?;
     let _guard = args.run.daemon.start(PROGRAM)?;
@@ -172,7 +173,7 @@ fn register_for(args: &ExecArgs, missing: &[String], controls: &Controls) {
     let Some((awaited, registration)) = own else {
         return;
     };
-    if args.run.registering.check().is_some() {
+    if args.run.registering.check.is_some() {
         warn!(
             "--wait {awaited} may wait for ever: --register {registration} gives that name, but \
              only once --check passes, and the command starts after that; leave one of the three out"

@@ -20,7 +20,7 @@ use crate::store::paths::User;
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
     let (selection, znode, cache) = (
-        names.selection(),
+        names.selection()?,
         names.state().hosts(),
         names.cache(&user)?,
     );

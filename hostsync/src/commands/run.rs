@@ -137,7 +137,7 @@ impl Setup {
     pub(super) fn new(args: &RunArgs) -> anyhow::Result<Self> {
         let (names, user) = (&args.names, User::current());
         let path = &names.hosts_file.hosts_file;
-        let selection = names.selection();
+        let selection = names.selection()?;
         let (znode, cache) = (names.state().hosts(), names.cache(&user)?);
         let options = names.zookeeper.options()?;
         match hosts_file::read(path) {
@@ -167,7 +167,7 @@ impl Setup {
             cache,
             presence: args.presence(&instance.sessions)?,
             registrations: args.registering.register.clone(),
-            check: args.registering.check(),
+            check: args.registering.check()?,
             bindings: args.binding.bind.clone(),
             state: names.state(),
             memory,

@@ -7,6 +7,23 @@ const LONGEST: usize = 48;
 /// Where the sockets of root's agents lie, which everybody may ask.
 const ROOTS_SOCKETS: &str = "/run/hostsync";
 
+/// Where our own sessions are remembered, beside the file of the snapshot.
+pub fn sessions_file(cache: &Path) -> PathBuf {
+    beside(cache, "sessions")
+}
+
+/// Where the choices of `--bind` are kept, beside the file of the snapshot.
+pub fn bindings_file(cache: &Path) -> PathBuf {
+    beside(cache, "bindings")
+}
+
+fn beside(cache: &Path, kind: &str) -> PathBuf {
+    let mut path = cache.as_os_str().to_owned();
+    path.push(".");
+    path.push(kind);
+    path.into()
+}
+
 /// Who runs this process.
 #[derive(Debug, Clone, Default)]
 pub struct User {

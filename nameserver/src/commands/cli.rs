@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use contract::{Name, ZnodePath};
-use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ZooKeeperArgs};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage};
+use zookeeper_args::ZooKeeperArgs;
 
 use crate::dns::DnsArgs;
 use crate::namespace::scope::Scope;
@@ -99,11 +100,13 @@ pub struct ScopeArgs {
 }
 
 impl ScopeArgs {
-    /// The scope that is asked for. Ends the program where the flags do not go together.
-    pub fn scope(&self) -> Scope {
+    /// The scope that is asked for.
+    ///
+    /// # Errors
+    /// The flags do not go together.
+    pub fn scope(&self) -> Result<Scope, WrongUsage> {
         let (root, state) = (self.root.clone(), self.state.clone());
-        Scope::new(root, state, self.domain.clone(), &self.exclude)
-            .unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error.into()))
+        Scope::new(root, state, self.domain.clone(), &self.exclude).map_err(WrongUsage::new)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::commands::{RESOLVING, read, with_connection};
 use crate::ingest::resolver::Resolver;
 
 pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
-    let scope = args.scope.scope();
+    let scope = args.scope.scope()?;
     let text = args.name.trim_end_matches('.').to_ascii_lowercase();
     let name: Name = text
         .parse()

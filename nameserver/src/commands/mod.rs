@@ -14,9 +14,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cli::{Cli, Command, PROGRAM};
 use contract::ZnodePath;
-use daemon::ZooKeeperArgs;
 use log::LevelFilter;
 use zookeeper::{Connection, Session, State};
+use zookeeper_args::ZooKeeperArgs;
 
 use crate::ingest::walk::{progress_bar, walk};
 use crate::namespace::Namespace;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use contract::Name;
 use daemon::Metrics;
+use daemon::WrongUsage;
 use ipnet::IpNet;
 
 use super::access::{Networks, parse_network};
@@ -15,7 +16,6 @@ use super::server::Listening;
 use super::server::service::{Recursion, Service};
 use super::statistics::Statistics;
 use super::{Settings, SharedZones};
-use crate::commands::cli::PROGRAM;
 
 /// A secondary would ask for a zone all the time, or a cache keep what is gone for more than a day.
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,13 +84,12 @@ pub struct Told {
 
 impl DnsArgs {
     /// Takes the addresses, if DNS is asked for. To be called while there is a terminal to complain
-    /// at. Ends the program where the flags do not go together.
+    /// at.
     ///
     /// # Errors
-    /// An address is taken, not allowed, or none of this machine.
+    /// The flags do not go together; an address is taken, not allowed, or none of this machine.
     pub fn listen(&self, domain: Option<Name>) -> anyhow::Result<Option<Dns>> {
-        self.together()
-            .unwrap_or_else(|error| daemon::wrong_usage(PROGRAM, &error));
+        self.together().map_err(WrongUsage::new)?;
         if self.dns.is_empty() {
             return Ok(None);
         }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use contract::{Address, Name, ZnodePath};
 
-use super::{DeadEnd, Namespace};
+use super::{DeadEnd, Member, Namespace, rules};
 use crate::records::{Endpoint, Host, Instance};
 
 /// What a znode stands for.
@@ -45,19 +45,32 @@ impl Namespace {
             let instance = member.instance;
             standing.follows |= instance.host_names().next().is_some();
             standing.leads |= member.is_numbered;
-            if !standing.addresses.is_empty() {
+            if rules::counts(&standing.addresses) {
                 continue;
             }
             let addresses = addresses(instance, &follow);
             addresses.iter().for_each(|&address| all.add(address));
-            if member.is_numbered && standing.leader.is_empty() {
+            if standing.leader.is_empty() && rules::may_lead(&member, &addresses) {
                 standing.leader = addresses;
             }
         }
-        if standing.addresses.is_empty() {
+        if !rules::counts(&standing.addresses) {
             standing.addresses = all.list;
         }
         standing
+    }
+
+    /// The record that a znode gets its addresses from, if that is its own.
+    pub fn own_record(&self, path: &ZnodePath) -> Option<&Instance> {
+        let own = self.tree.own(path)?;
+        rules::counts(&self.addresses_at(own, path)).then_some(own)
+    }
+
+    /// The member that leads a service.
+    pub fn leader(&self, service: &ZnodePath) -> Option<Member<'_>> {
+        let addresses = |member: &Member<'_>| self.addresses_at(member.instance, &member.path);
+        let mut members = self.tree.members(service);
+        members.find(|member| rules::may_lead(member, &addresses(member)))
     }
 
     /// The addresses that a host name in a record of the znode at `path` leads to.

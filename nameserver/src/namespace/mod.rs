@@ -8,6 +8,7 @@ mod finding;
 mod follow;
 mod loops;
 mod mentions;
+mod rules;
 pub mod scope;
 mod tree;
 
@@ -15,7 +16,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contract::{Address, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
-use crate::ingest::resolver::Answer;
 use crate::namespace::scope::Scope;
 use crate::records::{Instance, Reading};
 
@@ -40,6 +40,15 @@ pub struct Namespace {
     /// What the system's resolver says of host names; no address for one that it does not know.
     resolved: HashMap<Name, Vec<Address>>,
     loops: Loops,
+}
+
+/// What the system's resolver says of a host name that no znode gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The addresses of a host name; none where the resolver does not know it.
+    Addresses(Name, Vec<Address>),
+    /// Nobody needs the host name any more.
+    Unneeded(Name),
 }
 
 impl Namespace {

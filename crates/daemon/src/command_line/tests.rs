@@ -11,7 +11,24 @@ use log::LevelFilter;
 use tempfile::TempDir;
 
 use super::{Refusal, absolute_path, command, resolve};
-use crate::{DaemonArgs, GenerateArgs, ZooKeeperArgs};
+use crate::{DaemonArgs, GenerateArgs, Secret};
+
+/// Flags of the kinds that a program of ours has beside ours.
+#[derive(Debug, Clone, clap::Args)]
+struct RemoteArgs {
+    /// The servers
+    #[arg(short, long, default_value = "127.0.0.1:2181")]
+    zookeeper: String,
+    /// Who we are
+    #[arg(long, conflicts_with = "auth_file")]
+    auth: Option<Secret>,
+    /// The same in a file
+    #[arg(long)]
+    auth_file: Option<PathBuf>,
+    /// How long a session lasts
+    #[arg(long, default_value = "6s", value_parser = humantime::parse_duration)]
+    session_timeout: Duration,
+}
 
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -42,7 +59,7 @@ struct Run {
     #[arg(long, default_value_t = 3)]
     retries: u8,
     #[command(flatten)]
-    zookeeper: ZooKeeperArgs,
+    zookeeper: RemoteArgs,
     #[command(flatten)]
     daemon: DaemonArgs,
 }

@@ -18,7 +18,7 @@ use explain::Explanation;
 pub use report::Report;
 
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let scope = args.scope.scope();
+    let scope = args.scope.scope()?;
     let mut resolver = Resolver::new(args.scope.resolve_hostnames);
     let (namespace, explained) = with_connection(&args.zookeeper, async |connection| {
         let mut namespace = read(&connection, &scope, |path| scope.covers(path)).await?;

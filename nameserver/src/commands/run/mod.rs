@@ -13,15 +13,15 @@ use zookeeper::Session;
 
 use crate::commands::block_on;
 use crate::commands::cli::{PROGRAM, RunArgs};
-use crate::dns::zones::freshness;
+use crate::dns::zones::freshness::{self, Followed};
 use crate::ingest::walk::progress_bar;
-use crate::observe::status::{Facts, Status};
+use crate::observe::status::{Facts, Progress, Status};
 use crate::publish::hold::Hold;
 
 pub use follow::Nameserver;
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let (scope, id) = (args.scope.scope(), args.id()?);
+    let (scope, id) = (args.scope.scope()?, args.id()?);
     // Before the start, so that a mistake is seen at the terminal; once more after it, so that
     // warnings are seen in the log.
     args.zookeeper.options()?;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         };
         if let Some(dns) = dns {
             let (zones, dns) = dns.start()?;
-            tokio::spawn(freshness::follow(zones.clone(), states, told));
+            tokio::spawn(freshness::follow(zones.clone(), states, told, followed));
             nameserver = nameserver.answering(zones);
             status.dns = Some(dns);
         }
@@ -77,5 +77,14 @@ fn facts(args: &RunArgs, id: &str) -> Facts {
         servers: args.zookeeper.zookeeper.to_string(),
         root: args.scope.root.clone(),
         state: args.scope.state.clone(),
+    }
+}
+
+/// What DNS says of its freshness.
+fn followed(progress: &Progress) -> Followed {
+    Followed {
+        follows: progress.follows,
+        zxid: progress.zxid,
+        generation: progress.generation,
     }
 }

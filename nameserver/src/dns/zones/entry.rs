@@ -1,4 +1,4 @@
-//! What one name answers with, read off the zone.
+//! What one name answers with, read off the namespace.
 
 use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 use smallvec::SmallVec;
@@ -62,10 +62,10 @@ pub(super) struct Target {
 
 impl Entry {
     /// What a name answers with; none for a name without addresses.
-    pub(super) fn new(zone: &Namespace, name: &Name) -> Option<Self> {
-        let addresses = zone.addresses(name)?.into();
-        let path = zone.giver(name)?;
-        let reading = zone.reading(path)?;
+    pub(super) fn new(namespace: &Namespace, name: &Name) -> Option<Self> {
+        let addresses = namespace.addresses(name)?.into();
+        let path = namespace.giver(name)?;
+        let reading = namespace.reading(path)?;
         let entry = Self {
             addresses,
             kind: Kind::Own,
@@ -76,19 +76,16 @@ impl Entry {
             labels: None,
             targets: Vec::new(),
         };
-        Some(if zone.is_leader_name(name) {
-            entry.of_leader(zone, path)
+        Some(if namespace.is_leader_name(name) {
+            entry.of_leader(namespace, path)
         } else {
-            match reading {
-                // A record that leads nowhere leaves the znode a service.
-                Reading::Instance(own) if !zone.own_addresses(path).is_empty() => {
-                    entry.of_host(zone, path, name, own)
-                }
-                Reading::Service(service) => {
-                    let members: Vec<_> = zone.members(path).collect();
+            match (namespace.own_record(path), reading) {
+                (Some(own), _) => entry.of_host(namespace, path, name, own),
+                (None, Reading::Service(service)) => {
+                    let members: Vec<_> = namespace.members(path).collect();
                     let labels = service.srv.as_ref().map(Labels::from);
                     let port = service.srv.as_ref().and_then(|srv| srv.port);
-                    let entry = entry.of_service(zone, &members, port);
+                    let entry = entry.of_service(namespace, &members, port);
                     let ttl = Some(service.ttl);
                     Self {
                         ttl,
@@ -96,38 +93,51 @@ impl Entry {
                         ..entry
                     }
                 }
-                _ => {
-                    let members: Vec<_> = zone.members(path).collect();
-                    entry.of_service(zone, &members, None)
+                (None, _) => {
+                    let members: Vec<_> = namespace.members(path).collect();
+                    entry.of_service(namespace, &members, None)
                 }
             }
         })
     }
 
-    fn of_host(mut self, zone: &Namespace, path: &ZnodePath, name: &Name, own: &Instance) -> Self {
+    fn of_host(
+        mut self,
+        namespace: &Namespace,
+        path: &ZnodePath,
+        name: &Name,
+        own: &Instance,
+    ) -> Self {
         self.ttl = own.ttl;
-        self.targets = targets(zone, path, own, Some(name), None);
+        self.targets = targets(namespace, path, own, Some(name), None);
         self
     }
 
-    fn of_leader(mut self, zone: &Namespace, service: &ZnodePath) -> Self {
-        let leads = |member: &Member<'_>| {
-            let addresses = || zone.addresses_at(member.instance, &member.path);
-            member.is_numbered && !addresses().is_empty()
-        };
+    fn of_leader(mut self, namespace: &Namespace, service: &ZnodePath) -> Self {
         self.kind = Kind::Leader;
-        if let Some(leader) = zone.members(service).find(leads) {
-            let name = zone.names_of(&leader.path).next();
+        if let Some(leader) = namespace.leader(service) {
+            let name = namespace.names_of(&leader.path).next();
             self.ttl = leader.instance.ttl;
             self.is_volatile = leader.instance.ephemeral;
             self.format = Some(leader.instance.format.into());
-            self.targets = targets(zone, &leader.path, leader.instance, name.as_ref(), None);
+            self.targets = targets(
+                namespace,
+                &leader.path,
+                leader.instance,
+                name.as_ref(),
+                None,
+            );
             self.znode = leader.path;
         }
         self
     }
 
-    fn of_service(mut self, zone: &Namespace, members: &[Member<'_>], port: Option<u16>) -> Self {
+    fn of_service(
+        mut self,
+        namespace: &Namespace,
+        members: &[Member<'_>],
+        port: Option<u16>,
+    ) -> Self {
         self.kind = Kind::Service;
         self.ttl = members
             .iter()
@@ -135,8 +145,14 @@ impl Entry {
             .min();
         self.is_volatile = members.iter().any(|member| member.instance.ephemeral);
         let all = members.iter().flat_map(|member| {
-            let name = zone.names_of(&member.path).next();
-            targets(zone, &member.path, member.instance, name.as_ref(), port)
+            let name = namespace.names_of(&member.path).next();
+            targets(
+                namespace,
+                &member.path,
+                member.instance,
+                name.as_ref(),
+                port,
+            )
         });
         self.targets = all.take(MAX_ADDRESSES_PER_NAME).collect();
         self
@@ -145,7 +161,7 @@ impl Entry {
 
 /// Where the instance at `path` can be reached. `port` is for endpoints without one.
 fn targets(
-    zone: &Namespace,
+    namespace: &Namespace,
     path: &ZnodePath,
     instance: &Instance,
     name: Option<&Name>,
@@ -153,7 +169,7 @@ fn targets(
 ) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     for endpoint in &instance.endpoints {
-        let addresses = Addresses::from_vec(zone.addresses_of(endpoint, path));
+        let addresses = Addresses::from_vec(namespace.addresses_of(endpoint, path));
         let Some(port) = endpoint.port.or(port).filter(|_| !addresses.is_empty()) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! Tells the catalog how fresh it is.
+//! Tells the zones how fresh they are.
 
 use std::time::SystemTime;
 
@@ -6,15 +6,26 @@ use tokio::sync::watch;
 use zookeeper::State;
 
 use crate::dns::{Freshness, SharedZones};
-use crate::observe::status::Progress;
 
-/// Keeps the catalog's note in step, until there is nothing to follow any more. Fresh means that the
+/// How far the tree is followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// It was read whole over the present connection, and is followed since.
+    pub(crate) follows: bool,
+    /// The newest transaction that is reflected.
+    pub(crate) zxid: i64,
+    /// The newest generation that this replica knows of.
+    pub(crate) generation: u64,
+}
+
+/// Keeps the zones' note in step, until there is nothing to follow any more. Fresh means that the
 /// tree is followed over a living connection: the session knows first that one is lost, while what
 /// follows the tree may still be waiting for answers.
-pub(crate) async fn follow(
-    catalog: SharedZones,
+pub(crate) async fn follow<T>(
+    zones: SharedZones,
     mut session: watch::Receiver<State>,
-    mut progress: watch::Receiver<Progress>,
+    mut progress: watch::Receiver<T>,
+    read: impl Fn(&T) -> Followed,
 ) {
     let mut freshness = Freshness {
         follows: false,
@@ -24,8 +35,8 @@ pub(crate) async fn follow(
     };
     loop {
         let connected = session.borrow_and_update().is_connected();
-        freshness = next(&freshness, connected, &progress.borrow_and_update());
-        catalog.note(freshness.clone());
+        freshness = next(&freshness, connected, &read(&progress.borrow_and_update()));
+        zones.note(freshness.clone());
         let changed = tokio::select! {
             changed = session.changed() => changed,
             changed = progress.changed() => changed,
@@ -36,7 +47,7 @@ pub(crate) async fn follow(
     }
 }
 
-fn next(last: &Freshness, connected: bool, progress: &Progress) -> Freshness {
+fn next(last: &Freshness, connected: bool, progress: &Followed) -> Freshness {
     let follows = connected && progress.follows;
     Freshness {
         follows,
@@ -62,13 +73,12 @@ mod tests {
             zxid: 0,
             generation: 0,
         };
-        let followed = Progress {
+        let followed = Followed {
             follows: true,
             zxid: 7,
             generation: 3,
-            ..Progress::default()
         };
-        assert_eq!(next(&stale, true, &Progress::default()), stale);
+        assert_eq!(next(&stale, true, &Followed::default()), stale);
         assert_eq!(next(&stale, false, &followed).since, since);
         let fresh = next(&stale, true, &followed);
         assert!(fresh.follows && fresh.since > since, "{fresh:?}");

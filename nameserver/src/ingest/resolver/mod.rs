@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use contract::{Address, Name};
 use tokio::task::JoinSet;
 
-use crate::namespace::Namespace;
+use crate::namespace::{Answer, Namespace};
 use cache::Cache;
 
 /// How many names are asked for at once: half of the runtime's blocking threads.
@@ -29,15 +29,6 @@ pub struct Resolver {
     cache: Cache,
     asked: JoinSet<(Name, io::Result<Vec<Address>>)>,
     ask: Ask,
-}
-
-/// News from the resolver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The addresses of a host name; none where the resolver does not know it.
-    Addresses(Name, Vec<Address>),
-    /// Nobody needs the host name any more.
-    Unneeded(Name),
 }
 
 impl Resolver {

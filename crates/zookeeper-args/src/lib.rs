@@ -1,4 +1,7 @@
-//! How to reach ZooKeeper, and as whom: the flags.
+//! How to reach ZooKeeper, and as whom: the flags that both programs share.
+//!
+//! A crate of its own, so that the one that talks to ZooKeeper knows no flag, and the one that knows how
+//! daemons are started knows nothing of ZooKeeper.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -6,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daemon::{Secret, readable_by_others};
 use zookeeper::{Auth, Options, Servers};
-
-use crate::secret::{self, Secret};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 const LONGEST_SESSION: Duration = Duration::from_secs(300);
@@ -77,7 +79,7 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
     if file.metadata()?.is_dir() {
         bail!("it is a directory; name a file whose first line is USER:PASSWORD");
     }
-    if let Some(problem) = secret::readable_by_others(path) {
+    if let Some(problem) = readable_by_others(path) {
         log::warn!("{problem}");
     }
     let mut line = String::new();
