@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use zookeeper::State;
 
 use crate::dns;
+use crate::publish::Role;
 use crate::publish::hold::Held;
 
 /// What does not change while a replica runs.
@@ -29,19 +30,6 @@ pub struct Facts {
     pub root: ZnodePath,
     /// Where it keeps its own.
     pub state: ZnodePath,
-}
-
-/// What this replica is in the election.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// No candidate, since ZooKeeper does not answer or refuses.
-    #[default]
-    Idle,
-    /// Waits for its turn, with a warm tree.
-    StandingBy,
-    /// Publishes.
-    Leading,
 }
 
 /// What changes while a replica runs.

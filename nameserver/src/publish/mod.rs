@@ -13,4 +13,7 @@ pub mod hold_znode;
 pub mod incarnation;
 pub mod notice;
 pub mod publisher;
+mod role;
 pub mod settings;
+
+pub use role::Role;

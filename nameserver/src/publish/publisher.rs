@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use zookeeper::{Connection, Error, Leadership, Znode};
 
 use crate::namespace::scope::Scope;
-use crate::observe::status;
+use crate::publish;
 use crate::publish::draft::{Draft, HoldEnd, Publication, TooLarge};
 use crate::publish::hold::{Held, Timestamp};
 use crate::publish::hold_znode::HoldZnode;
@@ -124,11 +124,11 @@ impl Publisher {
     }
 
     /// What this replica is in the election.
-    pub fn role(&self) -> status::Role {
+    pub fn role(&self) -> publish::Role {
         match self.role {
-            Role::Idle => status::Role::Idle,
-            Role::Candidate(..) => status::Role::StandingBy,
-            Role::Leader(_) => status::Role::Leading,
+            Role::Idle => publish::Role::Idle,
+            Role::Candidate(..) => publish::Role::StandingBy,
+            Role::Leader(_) => publish::Role::Leading,
         }
     }
 
