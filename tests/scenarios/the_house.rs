@@ -57,7 +57,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The first word of each path that begins with `crate::`, comments aside.
+/// The first word of each path that begins with `crate::`, comments aside. A group ends with its line.
 fn rooms_that(source: &str) -> BTreeSet<String> {
     let code = source
         .lines()
@@ -67,7 +67,17 @@ fn rooms_that(source: &str) -> BTreeSet<String> {
         let end = path.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         path[..end.unwrap_or(path.len())].to_owned()
     };
-    paths.map(word).collect()
+    let words = |path: &'_ str| match path.strip_prefix('{') {
+        Some(group) => group
+            .split([',', '}'])
+            .map(|path| word(path.trim_start()))
+            .collect(),
+        None => vec![word(path)],
+    };
+    paths
+        .flat_map(words)
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 #[test]
@@ -90,7 +100,7 @@ fn no_room_knows_one_above_it() {
                 "{program} has a room {own}, which the plan does not"
             );
             for other in rooms_that(&read(&file)) {
-                let is_above = place(&other) < own_place;
+                let is_above = place(&other).is_some_and(|other| Some(other) < own_place);
                 assert!(
                     !is_above,
                     "{} knows {other}, which is above it",
