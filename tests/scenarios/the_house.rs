@@ -22,7 +22,7 @@ const PROGRAMS: [(&str, &[&str]); 2] = [
         "hostsync",
         &[
             "commands", "observe", "apply", "register", "bind", "health", "store", "follow",
-            "children", "address",
+            "children", "address", "model",
         ],
     ),
 ];
