@@ -34,7 +34,7 @@ chaos: ## break both daemons, ZooKeeper and the network at random, SECONDS long;
 lint: ## formatting, clippy and shellcheck
 	@scripts/lint
 
-man: ## generate the man pages and shell completions from the command lines
+man: ## write man/ and completions/ from the command lines
 	@scripts/man
 
 deb: ## Debian packages of both daemons, checked by lintian
