@@ -119,6 +119,16 @@ fn a_takeover_is_a_publish_and_not_a_walk() {
     let two = replica(&tree, "two").flag("zookeeper", tree.address_at(&proxy.address()));
     let _two = two.run();
     soon_stand(&tree, 2);
+    // It goes on to watch the one before it, and to look at both, which is no part of a takeover.
+    let mut candidates = tree.children("/nameserver/election");
+    candidates.sort_by_key(|znode| znode.rsplit('-').next().map(str::to_owned));
+    let looks = |candidate: &str| {
+        let path = format!("{}/nameserver/election/{candidate}", tree.chroot());
+        proxy.requests().of("getData", &path)
+    };
+    wait_until("the second to have looked at both", PATIENCE, || {
+        looks(&candidates[0]) >= 3 && looks(&candidates[1]) >= 1
+    });
     let before = proxy.requests();
     assert!(before.all("getData") >= 500, "its walk: {before:?}");
     one.stop();
