@@ -1,100 +1,92 @@
 //! `STATE/hold`: what the leader holds, for everybody to see. Whoever deletes it releases the hold.
+//!
+//! Pure: what was found and what is held in, what to write there out.
 
-use contract::{State, ZnodePath};
-use log::warn;
-use zookeeper::{Connection, Error, Leadership};
+use contract::Held;
+use zookeeper::Error;
 
-use crate::publish::hold::Held;
+use crate::publish::action::{StateZnode, Write};
 
 /// The znode, as the leader knows it.
-#[derive(Debug)]
-pub struct HoldZnode {
-    path: ZnodePath,
-    /// What we wrote there.
+#[derive(Debug, Default)]
+pub(super) struct HoldZnode {
+    /// What it was made to say last, or would have been, had that not been refused.
     told: Option<Held>,
-    /// Somebody, perhaps ourselves, wrote or deleted it.
+    /// It was there, so that somebody deleted it if it is not.
+    was_there: bool,
+    /// Somebody, perhaps ourselves, may have written or deleted it.
     touched: bool,
 }
 
 impl HoldZnode {
-    /// The znode below `state`.
-    pub fn new(state: &State) -> Self {
-        Self {
-            path: state.hold(),
-            told: None,
-            touched: false,
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &ZnodePath {
-        &self.path
-    }
-
-    /// Takes an event of it in.
-    pub fn changed(&mut self) {
+    /// Takes an event of it in, or that one may have been missed.
+    pub(super) fn changed(&mut self) {
         self.touched = true;
     }
 
-    /// What a predecessor left there. To be called when a leadership begins.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn inherit(&mut self, connection: &Connection) -> Result<Option<Held>, Error> {
+    /// What a predecessor left there, as a leadership begins with it. None is found also where it
+    /// may not be read.
+    pub(super) fn inherit(&mut self, found: Option<&[u8]>) -> Option<Held> {
+        let held = found.and_then(|data| Held::decode(data).ok());
+        *self = Self {
+            // Of junk, only that it is there matters: it is to go.
+            told: found.map(|_| held.clone().unwrap_or_else(Held::nothing)),
+            was_there: found.is_some(),
+            touched: false,
+        };
+        held
+    }
+
+    /// Whether it is to be looked at, since somebody may have deleted it.
+    pub(super) fn is_in_question(&self) -> bool {
+        self.touched && self.was_there
+    }
+
+    /// Takes in whether it is still there. Returns whether somebody released the hold.
+    pub(super) fn looked_at(&mut self, is_there: bool) -> bool {
         self.touched = false;
-        self.told = None;
-        let znode = match connection.read(&self.path).await {
-            Ok(Some(znode)) => znode,
-            Ok(None) => return Ok(None),
-            Err(error) if error.is_connection() => return Err(error),
-            Err(_) => return Ok(None),
-        };
-        // Of junk, only that it is there matters: it is to go.
-        let held = Held::decode(&znode.data).ok();
-        self.told = Some(held.clone().unwrap_or_else(Held::nothing));
-        Ok(held)
+        if is_there {
+            return false;
+        }
+        *self = Self::default();
+        true
     }
 
-    /// Whether somebody deleted what we wrote.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn is_released(&mut self, connection: &Connection) -> Result<bool, Error> {
-        if !std::mem::take(&mut self.touched) || self.told.is_none() {
-            return Ok(false);
-        }
-        match connection.stat(&self.path).await {
-            Ok(None) => {
-                self.told = None;
-                Ok(true)
-            }
-            Err(error) if error.is_connection() => Err(error),
-            Ok(Some(_)) | Err(_) => Ok(false),
+    /// What makes it say what is held now; none where it says so.
+    pub(super) fn due(&self, held: Option<&Held>) -> Option<Write> {
+        let znode = StateZnode::Hold;
+        match (&self.told, held) {
+            (told, held) if told.as_ref() == held => None,
+            (None, Some(held)) => Some(Write::Create(znode, held.encode())),
+            (Some(_), Some(held)) => Some(Write::Set(znode, held.encode(), None)),
+            (_, None) => Some(Write::Delete(znode)),
         }
     }
 
-    /// Makes the znode say what is held now.
+    /// Takes in what came of making it say what is `held`.
     ///
     /// # Errors
-    /// The connection broke, or the leadership is gone.
-    pub async fn tell(&mut self, leadership: &Leadership, held: Option<Held>) -> Result<(), Error> {
-        if self.told == held {
-            return Ok(());
-        }
-        let path = &self.path;
-        let written = match (&self.told, &held) {
-            (None, Some(held)) => leadership.create(path, &held.encode()).await,
-            (Some(_), Some(held)) => leadership.set(path, &held.encode(), None).await.map(drop),
-            (_, None) => leadership.delete(path).await,
-        };
-        match written {
-            Ok(()) => {}
-            Err(error) if error.is_connection() || error == Error::Deposed => return Err(error),
-            // Put there, or deleted, by somebody else: it is there, or gone.
-            Err(Error::NodeExists | Error::NoNode) => {}
-            Err(error) => warn!("cannot write {path}, which tells what is held: {error}"),
-        }
+    /// It could not be made to; that is not tried again before something else is to be said.
+    pub(super) fn written(
+        &mut self,
+        held: Option<Held>,
+        written: Result<i32, Error>,
+    ) -> Result<(), Error> {
+        let is_held = held.is_some();
         self.told = held;
-        Ok(())
+        match written {
+            // Whoever deletes it later is told of by an event.
+            Ok(_) | Err(Error::NodeExists) => {
+                (self.was_there, self.touched) = (is_held, false);
+                Ok(())
+            }
+            // Deleted by somebody else, who released what we held, if we did.
+            Err(Error::NoNode) => {
+                self.was_there &= is_held;
+                self.touched = true;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -12,8 +12,8 @@ use log::{debug, info, warn};
 use tokio::sync::watch;
 use zookeeper::{Change, Connection, Error, Session};
 
+use crate::publish::driver::at;
 use crate::publish::incarnation;
-use crate::publish::publisher::at;
 
 /// The least time between two looks on a failure.
 const RETRY: Duration = Duration::from_secs(1);

@@ -24,9 +24,9 @@ use crate::observe::problems::Problems;
 use crate::observe::status::Progress;
 use crate::publish::access;
 use crate::publish::draft::Draft;
+use crate::publish::driver::Publisher;
 use crate::publish::hold::Hold;
 use crate::publish::notice::Notice;
-use crate::publish::publisher::Publisher;
 use crate::records::Reading;
 
 /// Delays after the tree could not be followed. The longest one is short, since both daemons are to
@@ -119,7 +119,6 @@ impl Nameserver {
 
     /// Tells those who ask.
     fn tell(&self, follows: bool) {
-        let draft = &self.publisher.draft;
         let complaint = self.complaint.clone().or(self.publisher.complaint());
         self.noticed.send_if_modified(|noticed| {
             let is_news = *noticed != complaint;
@@ -130,13 +129,13 @@ impl Nameserver {
             role: self.publisher.role(),
             follows,
             znodes: self.namespace.len(),
-            names: draft.names(),
+            names: self.publisher.names(),
             problems: self.problems.len(),
-            zxid: draft.zxid(),
-            generation: draft.generation(),
+            zxid: self.publisher.zxid(),
+            generation: self.publisher.generation(),
             publishes: self.publisher.publishes(),
             walks: self.walks,
-            hold: draft.held(),
+            hold: self.publisher.held(),
             complaint,
         });
     }
@@ -276,7 +275,7 @@ impl Nameserver {
                     let touched = self.namespace.answer(answer);
                     self.take_over(touched);
                 }
-                woken = self.publisher.wake(connection) => woken?,
+                woken = self.publisher.wake() => woken?,
             }
         }
     }
@@ -302,11 +301,11 @@ impl Nameserver {
         if let Some(zones) = &self.zones {
             zones.replace(&self.namespace);
         }
-        self.publisher.draft.set_all(self.namespace.hosts(), begun);
-        self.publisher.draft.reflect(zxid);
+        self.publisher.set_all(self.namespace.hosts(), begun);
+        self.publisher.reflect(zxid);
         let (znodes, names, took) = (
             self.namespace.len(),
-            self.publisher.draft.names(),
+            self.publisher.names(),
             begun.elapsed(),
         );
         let (znodes, names) = (Counted(znodes, "znode"), Counted(names, "name"));
@@ -337,7 +336,7 @@ impl Nameserver {
             self.note_arrived(&mut changes, tree)?;
             updates.retain(|(path, reading)| reading.is_some() || !changes.read.contains(path));
             if updates.len() == all {
-                self.publisher.draft.reflect(zxid);
+                self.publisher.reflect(zxid);
             }
             self.update(updates);
             if begun.elapsed() > self.publisher.cost() * BURST {
@@ -360,7 +359,7 @@ impl Nameserver {
             .any(|(path, reading)| path == root && reading.is_none())
         {
             warn!("{root} does not exist any more; what it gave is held, see --drop-hold");
-            self.publisher.draft.root_is_gone();
+            self.publisher.root_is_gone();
         }
         let touched = self.namespace.update(updates);
         let foreign = touched
@@ -381,7 +380,6 @@ impl Nameserver {
             .flat_map(|path| self.namespace.names_of(path))
         {
             self.publisher
-                .draft
                 .set(name.clone(), self.namespace.addresses(&name), now);
         }
         let found = touched.into_iter().map(|path| {

@@ -1,0 +1,149 @@
+//! What is read before anything is written.
+
+use std::mem;
+
+use contract::Snapshot;
+use log::Level;
+use zookeeper::Error;
+
+use super::write::said_of_end;
+use super::{Core, Due, Head, Preparation, Stage, Term, remedy};
+use crate::publish::action::{Found, StateZnode};
+use crate::publish::draft::HoldEnd;
+use crate::publish::hold::Timestamp;
+
+impl Core {
+    /// A foreign write is to be looked at.
+    pub(super) fn hosts_changed(&mut self) {
+        match (self.echoes.checked_sub(1), &mut self.stage) {
+            (Some(echoes), _) => self.echoes = echoes,
+            (None, Stage::Leading(term)) => term.look_again(),
+            (None, _) => {}
+        }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        znode: StateZnode,
+        read: Result<Option<Found>, Error>,
+        now: Timestamp,
+    ) {
+        match &mut self.stage {
+            Stage::Preparing(preparation) => {
+                let preparation = mem::replace(preparation, Preparation::Create);
+                self.read_before_standing(preparation, read, now);
+            }
+            Stage::Leading(Term { head, .. }) => match head {
+                Head::Known(_) => self.read_again(znode, &read),
+                Head::ReadHold => {
+                    *head = Head::ReadSettings;
+                    let found = read.ok().flatten();
+                    if let Some(held) = self
+                        .hold
+                        .inherit(found.as_ref().map(|found| &found.data[..]))
+                    {
+                        self.draft.inherit_hold(&held, now);
+                    }
+                }
+                Head::ReadSettings | Head::ReadHosts(_) | Head::ReadAgain => match read {
+                    Ok(found) => self.read_head(found, now),
+                    Err(error) => self.cannot_read(znode, &error, now),
+                },
+            },
+            Stage::Idle | Stage::Standing => {}
+        }
+    }
+
+    /// Who may not read what is published finds that out on leading, and says so then.
+    fn read_before_standing(
+        &mut self,
+        preparation: Preparation,
+        read: Result<Option<Found>, Error>,
+        now: Timestamp,
+    ) {
+        let Ok(found) = read else {
+            return;
+        };
+        match preparation {
+            Preparation::ReadSettings => {
+                let settings = found.map(|found| found.data);
+                self.stage = Stage::Preparing(Preparation::ReadHosts(settings));
+            }
+            Preparation::ReadHosts(settings) => {
+                let head = found.and_then(|found| Snapshot::decode(&found.data).ok());
+                if let Some(difference) = self.difference(settings.as_deref(), head.as_ref()) {
+                    self.refuse(&difference, now);
+                }
+            }
+            Preparation::Create | Preparation::Stand => {}
+        }
+    }
+
+    /// Looks at `STATE/hold` while it is held: where it is gone, an operator released it.
+    fn read_again(&mut self, znode: StateZnode, read: &Result<Option<Found>, Error>) {
+        if znode == StateZnode::Hold && self.hold.looked_at(!matches!(read, Ok(None))) {
+            let held = self.draft.held();
+            self.draft.end_hold(HoldEnd::Released);
+            let said = said_of_end(HoldEnd::Released, held.as_ref());
+            self.first.extend(said);
+        }
+    }
+
+    /// Takes in what is published, before this replica writes anything itself.
+    fn read_head(&mut self, found: Option<Found>, now: Timestamp) {
+        let Stage::Leading(term) = &mut self.stage else {
+            return;
+        };
+        let inherited = match mem::replace(&mut term.head, Head::ReadAgain) {
+            Head::ReadSettings => {
+                term.head = Head::ReadHosts(found.map(|found| found.data));
+                return;
+            }
+            Head::ReadHosts(settings) => Some(settings),
+            _ => None,
+        };
+        term.head = Head::Known(found.as_ref().map(|found| found.version));
+        let head = found.map(|found| (found.version, Snapshot::decode(&found.data)));
+        if let Some(settings) = &inherited {
+            let snapshot = head.as_ref().and_then(|(_, head)| head.as_ref().ok());
+            if !self.agree(settings.as_deref(), snapshot, now) {
+                return;
+            }
+        }
+        if let Some((_, Err(error))) = &head {
+            let hosts = self.path(StateZnode::Hosts);
+            let text = format!("{hosts} holds no snapshot of ours and is replaced: {error}");
+            self.say(Level::Warn, text);
+        }
+        let head = head.as_ref().map(|(version, head)| (*version, head));
+        self.draft.compare(head, inherited.is_some(), now.monotonic);
+    }
+
+    /// Whether this replica may publish after its predecessor.
+    fn agree(&mut self, settings: Option<&[u8]>, head: Option<&Snapshot>, now: Timestamp) -> bool {
+        if let Some(difference) = self.difference(settings, head) {
+            // While this replica waited, another one published by other settings.
+            if !self.takes_over {
+                self.refuse(&difference, now);
+                return false;
+            }
+            self.say(Level::Warn, format!("taking over: {difference}"));
+        }
+        let due = match settings {
+            None => Some(Due::Create),
+            Some(told) => (told != self.settings.encode()).then_some(Due::Set),
+        };
+        if let Stage::Leading(term) = &mut self.stage {
+            term.settings_due = due;
+        }
+        true
+    }
+
+    fn cannot_read(&mut self, znode: StateZnode, error: &Error, now: Timestamp) {
+        if let Stage::Leading(term) = &mut self.stage {
+            term.look_again();
+        }
+        let (path, why) = (self.path(znode), remedy(error));
+        self.complain(format!("cannot read {path}: {why}"), now);
+    }
+}

@@ -1,0 +1,317 @@
+//! Does what the core says: stands for election, reads, and writes while leading.
+
+use std::time::{Duration, Instant};
+
+use contract::{Address, Candidate, Held, Hosts, Name, State, ZnodePath};
+use log::log;
+use tokio::task::{JoinError, JoinSet};
+use zookeeper::{Connection, Error, Leadership};
+
+use crate::namespace::scope::Scope;
+use crate::publish::Role;
+use crate::publish::action::{Action, Continuity, Event, Found, StateZnode, Write};
+use crate::publish::core::Core;
+use crate::publish::draft::Draft;
+use crate::publish::hold::Timestamp;
+use crate::publish::incarnation;
+use crate::publish::notice::Notice;
+
+/// Publishes what the tree says at `STATE/hosts` while this process leads.
+#[derive(Debug)]
+pub struct Publisher {
+    core: Core,
+    candidate: Candidate,
+    candidacy: Candidacy,
+    /// How long the last publish took.
+    cost: Duration,
+    hosts: ZnodePath,
+    settings: ZnodePath,
+    hold: ZnodePath,
+    election: ZnodePath,
+    /// Where agents tell what they have applied.
+    agents: ZnodePath,
+    /// Where agents tell which instances they are bound to.
+    bindings: ZnodePath,
+}
+
+/// What ZooKeeper has of this process in the election.
+#[derive(Debug)]
+enum Candidacy {
+    None,
+    /// At most one task, which ends when this process leads. Dropping it withdraws.
+    Stands(Connection, JoinSet<Result<Leadership, Error>>),
+    Leads(Leadership),
+}
+
+impl Publisher {
+    /// A publisher of the names of `scope`, below its state, that stands for election as `id`.
+    pub fn new(scope: &Scope, id: String, draft: Draft) -> Self {
+        let state = State::new(scope.state().clone());
+        Self {
+            core: Core::new(scope, id.clone(), draft),
+            candidate: incarnation::current(id),
+            candidacy: Candidacy::None,
+            cost: Duration::ZERO,
+            hosts: state.hosts(),
+            settings: state.settings(),
+            hold: state.hold(),
+            election: state.election(),
+            agents: state.agents(),
+            bindings: state.bindings(),
+        }
+    }
+
+    /// Publishes also where others have published by other settings.
+    pub fn take_over(&mut self, takes_over: bool) {
+        self.core.take_over(takes_over);
+    }
+
+    /// Where the snapshot is published.
+    pub fn hosts(&self) -> &ZnodePath {
+        &self.hosts
+    }
+
+    /// Where it is told what is held.
+    pub fn hold(&self) -> &ZnodePath {
+        &self.hold
+    }
+
+    /// How long the last publish took.
+    pub fn cost(&self) -> Duration {
+        self.cost
+    }
+
+    /// What tells the other replicas of this one.
+    pub fn notice(&self) -> Notice {
+        Notice::new(self.election.clone(), self.candidate.clone())
+    }
+
+    /// What this replica is in the election.
+    pub fn role(&self) -> Role {
+        self.core.role()
+    }
+
+    /// What cannot be done, and why.
+    pub fn complaint(&self) -> Option<String> {
+        self.core.complaint()
+    }
+
+    /// How many snapshots were written.
+    pub fn publishes(&self) -> u64 {
+        self.core.publishes()
+    }
+
+    /// How many names the tree gives.
+    pub fn names(&self) -> usize {
+        self.core.draft().names()
+    }
+
+    /// The newest transaction that the tree reflects.
+    pub fn zxid(&self) -> i64 {
+        self.core.draft().zxid()
+    }
+
+    /// The newest generation that is known; 0 for none.
+    pub fn generation(&self) -> u64 {
+        self.core.draft().generation()
+    }
+
+    /// What is held, if anything.
+    pub fn held(&self) -> Option<Held> {
+        self.core.draft().held()
+    }
+
+    /// Takes over what the tree says of one name.
+    pub fn set(&mut self, name: Name, addresses: Option<&[Address]>, now: Instant) {
+        self.core.set(name, addresses, now);
+    }
+
+    /// Takes over what the tree says of all names.
+    pub fn set_all(&mut self, hosts: Hosts, now: Instant) {
+        self.core.set_all(hosts, now);
+    }
+
+    /// Takes over the newest transaction that the tree reflects.
+    pub fn reflect(&mut self, zxid: i64) {
+        self.core.reflect(zxid);
+    }
+
+    /// Takes note that the root of the tree is gone: no name goes without doubt then.
+    pub fn root_is_gone(&mut self) {
+        self.core.root_is_gone();
+    }
+
+    /// Takes an event of `STATE/hosts` in.
+    pub fn hosts_changed(&mut self) {
+        self.tell(Event::Changed(StateZnode::Hosts));
+    }
+
+    /// Takes an event of `STATE/hold` in: an operator may have released what is held.
+    pub fn hold_changed(&mut self) {
+        self.tell(Event::Changed(StateZnode::Hold));
+    }
+
+    /// Begins with a new connection, over which `STATE/hosts` and `STATE/hold` are watched.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn begin(&mut self, connection: &Connection) -> Result<(), Error> {
+        let continuity = self.candidacy.continuity(connection);
+        self.tell(Event::Connected(continuity));
+        self.publish(connection).await
+    }
+
+    /// Does all that is to be done now: stands for election, or publishes what is due.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn publish(&mut self, connection: &Connection) -> Result<(), Error> {
+        while let Some(action) = self.core.step(Timestamp::now()) {
+            if let Some(event) = self.perform(action, connection).await {
+                self.take_in(event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to do that no event of a watch tells of: the election is won
+    /// or lost, or it is time to go on.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn wake(&mut self) -> Result<(), Error> {
+        let time = at(self.core.wake());
+        let candidacy = tokio::select! {
+            candidacy = self.candidacy.outcome() => candidacy,
+            () = time => return Ok(()),
+        };
+        let event = match candidacy {
+            Some(Ok(Ok(leadership))) => {
+                self.candidacy = Candidacy::Leads(leadership);
+                return self.take_in(Event::Elected);
+            }
+            Some(Ok(Err(error))) => Event::NotElected(Some(error)),
+            Some(Err(_)) | None => Event::NotElected(None),
+        };
+        self.candidacy = Candidacy::None;
+        self.take_in(event)
+    }
+
+    /// Gives up leadership or candidacy.
+    pub fn resign(&mut self) {
+        self.core.resign();
+        self.candidacy = Candidacy::None;
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.core.handle(event, Timestamp::now());
+    }
+
+    fn take_in(&mut self, event: Event) -> Result<(), Error> {
+        let broken = event.broken_connection().cloned();
+        self.tell(event);
+        broken.map_or(Ok(()), Err)
+    }
+
+    async fn perform(&mut self, action: Action, connection: &Connection) -> Option<Event> {
+        match action {
+            Action::Say(level, text) => log!(level, "{text}"),
+            Action::Stand => self.stand(connection),
+            Action::Resign => self.candidacy = Candidacy::None,
+            Action::Prepare => return Some(Event::Prepared(self.prepare(connection).await)),
+            Action::Read(znode) => {
+                let read = connection.read(self.path(znode)).await;
+                let found = read.map(|znode| {
+                    znode.map(|znode| Found {
+                        data: znode.data,
+                        version: znode.stat.version,
+                    })
+                });
+                return Some(Event::Read(znode, found));
+            }
+            Action::Write(write) => {
+                let begun = Instant::now();
+                let written = self.write(&write).await;
+                if write.znode() == StateZnode::Hosts {
+                    self.cost = begun.elapsed();
+                }
+                return Some(Event::Written(written));
+            }
+        }
+        None
+    }
+
+    async fn prepare(&self, connection: &Connection) -> Result<(), Error> {
+        connection.create_all(&self.election).await?;
+        connection.create_open(&self.agents).await?;
+        connection.create_open(&self.bindings).await
+    }
+
+    fn stand(&mut self, connection: &Connection) {
+        let (candidate, election) = (connection.clone(), self.election.clone());
+        let data = self.candidate.encode();
+        let mut candidacy = JoinSet::new();
+        candidacy.spawn(async move {
+            candidate
+                .lead(&election, &data, incarnation::wrote_and_is_gone)
+                .await
+        });
+        self.candidacy = Candidacy::Stands(connection.clone(), candidacy);
+    }
+
+    /// Returns the version that the znode has then.
+    async fn write(&self, write: &Write) -> Result<i32, Error> {
+        let Candidacy::Leads(leadership) = &self.candidacy else {
+            return Err(Error::Deposed);
+        };
+        let path = self.path(write.znode());
+        match write {
+            Write::Create(_, data) => leadership.create(path, data).await.map(|()| 0),
+            Write::Set(_, data, version) => {
+                let stat = leadership.set(path, data, *version).await?;
+                Ok(stat.version)
+            }
+            Write::Delete(_) => leadership.delete(path).await.map(|()| 0),
+        }
+    }
+
+    fn path(&self, znode: StateZnode) -> &ZnodePath {
+        match znode {
+            StateZnode::Hosts => &self.hosts,
+            StateZnode::Settings => &self.settings,
+            StateZnode::Hold => &self.hold,
+        }
+    }
+}
+
+impl Candidacy {
+    /// What a connection has in common with the one over which this began.
+    fn continuity(&self, connection: &Connection) -> Continuity {
+        let (client, session) = match self {
+            Self::None => return Continuity::Nothing,
+            Self::Stands(of, _) => (of.shares_client_with(connection), of.session_id()),
+            Self::Leads(leadership) => (leadership.is_of(connection), leadership.session_id()),
+        };
+        match client {
+            true => Continuity::Client,
+            false if session == connection.session_id() => Continuity::Session,
+            false => Continuity::Nothing,
+        }
+    }
+
+    /// Waits until the election is won or lost; nothing is lost when the future is dropped.
+    async fn outcome(&mut self) -> Option<Result<Result<Leadership, Error>, JoinError>> {
+        match self {
+            Self::Stands(_, candidacy) => candidacy.join_next().await,
+            Self::None | Self::Leads(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Waits until then; for ever where no time is given.
+pub(crate) async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
