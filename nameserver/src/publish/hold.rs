@@ -208,6 +208,39 @@ mod tests {
     }
 
     #[test]
+    fn each_time_ends_exactly_then() {
+        let begun = Timestamp::now();
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..10, begun);
+        assert_eq!(hold.decide(0, false, begun.after(WINDOW)).len(), 10);
+        let mut hold = Hold::new(PATIENCE);
+        lose(&mut hold, 0..10, begun);
+        let late = begun.after(WINDOW + Duration::from_nanos(1));
+        assert!(hold.decide(0, false, late).is_empty());
+
+        // What a predecessor held ends now, or in a moment.
+        let inherited = |rest| {
+            let mut hold = Hold::new(PATIENCE);
+            hold.inherit(begun.after(rest).clock, begun);
+            lose(&mut hold, 0..10, begun);
+            hold.decide(0, false, begun).len()
+        };
+        assert_eq!(inherited(Duration::ZERO), 0);
+        assert_eq!(inherited(Duration::from_nanos(1)), 10);
+    }
+
+    #[test]
+    fn a_missing_tree_is_in_doubt_only_when_it_takes_the_last_name_away() {
+        let now = Timestamp::now();
+        for (lost, remaining, held) in [(0, 0, 0), (1, 0, 1), (1, 1, 0)] {
+            let mut hold = Hold::new(PATIENCE);
+            lose(&mut hold, 0..lost, now);
+            assert_eq!(hold.decide(remaining, true, now).len(), held);
+            assert_eq!(hold.is_on(), held > 0);
+        }
+    }
+
+    #[test]
     fn names_that_came_back_are_not_lost() {
         let now = Timestamp::now();
         let mut hold = Hold::new(PATIENCE);

@@ -5,7 +5,11 @@
 //! nothing happens. An action that nobody answered is asked for again.
 
 mod election;
+#[cfg(test)]
+mod model;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::VecDeque;
