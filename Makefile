@@ -1,6 +1,6 @@
 # Hostsync's commands. Each is a script or a cargo call, so nothing here is worth reading twice.
 
-.PHONY: help demo test bench soak chaos lint man deb deb-test image
+.PHONY: help demo test bench soak chaos lint audit man deb deb-test image
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -31,8 +31,11 @@ chaos: ## break both daemons, ZooKeeper and the network at random, SECONDS long;
 	cargo build
 	cargo run --quiet --package chaos -- --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-lint: ## formatting, clippy and shellcheck
+lint: ## formatting, clippy, shellcheck, and the licences and sources of dependencies
 	@scripts/lint
+
+audit: ## dependencies with known faults, by the RustSec database (needs a network)
+	@scripts/audit
 
 man: ## write man/ and completions/ from the command lines
 	@scripts/man
