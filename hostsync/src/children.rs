@@ -110,9 +110,10 @@ impl Child {
     /// Sends a signal to it, and to its process group if that is its own.
     pub fn signal(&self, signal: Signal) {
         // It may just have ended.
-        let _ = match self.leads_group {
-            true => killpg(self.pid, signal),
-            false => kill(self.pid, signal),
+        let _ = if self.leads_group {
+            killpg(self.pid, signal)
+        } else {
+            kill(self.pid, signal)
         };
     }
 }

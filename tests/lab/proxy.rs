@@ -185,17 +185,19 @@ impl Shared {
 
     /// Passes bytes on, one way, until an end hangs up or the connection is cut.
     fn pump(&self, link: &Link, is_request: bool) {
-        let (mut from, mut to) = match is_request {
-            true => (&link.client, &link.server),
-            false => (&link.server, &link.client),
+        let (mut from, mut to) = if is_request {
+            (&link.client, &link.server)
+        } else {
+            (&link.server, &link.client)
         };
         let mut parser = Parser::default();
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let length = from.read(&mut buffer).unwrap_or(0);
-            let delay = match is_request {
-                true => Duration::ZERO,
-                false => self.lock().delay,
+            let delay = if is_request {
+                Duration::ZERO
+            } else {
+                self.lock().delay
             };
             thread::sleep(delay);
             let mut state = self.lock();

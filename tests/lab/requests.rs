@@ -72,9 +72,10 @@ impl Parser {
                 break;
             };
             // The first frame opens the session and has no operation.
-            let key = match std::mem::replace(&mut self.is_connected, true) {
-                true => request(frame),
-                false => Some(("connect", String::new())),
+            let key = if std::mem::replace(&mut self.is_connected, true) {
+                request(frame)
+            } else {
+                Some(("connect", String::new()))
             };
             *requests.counts.entry(key.unwrap_or_default()).or_default() += 1;
             rest = after;

@@ -111,7 +111,7 @@ fn a_state_that_stands_open_is_reported() {
         .run();
     let advice = server.soon_says("everybody may change /nameserver");
 
-    // Whoever does as he is told has closed it, and every agent goes on working.
+    // Whoever follows the advice has closed it, and every agent goes on working.
     let mut script = "addauth digest ops:s3cret\n".to_owned();
     for command in advice.split('`').filter(|text| text.starts_with("setAcl ")) {
         script += &format!("{command}\n");

@@ -100,7 +100,7 @@ impl Http {
                     .timer(TokioTimer::new())
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), answer);
-                // Whoever breaks off or dawdles gets no answer; that is his affair.
+                // Whoever breaks off or dawdles gets no answer, which is nobody else's loss.
                 let _ = tokio::time::timeout(PATIENCE, connection).await;
                 drop(place);
             });
@@ -133,9 +133,10 @@ fn answer<B>(request: &Request<B>, observed: &impl Observed) -> Response<Full<By
 
 /// The word, and below it all that there is to say, one a line.
 fn healthz(health: &Health) -> Response<Full<Bytes>> {
-    let status = match health.is_healthy() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let status = if health.is_healthy() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     let lines = [health.word()].into_iter().chain(health.findings());
     let body: String = lines.flat_map(|line| [line, "\n"]).collect();

@@ -58,7 +58,7 @@ impl Servers {
     ///
     /// A literal address is spelt so that it takes the way through the resolver (`0x7f000001`,
     /// `fd00::5%0`): the client's retry loop yields only there, and with a literal address and no
-    /// network it would spin a core past its deadline (its trap 3).
+    /// network it would spin a core past its deadline.
     pub(crate) fn client_text(&self) -> String {
         self.text(|host| match host {
             Host::Address(IpAddr::V4(ip)) => format!("{:#010x}", ip.to_bits()),

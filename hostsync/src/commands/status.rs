@@ -17,9 +17,10 @@ pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         format!("no agent for {file} answers; start hostsync run")
     });
     let mut stdout = daemon::stdout();
-    let is_good = match args.health {
-        true => write_health(&mut stdout, status, args.json)?,
-        false => write_status(&mut stdout, status, args.json)?,
+    let is_good = if args.health {
+        write_health(&mut stdout, status, args.json)?
+    } else {
+        write_status(&mut stdout, status, args.json)?
     };
     stdout.flush()?;
     Ok(ExitCode::from(u8::from(!is_good)))

@@ -52,9 +52,10 @@ impl User {
 
     /// The default of `--cache`; none for a user without a home.
     pub fn cache_file(&self, hosts_file: &Path) -> Option<PathBuf> {
-        let directory = match self.is_root {
-            true => PathBuf::from("/var/cache/hostsync"),
-            false => self.cache.as_ref()?.join("hostsync"),
+        let directory = if self.is_root {
+            PathBuf::from("/var/cache/hostsync")
+        } else {
+            self.cache.as_ref()?.join("hostsync")
         };
         Some(directory.join(format!("{}.json", slug(hosts_file))))
     }

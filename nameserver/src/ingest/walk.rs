@@ -113,9 +113,10 @@ async fn visit_with_children(
     path: ZnodePath,
 ) -> Result<(Visit, Vec<String>), Error> {
     let visit = visit(connection, path).await?;
-    let children = match visit.is_parent {
-        true => connection.children(&visit.path).await?.unwrap_or_default(),
-        false => Vec::new(),
+    let children = if visit.is_parent {
+        connection.children(&visit.path).await?.unwrap_or_default()
+    } else {
+        Vec::new()
     };
     Ok((visit, children))
 }

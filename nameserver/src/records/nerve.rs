@@ -40,9 +40,10 @@ pub(super) fn read_name(component: &str) -> Found {
 }
 
 fn decoded(encoded: &str) -> Result<Reading, Problem> {
-    let engine = match encoded.contains(['-', '_']) {
-        true => URL_SAFE,
-        false => STANDARD,
+    let engine = if encoded.contains(['-', '_']) {
+        URL_SAFE
+    } else {
+        STANDARD
     };
     let bytes = engine
         .decode(encoded)

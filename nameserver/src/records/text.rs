@@ -9,8 +9,9 @@ pub(super) fn read(text: &str) -> Result<Reading, Problem> {
 
 /// One line with one endpoint.
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, Problem> {
-    match text.contains('\n') {
-        true => Err(Problem::SeveralLines),
-        false => Endpoint::parse(text),
+    if text.contains('\n') {
+        Err(Problem::SeveralLines)
+    } else {
+        Endpoint::parse(text)
     }
 }

@@ -42,9 +42,10 @@ pub(crate) fn read_file(
         sleep(PAUSE);
         whole = !whole;
         let (before, begun) = (watched.state(), Instant::now());
-        let read = match whole {
-            true => in_one_piece(&watched.path),
-            false => in_blocks(&watched.path),
+        let read = if whole {
+            in_one_piece(&watched.path)
+        } else {
+            in_blocks(&watched.path)
         };
         let took = begun.elapsed();
         let after = watched.state();

@@ -57,9 +57,12 @@ pub(crate) fn work(
 
 /// Makes one change. What the tree does not allow by now is left.
 pub(crate) fn apply(client: &Client, change: &Kind) -> Result<(), Failure> {
-    let mode = |ephemeral: &bool| match ephemeral {
-        true => CreateMode::Ephemeral,
-        false => CreateMode::Persistent,
+    let mode = |ephemeral: &bool| {
+        if *ephemeral {
+            CreateMode::Ephemeral
+        } else {
+            CreateMode::Persistent
+        }
     };
     let done = match change {
         Kind::Put {
@@ -79,9 +82,10 @@ pub(crate) fn apply(client: &Client, change: &Kind) -> Result<(), Failure> {
             data,
             ephemeral,
         } => {
-            let mode = match ephemeral {
-                true => CreateMode::EphemeralSequential,
-                false => CreateMode::PersistentSequential,
+            let mode = if *ephemeral {
+                CreateMode::EphemeralSequential
+            } else {
+                CreateMode::PersistentSequential
             };
             client.attempt(Attempt::Create(mode, prefix, data.text.as_bytes()))
         }

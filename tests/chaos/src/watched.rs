@@ -49,7 +49,7 @@ pub(crate) struct State {
 pub(crate) enum Worth {
     /// All must hold.
     Full,
-    /// Somebody writes in place, and readers see what he does.
+    /// Somebody writes in place, and readers see each step.
     Nothing,
     /// Nothing is promised yet, but if it is whole, all holds from now on; if not, the agent has had
     /// so long already.

@@ -170,9 +170,12 @@ impl Load {
 
     /// What an address is to a name, for a reader that began when `stale` was stale.
     pub(crate) fn judge(&self, kind: Kind, address: IpAddr, stale: u64) -> Verdict {
-        let constant = |right: IpAddr| match right == address {
-            true => Verdict::Right,
-            false => Verdict::Never,
+        let constant = |right: IpAddr| {
+            if right == address {
+                Verdict::Right
+            } else {
+                Verdict::Never
+            }
         };
         let (name, turn) = match kind {
             Kind::Foreign => return constant(FOREIGN_NAME.1),

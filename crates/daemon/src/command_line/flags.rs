@@ -49,9 +49,10 @@ pub(super) fn with_variables(command: Command, program: &str) -> Command {
             .map(ToString::to_string)
             .unwrap_or_default();
         let argument = argument.env(name).hide_env_values(true);
-        match help.contains("PROGRAM") {
-            true => argument.help(help.replace("PROGRAM", program)),
-            false => argument,
+        if help.contains("PROGRAM") {
+            argument.help(help.replace("PROGRAM", program))
+        } else {
+            argument
         }
     })
 }

@@ -34,9 +34,10 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let code = match explained {
         Some((path, data)) => {
             let explanation = Explanation::new(&scope, &namespace, path, &data);
-            match args.json {
-                true => explanation.write_json(&mut stdout)?,
-                false => explanation.write_text(&mut stdout)?,
+            if args.json {
+                explanation.write_json(&mut stdout)?
+            } else {
+                explanation.write_text(&mut stdout)?
             }
             explanation.exit_code()
         }
@@ -44,9 +45,10 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             // A machine without such a file has no lines of others in it.
             let hosts = std::fs::read(&args.hosts_file).unwrap_or_default();
             let report = Report::new(&namespace).beside(&namespace, &args.hosts_file, &hosts);
-            match args.json {
-                true => report.write_json(&mut stdout)?,
-                false => report.write_text(&mut stdout)?,
+            if args.json {
+                report.write_json(&mut stdout)?
+            } else {
+                report.write_text(&mut stdout)?
             }
             report.exit_code()
         }

@@ -326,9 +326,10 @@ impl Zones {
     fn reverse(&self, question: Question<'_>, name: &str, address: IpAddr) -> Reply {
         let mut names = self.names_of(address).take(MAX_RECORDS).peekable();
         if names.peek().is_none() {
-            return match self.is_complete {
-                true => Reply::Outside,
-                false => Reply::Unknown,
+            return if self.is_complete {
+                Reply::Outside
+            } else {
+                Reply::Unknown
             };
         }
         if question.record_type != RecordType::PTR && question.record_type != RecordType::ANY {

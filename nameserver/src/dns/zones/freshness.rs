@@ -51,9 +51,10 @@ fn next(last: &Freshness, connected: bool, progress: &Followed) -> Freshness {
     let follows = connected && progress.follows;
     Freshness {
         follows,
-        since: match follows == last.follows {
-            true => last.since,
-            false => SystemTime::now(),
+        since: if follows == last.follows {
+            last.since
+        } else {
+            SystemTime::now()
         },
         zxid: progress.zxid,
         generation: progress.generation,

@@ -188,9 +188,12 @@ impl Zones {
         if known.is_some_and(|node| node.znodes.contains(path)) == is_there {
             return false;
         }
-        self.change(name.as_str(), |node| match is_there {
-            true => node.znodes.push(path.clone()),
-            false => node.znodes.retain(|other| other != path),
+        self.change(name.as_str(), |node| {
+            if is_there {
+                node.znodes.push(path.clone())
+            } else {
+                node.znodes.retain(|other| other != path)
+            }
         });
         true
     }
@@ -254,9 +257,10 @@ impl Zones {
     /// The name above one, as far up as the zone's apex.
     fn parent<'a>(&self, name: &'a str) -> Option<&'a str> {
         let is_apex = |domain: &Name| domain.as_str() == name;
-        match self.settings.domain.as_ref().is_some_and(is_apex) {
-            true => None,
-            false => Some(name.split_once('.')?.1),
+        if self.settings.domain.as_ref().is_some_and(is_apex) {
+            None
+        } else {
+            Some(name.split_once('.')?.1)
         }
     }
 
@@ -306,9 +310,10 @@ impl Zones {
 
     /// How long an answer of this entry may be kept, in seconds.
     fn ttl(&self, entry: &Entry) -> u32 {
-        let default = match entry.is_volatile && entry.kind != Kind::Own {
-            true => VOLATILE_TTL,
-            false => DEFAULT_TTL,
+        let default = if entry.is_volatile && entry.kind != Kind::Own {
+            VOLATILE_TTL
+        } else {
+            DEFAULT_TTL
         };
         let ttl = entry.ttl.or(self.settings.ttl).unwrap_or(default);
         ttl.min(MAX_TTL)

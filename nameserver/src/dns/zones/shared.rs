@@ -21,8 +21,8 @@ impl SharedZones {
 
     /// Takes over a whole tree. It is built aside, so that nobody who asks waits for it.
     pub fn replace(&self, zone: &Namespace) {
-        // Nor is it read meanwhile: whoever wants to note something would wait for that, and those
-        // who ask for him.
+        // Nor is it read meanwhile: whoever wants to note something would wait for that, and all who
+        // ask would wait for the note.
         let mut catalog = self.read().emptied();
         catalog.replace(zone, SystemTime::now());
         let old = mem::replace(&mut *self.write(), catalog);

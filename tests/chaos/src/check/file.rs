@@ -27,7 +27,7 @@ pub(crate) struct Lines {
     pub(crate) known: BTreeSet<String>,
 }
 
-/// Looks at all that one reader got, line by line as he got it. `standing` are the lines of others
+/// Looks at all that one reader got, line by line as it came. `standing` are the lines of others
 /// that stood there all the while.
 pub(crate) fn judge(
     lines: &[&[u8]],
@@ -83,7 +83,7 @@ fn is_dead(line: &str, past: &Past) -> bool {
 }
 
 /// What a file says that it should not, or does not say that it should; none when it agrees with the
-/// model. A name that a line of somebody else has is left to him.
+/// model. A name that a line of somebody else has is left alone.
 pub(crate) fn difference(
     text: &[u8],
     model: &Hosts,
