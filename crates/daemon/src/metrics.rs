@@ -114,7 +114,7 @@ mod tests {
         let metrics = Metrics::new("nameserver")
             .gauge("names", "Names in the snapshot", 12.0)
             .counter("publishes", "Snapshots written", 3)
-            .info("build", "The release that runs", "version", "0.1.0")
+            .info("build_info", "The release that runs", "version", "0.1.0")
             .counters(
                 "queries",
                 "Queries",
@@ -128,9 +128,9 @@ mod tests {
              # HELP nameserver_publishes Snapshots written.\n\
              # TYPE nameserver_publishes counter\n\
              nameserver_publishes_total 3\n\
-             # HELP nameserver_build The release that runs.\n\
-             # TYPE nameserver_build gauge\n\
-             nameserver_build{version=\"0.1.0\"} 1\n\
+             # HELP nameserver_build_info The release that runs.\n\
+             # TYPE nameserver_build_info gauge\n\
+             nameserver_build_info{version=\"0.1.0\"} 1\n\
              # HELP nameserver_queries Queries.\n\
              # TYPE nameserver_queries counter\n\
              nameserver_queries_total{type=\"A\",result=\"x\"} 2\n\

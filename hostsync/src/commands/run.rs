@@ -212,20 +212,29 @@ impl Setup {
 
         let children = Children::new().context("cannot listen to signals")?;
         let works = watch::Sender::new(false);
-        let well = watch::Sender::new(self.check.is_none());
+        let healthy = watch::Sender::new(self.check.is_none());
         let registering = Registering {
             outcomes: registrars.outcomes(),
             works: works.subscribe(),
-            well: well.subscribe(),
+            healthy: healthy.subscribe(),
         };
-        tokio::spawn(wish(works.subscribe(), well.subscribe(), registrars.wish()));
-        if let Some((check, rhythm)) = self.check {
+        tokio::spawn(desire(
+            works.subscribe(),
+            healthy.subscribe(),
+            registrars.desired(),
+        ));
+        if let Some((check, schedule)) = self.check {
             let ports = self
                 .registrations
                 .iter()
                 .filter_map(|registration| registration.port);
             let prober = Prober::new(check, self.instance.address, ports.collect(), children);
-            tokio::spawn(health::watch_over(prober, rhythm, works.subscribe(), well));
+            tokio::spawn(health::watch_over(
+                prober,
+                schedule,
+                works.subscribe(),
+                healthy,
+            ));
         }
 
         let sources = systemd::Sources {
@@ -301,24 +310,24 @@ impl Setup {
     }
 }
 
-/// Wishes for the registrations while the thing works and is well.
-async fn wish(
+/// Desires the registrations while the thing works and is healthy.
+async fn desire(
     mut works: watch::Receiver<bool>,
-    mut well: watch::Receiver<bool>,
-    wish: watch::Sender<Desired>,
+    mut healthy: watch::Receiver<bool>,
+    desired: watch::Sender<Desired>,
 ) {
     loop {
-        let wished = match *works.borrow_and_update() && *well.borrow_and_update() {
+        let now = match *works.borrow_and_update() && *healthy.borrow_and_update() {
             true => Desired::Present,
             false => Desired::Absent,
         };
         // The end is final.
-        wish.send_if_modified(|wish| {
-            *wish != Desired::End && std::mem::replace(wish, wished) != wished
+        desired.send_if_modified(|desired| {
+            *desired != Desired::End && std::mem::replace(desired, now) != now
         });
         tokio::select! {
             Ok(()) = works.changed() => {}
-            Ok(()) = well.changed() => {}
+            Ok(()) = healthy.changed() => {}
             else => return,
         }
     }

@@ -46,7 +46,7 @@ struct Head {
     status: Option<Status>,
 }
 
-/// Asks for a path, and takes any status below 400 for well.
+/// Asks for a path, and takes any status below 400 for healthy.
 pub(super) async fn get(mut stream: TcpStream, host: SocketAddr, path: &str) -> Result<(), String> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: hostsync\r\nAccept: */*\r\n\

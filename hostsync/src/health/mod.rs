@@ -1,6 +1,6 @@
 //! Whether what this container registers may be used: `--check`.
 //!
-//! [`RiseFall`] decides, and is pure; [`probe`] looks once; [`watch_over`] goes on looking.
+//! [`RiseFall`] decides, and is pure; [`probe`] checks once; [`watch_over`] goes on checking.
 
 mod http;
 mod probe;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 pub use probe::Prober;
 pub use rise_fall::RiseFall;
 
-/// What is looked at.
+/// What is outcome at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
     /// The command succeeds, as `sh -c` runs it.
@@ -41,19 +41,19 @@ pub enum CheckError {
     Character(String),
 }
 
-/// The pause after the first look.
+/// The pause after the first check.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often is looked, and how much counts.
+/// How often is outcome, and how much counts.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckSchedule {
-    /// From the start of one look to the start of the next, once it was well.
+    /// From the start of one check to the start of the next, once it has passed.
     pub interval: Duration,
     /// After which a probe has failed.
     pub timeout: Duration,
-    /// How many good looks in a row it takes.
+    /// How many passed checks in a row it takes.
     pub rise: u32,
-    /// How many bad ones.
+    /// How many failed ones.
     pub fall: u32,
 }
 
@@ -75,7 +75,7 @@ impl FromStr for Check {
 }
 
 impl CheckSchedule {
-    /// How long to rest after each look until it is well for the first time: what has just been
+    /// How long to rest after each check until it passes for the first time: what has just been
     /// started is often ready soon, and else takes its time.
     pub fn first_pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
         let interval = self.interval;
@@ -105,13 +105,13 @@ impl fmt::Display for Check {
     }
 }
 
-/// Looks while the thing `works`, and tells whether all is well. The log has each change, with what
+/// Checks while the thing `works`, and tells whether it is healthy. The log has each change, with what
 /// a failed probe said.
 pub async fn watch_over(
     prober: Prober,
     schedule: CheckSchedule,
     mut works: watch::Receiver<bool>,
-    well: watch::Sender<bool>,
+    healthy: watch::Sender<bool>,
 ) {
     if works.wait_for(|works| *works).await.is_err() {
         return;
@@ -121,9 +121,9 @@ pub async fn watch_over(
     let mut complaint: Option<String> = None;
     loop {
         let begun = Instant::now();
-        let looked = prober.probe(schedule.timeout).await;
-        let changed = rise_fall.take(looked.is_ok());
-        if let Err(why) = &looked {
+        let outcome = prober.probe(schedule.timeout).await;
+        let changed = rise_fall.record(outcome.is_ok());
+        if let Err(why) = &outcome {
             // The first failure is news too, while it does not count yet, and another reason.
             if complaint.as_ref() != Some(why) {
                 warn!("the check {} fails: {why}", prober.check());
@@ -133,7 +133,7 @@ pub async fn watch_over(
             complaint = None;
         }
         if changed {
-            match rise_fall.is_well() {
+            match rise_fall.is_healthy() {
                 true => info!("the check {} passes", prober.check()),
                 false => warn!(
                     "the check {} failed {} times in a row: not registered until it passes",
@@ -141,7 +141,7 @@ pub async fn watch_over(
                     schedule.fall
                 ),
             }
-            well.send_replace(rise_fall.is_well());
+            healthy.send_replace(rise_fall.is_healthy());
             first_pauses = None;
         }
         let mut pause = schedule.interval.saturating_sub(begun.elapsed());

@@ -17,7 +17,7 @@ use crate::children::Children;
 /// How much of a command's output is kept; the end says what went wrong.
 const OUTPUT: usize = 512;
 
-/// Looks at one thing.
+/// Checks one thing.
 #[derive(Debug, Clone)]
 pub struct Prober {
     check: Check,
@@ -28,7 +28,7 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Looks as `check` says, at the registered ports where it needs any.
+    /// Checks as `check` says, at the registered ports where it needs any.
     pub fn new(check: Check, address: AddressChoice, ports: Vec<u16>, children: Children) -> Self {
         Self {
             check,
@@ -38,15 +38,15 @@ impl Prober {
         }
     }
 
-    /// What is looked at.
+    /// What is outcome at.
     pub fn check(&self) -> &Check {
         &self.check
     }
 
-    /// Looks once.
+    /// Checks once.
     ///
     /// # Errors
-    /// Why it is not well, with the end of the output of a command.
+    /// Why it is not healthy, with the end of the output of a command.
     pub async fn probe(&self, limit: Duration) -> Result<(), String> {
         match &self.check {
             Check::Command(command) => self.run(command, limit).await,

@@ -1,42 +1,46 @@
-//! How many looks in a row it takes to change one's mind.
+//! How many outcomes in a row it takes to change one's mind.
 
-/// Decides whether something is well. Nothing is, before it was seen to be.
+/// Decides whether something is healthy. Nothing is, before a check has passed.
 #[derive(Debug, Clone)]
 pub struct RiseFall {
     rise: u32,
     fall: u32,
-    is_well: bool,
-    /// Looks in a row that contradict.
+    is_healthy: bool,
+    /// Outcomes in a row that contradict.
     against: u32,
 }
 
 impl RiseFall {
-    /// It takes `rise` good looks in a row, and then `fall` bad ones.
+    /// It takes `rise` passed checks in a row, and then `fall` bad ones.
     pub fn new(rise: u32, fall: u32) -> Self {
         Self {
             rise: rise.max(1),
             fall: fall.max(1),
-            is_well: false,
+            is_healthy: false,
             against: 0,
         }
     }
 
-    /// Whether it is well.
-    pub fn is_well(&self) -> bool {
-        self.is_well
+    /// Whether it is healthy.
+    pub fn is_healthy(&self) -> bool {
+        self.is_healthy
     }
 
     /// Takes a probe in; true when that changes the answer.
-    pub fn take(&mut self, good: bool) -> bool {
-        if good == self.is_well {
+    pub fn record(&mut self, good: bool) -> bool {
+        if good == self.is_healthy {
             self.against = 0;
             return false;
         }
         self.against += 1;
-        let needed = if self.is_well { self.fall } else { self.rise };
+        let needed = if self.is_healthy {
+            self.fall
+        } else {
+            self.rise
+        };
         let changed = self.against >= needed;
         if changed {
-            self.is_well = good;
+            self.is_healthy = good;
             self.against = 0;
         }
         changed
@@ -52,8 +56,8 @@ mod tests {
         let mut rise_fall = RiseFall::new(2, 3);
         let mut states = |looks: &str| -> String {
             let states = looks.chars().map(|probe| {
-                rise_fall.take(probe == '+');
-                if rise_fall.is_well() { '+' } else { '-' }
+                rise_fall.record(probe == '+');
+                if rise_fall.is_healthy() { '+' } else { '-' }
             });
             states.collect()
         };
@@ -65,7 +69,7 @@ mod tests {
     #[test]
     fn zero_is_once() {
         let mut rise_fall = RiseFall::new(0, 0);
-        assert!(rise_fall.take(true) && rise_fall.is_well());
-        assert!(rise_fall.take(false) && !rise_fall.is_well());
+        assert!(rise_fall.record(true) && rise_fall.is_healthy());
+        assert!(rise_fall.record(false) && !rise_fall.is_healthy());
     }
 }

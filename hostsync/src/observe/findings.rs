@@ -27,7 +27,7 @@ pub struct Registering {
     /// Whether what is registered runs at all; before, nothing is to be registered.
     pub works: watch::Receiver<bool>,
     /// Whether `--check` passes.
-    pub well: watch::Receiver<bool>,
+    pub healthy: watch::Receiver<bool>,
 }
 
 /// What the local names of an agent are at.
@@ -86,7 +86,7 @@ impl Status {
     /// Adds what became of the registrations.
     #[must_use]
     pub fn with_registrations(mut self, registering: &Registering) -> Self {
-        let (works, well) = (*registering.works.borrow(), *registering.well.borrow());
+        let (works, healthy) = (*registering.works.borrow(), *registering.healthy.borrow());
         for (registration, outcome) in &registering.outcomes {
             let (znode, failure) = match &*outcome.borrow() {
                 Outcome::Absent => (None, None),
@@ -95,7 +95,7 @@ impl Status {
             };
             match (&znode, &failure) {
                 (_, Some(failure)) => self.find(Weight::Failing, failure.clone()),
-                (None, None) if works && !well => {
+                (None, None) if works && !healthy => {
                     let text = format!("{registration} is not registered: --check does not pass");
                     self.find(Weight::Failing, text);
                 }
@@ -177,11 +177,11 @@ mod tests {
         Status::new(&facts, &away, &View::default(), &Applied::default(), None)
     }
 
-    fn registering(outcome: Outcome, works: bool, well: bool) -> Registering {
+    fn registering(outcome: Outcome, works: bool, healthy: bool) -> Registering {
         Registering {
             outcomes: vec![("web:80".parse().unwrap(), watch::channel(outcome).1)],
             works: watch::channel(works).1,
-            well: watch::channel(well).1,
+            healthy: watch::channel(healthy).1,
         }
     }
 
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_failed_registration_weighs_and_one_that_is_not_due_does_not() {
-        let of = |outcome, works, well| {
-            let status = status().with_registrations(&registering(outcome, works, well));
+        let of = |outcome, works, healthy| {
+            let status = status().with_registrations(&registering(outcome, works, healthy));
             (status.failing.join("; "), status.reasons.len())
         };
         let none = String::new();

@@ -26,7 +26,7 @@ fn metrics(status: &Status) -> Metrics {
     let (snapshot, file) = (&status.snapshot, &status.hosts_file);
     let version = env!("CARGO_PKG_VERSION");
     Metrics::new("hostsync")
-        .info("build", "The release that runs", "version", version)
+        .info("build_info", "The release that runs", "version", version)
         .health(&status.health())
         .gauge(
             "in_step",

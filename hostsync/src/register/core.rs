@@ -31,10 +31,10 @@ pub enum Desired {
     End,
 }
 
-/// What became of the wish.
+/// What became of what was desired.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Outcome {
-    /// It is not wished for, or something is still missing.
+    /// It is not desired, or something is still missing.
     #[default]
     Absent,
     /// It stands there.

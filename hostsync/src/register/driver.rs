@@ -43,7 +43,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// A driver that tells at `outcome` what becomes of the wish.
+    /// A driver that tells at `outcome` what becomes of what is desired.
     pub(super) fn new(
         registration: Registration,
         instance: Instance,
@@ -60,17 +60,17 @@ impl Driver {
         }
     }
 
-    /// Works until the wish is the end.
-    pub(super) async fn run(mut self, mut wish: watch::Receiver<Desired>, session: Session) {
+    /// Works until the end is desired.
+    pub(super) async fn run(mut self, mut desired: watch::Receiver<Desired>, session: Session) {
         loop {
-            self.core.desire(*wish.borrow_and_update());
+            self.core.desire(*desired.borrow_and_update());
             // Where nothing is there to be taken back, no connection is needed.
             if self.next() == Action::End {
                 return;
             }
             tokio::select! {
                 biased;
-                changed = wish.changed() => if changed.is_err() {
+                changed = desired.changed() => if changed.is_err() {
                     return;
                 },
                 () = session.follow(&mut self, Retry::new(RETRY.0, RETRY.1)) => return,

@@ -17,7 +17,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// All registrations of a container.
 #[derive(Debug)]
 pub struct Registrars {
-    wish: watch::Sender<Desired>,
+    desired: watch::Sender<Desired>,
     outcomes: Vec<(Registration, watch::Receiver<Outcome>)>,
     tasks: JoinSet<()>,
     id: String,
@@ -31,7 +31,7 @@ impl Registrars {
         session: &Session,
         view: &watch::Receiver<View>,
     ) -> Self {
-        let wish = watch::Sender::new(Desired::Absent);
+        let desired = watch::Sender::new(Desired::Absent);
         let (mut outcomes, mut tasks) = (Vec::new(), JoinSet::new());
         for registration in registrations {
             let outcome = watch::Sender::default();
@@ -42,10 +42,10 @@ impl Registrars {
                 view.clone(),
                 outcome,
             );
-            tasks.spawn(driver.run(wish.subscribe(), session.clone()));
+            tasks.spawn(driver.run(desired.subscribe(), session.clone()));
         }
         Self {
-            wish,
+            desired,
             outcomes,
             tasks,
             id: instance.id.clone(),
@@ -57,9 +57,9 @@ impl Registrars {
         &self.id
     }
 
-    /// What is wished for, to be changed.
-    pub fn wish(&self) -> watch::Sender<Desired> {
-        self.wish.clone()
+    /// What is desired, to be changed.
+    pub fn desired(&self) -> watch::Sender<Desired> {
+        self.desired.clone()
     }
 
     /// What became of each.
@@ -69,12 +69,12 @@ impl Registrars {
 
     /// Whether there is anything to take back.
     pub fn is_active(&self) -> bool {
-        !self.outcomes.is_empty() && *self.wish.borrow() != Desired::End
+        !self.outcomes.is_empty() && *self.desired.borrow() != Desired::End
     }
 
     /// Takes all of them back, and waits until they are gone, but not for long.
     pub async fn withdraw(&mut self) {
-        self.wish.send_replace(Desired::End);
+        self.desired.send_replace(Desired::End);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GOODBYE, ended).await.is_err() {
             warn!("ZooKeeper does not answer: what is registered goes when the session times out");

@@ -170,7 +170,7 @@ impl Observed for Status {
         let until = held.and_then(|held| held.until.duration_since(SystemTime::UNIX_EPOCH).ok());
         let metrics = Metrics::new("nameserver")
             .info(
-                "build",
+                "build_info",
                 "The release that runs",
                 "version",
                 self.facts.version,
