@@ -46,13 +46,13 @@ impl FromStr for Binding {
 
     fn from_str(text: &str) -> Result<Self, BindingError> {
         let (local, service) = text.split_once('=').ok_or(BindingError::Syntax)?;
-        let (service, preference) = match service.split_once(':') {
-            None | Some((_, "least")) => (service, Preference::Least),
-            Some((_, "leader")) => (service, Preference::Leader),
-            Some((_, "random")) => (service, Preference::Random),
-            Some((_, other)) => return Err(BindingError::Preference(other.to_owned())),
+        let (service, preference) = service.split_once(':').unwrap_or((service, "least"));
+        let preference = match preference {
+            "least" => Preference::Least,
+            "leader" => Preference::Leader,
+            "random" => Preference::Random,
+            other => return Err(BindingError::Preference(other.to_owned())),
         };
-        let service = service.split(':').next().unwrap_or_default();
         Ok(Self {
             local: local.to_ascii_lowercase().parse()?,
             service: service.to_ascii_lowercase().parse()?,

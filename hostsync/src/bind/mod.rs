@@ -2,11 +2,15 @@
 //!
 //! * [`Binding`] is what the flag asks for. Pure.
 //! * [`choose`] picks an instance. Pure.
-//! * [`Binders`] keep the choices in ZooKeeper, where everybody sees the load, and tell the agent.
+//! * [`Binders`] keep the choices in ZooKeeper, where everybody sees the load, and tell the agent: `core`
+//!   decides what is to be done, `driver` does it.
 
-mod binder;
 mod choice;
+mod core;
+mod driver;
 mod flag;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,8 +19,8 @@ use contract::{Hosts, Name};
 
 pub use crate::store::bindings::Bound;
 
-pub use binder::Binders;
 pub use choice::{Candidate, choose};
+pub use driver::Binders;
 pub use flag::{Binding, BindingError, Preference};
 
 /// Why a local name is bound to nothing, or to an instance that may be the wrong one.
