@@ -8,9 +8,9 @@ use hickory_proto::rr::{Name, Record, RecordType};
 use lab::{Dnsmasq, PATIENCE, Stopwatch};
 use nameserver::dns::forward::{Forwarded, Forwarder};
 
-/// The namespace `lab.test`, whose SOA comes with every negative answer.
+/// The zone `lab.test`, whose SOA comes with every negative answer.
 const ZONE: [&str; 8] = [
-    "--auth-namespace=lab.test",
+    "--auth-zone=lab.test",
     "--auth-server=ns.lab.test,lo",
     "--auth-ttl=60",
     "--host-record=www.lab.test,192.0.2.1,2001:db8::1",
