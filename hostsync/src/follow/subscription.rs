@@ -3,12 +3,13 @@
 //! What never happens: anything but a valid snapshot that may follow the last one is passed on. A
 //! failed read, junk in the znode, or its absence change nothing.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Snapshot, ZnodePath};
 use tokio::sync::{Notify, watch};
-use zookeeper::{Backoff, Connection, Event, Session, Stat, Znode};
+use zookeeper::{Connection, Event, Follower, Retry, Session, Stat, Znode};
 
 use crate::follow::published::Published;
 use crate::follow::unread::Unread;
@@ -79,51 +80,9 @@ impl Subscription {
 
     /// Follows the znode for ever.
     pub async fn follow(mut self, session: Session) {
-        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
-        loop {
-            let connection = session.connected().await;
-            let Err(error) = self.attend(&connection, &mut backoff).await;
-            drop(connection);
-            // The session says itself when the connection is lost.
-            if !error.is_connection() {
-                self.unreadable(&error);
-            }
-            tokio::time::sleep(backoff.delay()).await;
-        }
-    }
-
-    /// Follows the znode over one connection.
-    async fn attend(
-        &mut self,
-        connection: &Connection,
-        backoff: &mut Backoff,
-    ) -> Result<std::convert::Infallible, zookeeper::Error> {
-        let again = Arc::clone(&self.again);
-        // Another server than the last one may lag behind what was already seen.
-        let (_, mut changes) = tokio::try_join!(connection.sync(), connection.watch(&self.path))?;
-        let mut unread = Unread::default();
-        // A thousand agents that come back need not all be sent again what they have.
-        let stat = connection.stat(&self.path).await?;
-        unread.read(stat.as_ref());
-        let mut is_due = self.seen != Some(Seen::at(stat.as_ref()));
-        loop {
-            if std::mem::replace(&mut is_due, true) {
-                let znode = connection.read(&self.path).await?;
-                unread.read(znode.as_ref().map(|znode| &znode.stat));
-                self.see(znode);
-            }
-            backoff.reset();
-            loop {
-                tokio::select! {
-                    event = changes.next() => if self.is_news(&event?, &mut unread) { break },
-                    () = again.notified() => break,
-                }
-            }
-            // One read for all changes that came meanwhile.
-            while let Some(event) = changes.try_next()? {
-                self.is_news(&event, &mut unread);
-            }
-        }
+        match session
+            .follow(&mut self, Retry::new(RETRY.0, RETRY.1))
+            .await {}
     }
 
     fn is_news(&self, event: &Event, unread: &mut Unread) -> bool {
@@ -192,6 +151,47 @@ impl Subscription {
             let is_first = !std::mem::replace(&mut view.is_confirmed, true);
             std::mem::replace(&mut view.problem, problem.clone()) != problem || is_first
         });
+    }
+}
+
+impl Follower for Subscription {
+    type End = Infallible;
+
+    async fn attempt(
+        &mut self,
+        connection: &Connection,
+        retry: &mut Retry,
+    ) -> Result<Infallible, zookeeper::Error> {
+        let again = Arc::clone(&self.again);
+        // Another server than the last one may lag behind what was already seen.
+        let (_, mut changes) = tokio::try_join!(connection.sync(), connection.watch(&self.path))?;
+        let mut unread = Unread::default();
+        // A thousand agents that come back need not all be sent again what they have.
+        let stat = connection.stat(&self.path).await?;
+        unread.read(stat.as_ref());
+        let mut is_due = self.seen != Some(Seen::at(stat.as_ref()));
+        loop {
+            if std::mem::replace(&mut is_due, true) {
+                let znode = connection.read(&self.path).await?;
+                unread.read(znode.as_ref().map(|znode| &znode.stat));
+                self.see(znode);
+            }
+            retry.succeeded();
+            loop {
+                tokio::select! {
+                    event = changes.next() => if self.is_news(&event?, &mut unread) { break },
+                    () = again.notified() => break,
+                }
+            }
+            // One read for all changes that came meanwhile.
+            while let Some(event) = changes.try_next()? {
+                self.is_news(&event, &mut unread);
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &zookeeper::Error) {
+        self.unreadable(error);
     }
 }
 

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use contract::{PathError, State, ZnodePath};
 use log::{info, warn};
 use tokio::sync::watch;
-use zookeeper::{Connection, Create, Error, Session, Write};
+use zookeeper::{Connection, Create, Error, Follower, Retry, Session, Write};
 
 use crate::apply::agent::Applied;
 use crate::store::Sessions;
 
 /// The least time between two writes: a thousand agents must not keep the servers busy.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a refusal is left alone.
+/// How long a refusal is left alone at most.
 const RETRY: Duration = Duration::from_secs(5);
 /// How often an agent that stands beside another one looks whether that one has gone.
 const BESIDE: Duration = Duration::from_secs(2);
@@ -40,7 +40,6 @@ pub struct Presence {
     told: Option<Told>,
     /// The session that has the first place, and since when it is known to.
     first: Option<(i64, Instant)>,
-    complaint: Option<String>,
     twin: watch::Sender<Option<String>>,
 }
 
@@ -62,6 +61,63 @@ enum Stand {
     Waiting,
 }
 
+/// Tells what is applied, until nothing more is.
+struct Teller {
+    presence: Presence,
+    applied: watch::Receiver<Applied>,
+}
+
+impl Follower for Teller {
+    type End = ();
+
+    async fn attempt(&mut self, connection: &Connection, retry: &mut Retry) -> Result<(), Error> {
+        let Self { presence, applied } = self;
+        let beside = presence.place(1)?;
+        let mut changes = connection.watch(&beside).await?;
+        let mut looked = false;
+        loop {
+            let now = applied.borrow_and_update().clone();
+            let stand = presence.tell(connection, &now).await?;
+            match stand {
+                Stand::First if !looked => {
+                    let stat = connection.stat(&beside).await?;
+                    let owner = stat.map(|stat| stat.ephemeral_owner);
+                    presence.meet(owner.filter(|owner| !presence.is_ours(connection, *owner)));
+                    looked = true;
+                }
+                Stand::First | Stand::Waiting => {}
+                Stand::Beside(other) => {
+                    presence.meet(Some(other));
+                    looked = false;
+                }
+            }
+            retry.succeeded();
+            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                changed = applied.changed() => if changed.is_err() {
+                    return Ok(());
+                },
+                event = changes.next() => {
+                    event?;
+                    looked = false;
+                }
+                () = tokio::time::sleep(BESIDE), if stand != Stand::First => {}
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &Error) {
+        let Presence { agents, id, .. } = &self.presence;
+        match error {
+            // Somebody came first.
+            Error::NodeExists | Error::BadVersion => {}
+            error => warn!(
+                "cannot tell at {agents}/{id} what was applied: {error}; the names are not affected"
+            ),
+        }
+    }
+}
+
 impl Presence {
     /// The presence of the agent `id` that keeps `hosts_file`.
     ///
@@ -81,7 +137,6 @@ impl Presence {
             sessions,
             told: None,
             first: None,
-            complaint: None,
             twin: watch::Sender::default(),
         })
     }
@@ -92,66 +147,17 @@ impl Presence {
     }
 
     /// Follows what is applied for ever.
-    pub async fn follow(mut self, session: Session, mut applied: watch::Receiver<Applied>) {
+    pub async fn follow(self, session: Session, mut applied: watch::Receiver<Applied>) {
         let first = applied.wait_for(|applied| applied.published.is_some());
         if first.await.is_err() {
             return;
         }
-        loop {
-            let connection = session.connected().await;
-            let ended = self.keep(&connection, &mut applied).await;
-            drop(connection);
-            match ended {
-                Ok(()) => return,
-                Err(error) if error.is_connection() => tokio::time::sleep(PAUSE).await,
-                // Somebody came first.
-                Err(Error::NodeExists | Error::BadVersion) => tokio::time::sleep(PAUSE).await,
-                Err(error) => {
-                    self.complain(&error);
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-        }
-    }
-
-    /// Tells over one connection, until nothing more is applied.
-    async fn keep(
-        &mut self,
-        connection: &Connection,
-        applied: &mut watch::Receiver<Applied>,
-    ) -> Result<(), Error> {
-        let beside = self.place(1)?;
-        let mut changes = connection.watch(&beside).await?;
-        let mut looked = false;
-        loop {
-            let now = applied.borrow_and_update().clone();
-            let stand = self.tell(connection, &now).await?;
-            match stand {
-                Stand::First if !looked => {
-                    let stat = connection.stat(&beside).await?;
-                    let owner = stat.map(|stat| stat.ephemeral_owner);
-                    self.meet(owner.filter(|owner| !self.is_ours(connection, *owner)));
-                    looked = true;
-                }
-                Stand::First | Stand::Waiting => {}
-                Stand::Beside(other) => {
-                    self.meet(Some(other));
-                    looked = false;
-                }
-            }
-            self.complaint = None;
-            tokio::time::sleep(PAUSE).await;
-            tokio::select! {
-                changed = applied.changed() => if changed.is_err() {
-                    return Ok(());
-                },
-                event = changes.next() => {
-                    event?;
-                    looked = false;
-                }
-                () = tokio::time::sleep(BESIDE), if stand != Stand::First => {}
-            }
-        }
+        let mut teller = Teller {
+            presence: self,
+            applied,
+        };
+        let retry = Retry::new(PAUSE, RETRY);
+        session.follow(&mut teller, retry).await;
     }
 
     /// The znode of the first agent of this id, or of one beside it.
@@ -280,14 +286,5 @@ impl Presence {
         let told =
             other.map(|_| format!("another agent with the id {id:?} runs; give each its own --id"));
         self.twin.send_replace(told);
-    }
-
-    fn complain(&mut self, error: &Error) {
-        let (agents, id) = (&self.agents, &self.id);
-        let complaint = format!("cannot tell at {agents}/{id} what was applied: {error}");
-        if self.complaint.as_ref() != Some(&complaint) {
-            warn!("{complaint}; the names are not affected");
-            self.complaint = Some(complaint);
-        }
     }
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use contract::{Candidate, ZnodePath};
 use log::{debug, info, warn};
 use tokio::sync::watch;
-use zookeeper::{Change, Connection, Error, Session};
+use zookeeper::{Change, Connection, Error, Follower, Retry, Session};
 
 use crate::publish::driver::at;
 use crate::publish::incarnation;
 
-/// The least time between two looks on a failure.
+/// The time between two looks on a failure, less a random part.
 const RETRY: Duration = Duration::from_secs(1);
 /// How much later than its timeout a session may end: ZooKeeper looks once a tick.
 const TICK: Duration = Duration::from_secs(2);
@@ -55,36 +55,7 @@ impl Notice {
 
     /// Tells and learns for ever.
     pub async fn follow(mut self, session: Session) {
-        loop {
-            let connection = session.connected().await;
-            let Err(error) = self.serve(&connection).await;
-            if !error.is_connection() {
-                debug!("cannot look at {}: {error}", self.election);
-            }
-            drop(connection);
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-
-    async fn serve(&mut self, connection: &Connection) -> Result<Infallible, Error> {
-        let mut complaint = self.complaint.subscribe();
-        let mut changes = connection.watch(&self.election).await?;
-        loop {
-            complaint.mark_unchanged();
-            let again = self.look(connection).await?;
-            loop {
-                tokio::select! {
-                    event = changes.next() => {
-                        // One that goes matters only to its twin: a takeover asks for nothing here.
-                        if event?.change != Change::Deleted || !self.seen.is_empty() {
-                            break;
-                        }
-                    }
-                    Ok(()) = complaint.changed() => break,
-                    () = at(again) => break,
-                }
-            }
-        }
+        match session.follow(&mut self, Retry::new(RETRY, RETRY)).await {}
     }
 
     /// Looks at all candidates, and writes what is to be told where that is news. Returns when to
@@ -163,5 +134,39 @@ impl Notice {
             }
             Ok(_) => Ok(()),
         }
+    }
+}
+
+impl Follower for Notice {
+    type End = Infallible;
+
+    async fn attempt(
+        &mut self,
+        connection: &Connection,
+        retry: &mut Retry,
+    ) -> Result<Infallible, Error> {
+        let mut complaint = self.complaint.subscribe();
+        let mut changes = connection.watch(&self.election).await?;
+        loop {
+            complaint.mark_unchanged();
+            let again = self.look(connection).await?;
+            retry.succeeded();
+            loop {
+                tokio::select! {
+                    event = changes.next() => {
+                        // One that goes matters only to its twin: a takeover asks for nothing here.
+                        if event?.change != Change::Deleted || !self.seen.is_empty() {
+                            break;
+                        }
+                    }
+                    Ok(()) = complaint.changed() => break,
+                    () = at(again) => break,
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &Error) {
+        debug!("cannot look at {}: {error}", self.election);
     }
 }

@@ -1,6 +1,7 @@
 //! The daemon: follow the tree, keep the names, publish.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -12,7 +13,7 @@ use indicatif::ProgressBar;
 use log::{error, info, warn};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use zookeeper::{Backoff, Connection, Error, Session, Watch};
+use zookeeper::{Connection, Error, Follower, Retry, Session, Watch};
 
 use crate::dns::SharedZones;
 use crate::ingest::changes::Changes;
@@ -151,14 +152,18 @@ impl Nameserver {
         mut signals: Signals,
         named: bool,
     ) -> anyhow::Result<()> {
-        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        let retry = || Retry::new(RETRY.0, RETRY.1);
+        let mut asking = Asking {
+            nameserver: &mut self,
+            named,
+        };
         tokio::select! {
             biased;
             () = stop(&mut signals) => {
                 session.close().await;
                 return Ok(());
             }
-            refusal = self.refusal(&session, &mut backoff, named) => if let Some(refusal) = refusal {
+            refusal = session.follow(&mut asking, retry()) => if let Some(refusal) = refusal {
                 session.close().await;
                 bail!(refusal);
             }
@@ -171,17 +176,7 @@ impl Nameserver {
             let signal = tokio::select! {
                 biased;
                 signal = signals.next() => signal,
-                ended = self.serve(&session, &mut backoff) => {
-                    self.tell(false);
-                    // A lost connection is the session's to report, and it comes back by itself.
-                    if !ended.is_connection() {
-                        self.complain(&format!("cannot follow {}: {ended}", self.scope.root()));
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(backoff.delay()) => continue,
-                        signal = signals.next() => signal,
-                    }
-                }
+                never = session.follow(&mut self, retry()) => match never {},
             };
             match signal {
                 Signal::Hangup => info!("SIGHUP: reading the whole tree again"),
@@ -196,32 +191,8 @@ impl Nameserver {
         }
     }
 
-    /// Why this replica may not publish; waits for ZooKeeper to say so.
-    async fn refusal(
-        &mut self,
-        session: &Session,
-        backoff: &mut Backoff,
-        named: bool,
-    ) -> Option<String> {
-        loop {
-            let connection = session.connected().await;
-            match access::refusal(&connection, &State::new(self.scope.state().clone()), named).await
-            {
-                Ok(refusal) => return refusal,
-                Err(Error::NoNode) => self.complain(&format!(
-                    "cannot create {}: the chroot of --zookeeper does not exist; create it first",
-                    self.scope.state()
-                )),
-                Err(error) if error.is_connection() => {}
-                Err(error) => self.complain(&format!("cannot use {}: {error}", self.scope.state())),
-            }
-            drop(connection);
-            tokio::time::sleep(backoff.delay()).await;
-        }
-    }
-
     /// Says why the tree cannot be followed, once for each reason.
-    fn complain(&mut self, complaint: &str) {
+    fn cannot(&mut self, complaint: &str) {
         if self.complaint.as_deref() != Some(complaint) {
             error!("{complaint}; trying again until it works, the published names stay");
             self.complaint = Some(complaint.to_owned());
@@ -229,27 +200,19 @@ impl Nameserver {
         }
     }
 
-    async fn serve(&mut self, session: &Session, backoff: &mut Backoff) -> Error {
-        let connection = session.connected().await;
-        match self.follow(&connection, backoff).await {
-            Ok(never) => match never {},
-            Err(error) => error,
-        }
-    }
-
     /// Follows the tree until the connection breaks.
     async fn follow(
         &mut self,
         connection: &Connection,
-        backoff: &mut Backoff,
-    ) -> Result<std::convert::Infallible, Error> {
+        retry: &mut Retry,
+    ) -> Result<Infallible, Error> {
         let mut tree = connection.watch(self.scope.root()).await?;
         let mut hosts = connection.watch(self.publisher.hosts()).await?;
         let mut hold = connection.watch(self.publisher.hold()).await?;
         connection.sync().await?;
         self.read_all(connection).await?;
         self.publisher.begin(connection).await?;
-        backoff.reset();
+        retry.succeeded();
         self.complaint = None;
         let mut left = Changes::default();
         loop {
@@ -387,6 +350,53 @@ impl Nameserver {
             (path, findings)
         });
         self.problems.update(found.collect::<Vec<_>>());
+    }
+}
+
+impl Follower for Nameserver {
+    type End = Infallible;
+
+    async fn attempt(
+        &mut self,
+        connection: &Connection,
+        retry: &mut Retry,
+    ) -> Result<Infallible, Error> {
+        let ended = self.follow(connection, retry).await;
+        self.tell(false);
+        ended
+    }
+
+    fn complain(&mut self, error: &Error) {
+        self.cannot(&format!("cannot follow {}: {error}", self.scope.root()));
+    }
+}
+
+/// Asks ZooKeeper why this replica may not publish.
+struct Asking<'a> {
+    nameserver: &'a mut Nameserver,
+    named: bool,
+}
+
+impl Follower for Asking<'_> {
+    type End = Option<String>;
+
+    async fn attempt(
+        &mut self,
+        connection: &Connection,
+        _: &mut Retry,
+    ) -> Result<Option<String>, Error> {
+        let state = State::new(self.nameserver.scope.state().clone());
+        access::refusal(connection, &state, self.named).await
+    }
+
+    fn complain(&mut self, error: &Error) {
+        let state = self.nameserver.scope.state();
+        self.nameserver.cannot(&match error {
+            Error::NoNode => format!(
+                "cannot create {state}: the chroot of --zookeeper does not exist; create it first"
+            ),
+            error => format!("cannot use {state}: {error}"),
+        });
     }
 }
 
