@@ -1,12 +1,12 @@
 //! A process that ends with the test.
 
 use std::fs::{File, read};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::{Stopwatch, reaper, wait_until};
@@ -30,6 +30,8 @@ impl Process {
         let output = output.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let errors = output.try_clone().expect("a second handle to the log");
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        // What it starts belongs to its group, and goes with it.
+        command.process_group(0);
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -60,6 +62,8 @@ impl Process {
         if self.status.is_none() {
             self.status = self.child.try_wait().expect("a child can be waited for");
             if self.status.is_some() {
+                // A command of `hostsync exec` would outlive a killed one for ever.
+                kill_group(self.pid());
                 reaper::dead(self.pid());
             }
         }
@@ -163,7 +167,7 @@ impl Drop for Process {
         }
         if self.ended().is_none() {
             // It may end by itself just now, which is as good.
-            let _ = self.child.kill();
+            kill_group(self.pid());
             reaper::dead(self.pid());
             let _ = self.child.wait();
         }
@@ -190,6 +194,13 @@ pub fn kill_pid(pid: u32, signal: Signal) {
     assert!(pid > 1, "{pid} is no process of a test");
     // The only other refusal, a process of another user, cannot be a child of ours.
     let _ = kill(Pid::from_raw(pid), signal);
+}
+
+/// Kills what is left of the process group of a child.
+fn kill_group(pid: u32) {
+    let pid = i32::try_from(pid).expect("a process id");
+    // Usually there is nobody left.
+    let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
 }
 
 /// Whether a process that need not be a child of this one still runs; a zombie does not.

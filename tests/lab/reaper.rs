@@ -6,6 +6,7 @@
 //! test, such as a Docker engine, is removed by the commands that it was told.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -25,7 +26,7 @@ while IFS=' ' read -r word what; do
     made) set -- "$@" "$what" ;;
     esac
 done
-[ -z "$pids" ] || kill -9 $pids
+for pid in $pids; do kill -9 "-$pid"; done
 eval "$owed"
 for again in 1 2 3; do
     left=
@@ -69,6 +70,8 @@ fn tell(line: &str) {
 
 fn start() -> ChildStdin {
     Command::new("sh")
+        // Not in ours, which may be killed whole.
+        .process_group(0)
         .args(["-c", SCRIPT, "hostsync-lab-reaper"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

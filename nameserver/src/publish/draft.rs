@@ -218,7 +218,7 @@ impl Draft {
     /// What is held, if anything.
     pub fn held(&self) -> Option<Held> {
         let until = self.hold.until()?;
-        Some(Held::new(self.held.iter(), until.clock))
+        Some(Held::new(self.held.iter(), until.wall))
     }
 
     /// The snapshot to publish, if one is due.
@@ -496,7 +496,7 @@ mod tests {
         let (mut draft, now) = (published(20), Timestamp::now());
         lose(&mut draft, 0..12, now);
         assert_eq!(draft.doubt(now), None);
-        assert!(draft.edition(now.clock).unwrap().is_none());
+        assert!(draft.edition(now.wall).unwrap().is_none());
         assert_eq!((draft.names(), draft.held().unwrap().names), (8, 12));
         // A name changes, one comes back elsewhere, one more goes.
         draft.set(name("n15"), Some(&addresses(2)), now.monotonic);
@@ -519,7 +519,7 @@ mod tests {
         for i in 0..20 {
             lose(&mut draft, i..i + 1, now);
             draft.doubt(now);
-            if let Some(edition) = draft.edition(now.clock).unwrap() {
+            if let Some(edition) = draft.edition(now.wall).unwrap() {
                 draft.published(&edition);
             }
         }
@@ -535,7 +535,7 @@ mod tests {
         let hosts = (0..12).map(|i| (name(&format!("n{i}")), addresses(1)));
         draft.set_all(hosts.collect(), now.monotonic);
         assert_eq!(draft.doubt(now), Some(HoldEnd::Back));
-        assert!(draft.edition(now.clock).unwrap().is_none());
+        assert!(draft.edition(now.wall).unwrap().is_none());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Timestamp {
     /// The time since some start.
     pub monotonic: Instant,
     /// The time of day.
-    pub clock: SystemTime,
+    pub wall: SystemTime,
 }
 
 /// What was lost lately, and what is held of it.
@@ -46,7 +46,7 @@ impl Timestamp {
     pub fn now() -> Self {
         Self {
             monotonic: Instant::now(),
-            clock: SystemTime::now(),
+            wall: SystemTime::now(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Timestamp {
     pub fn after(self, time: Duration) -> Self {
         Self {
             monotonic: self.monotonic + time,
-            clock: self.clock + time,
+            wall: self.wall + time,
         }
     }
 }
@@ -96,7 +96,7 @@ impl Hold {
     /// Goes on with a predecessor's hold, should one begin now: it ends when his would have.
     pub fn inherit(&mut self, until: SystemTime, now: Timestamp) {
         // Clocks differ: never longer than a hold of our own.
-        let rest = until.duration_since(now.clock).unwrap_or_default();
+        let rest = until.duration_since(now.wall).unwrap_or_default();
         self.inherited = Some(now.after(rest.min(self.patience)));
     }
 
@@ -221,7 +221,7 @@ mod tests {
         // What a predecessor held ends now, or in a moment.
         let inherited = |rest| {
             let mut hold = Hold::new(PATIENCE);
-            hold.inherit(begun.after(rest).clock, begun);
+            hold.inherit(begun.after(rest).wall, begun);
             lose(&mut hold, 0..10, begun);
             hold.decide(0, false, begun).len()
         };
@@ -284,7 +284,7 @@ mod tests {
         let now = Timestamp::now();
         let rest = |seconds: u64| {
             let mut hold = Hold::new(PATIENCE);
-            hold.inherit(second(seconds, now).clock, now);
+            hold.inherit(second(seconds, now).wall, now);
             lose(&mut hold, 0..10, now);
             hold.decide(0, false, now);
             hold.until()

@@ -106,7 +106,7 @@ impl Model {
             core: core(&scope, takes_over),
             now: Timestamp {
                 monotonic: Instant::now(),
-                clock: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+                wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
             },
             tree: Hosts::new(),
             hosts: None,
@@ -285,7 +285,7 @@ impl Model {
             generation: self.newest + 1,
             hosts,
             leader: "another".into(),
-            published: self.now.clock,
+            published: self.now.wall,
             root: self.scope.root().clone(),
             zxid: 1,
         };
