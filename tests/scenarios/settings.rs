@@ -57,6 +57,7 @@ fn a_replica_of_other_settings_does_not_stand_and_says_why() {
         (("root", "/svc"), "--root /svc (published: /services)"),
         (("exclude", "s3"), "--exclude s3 (published: none)"),
     ];
+    let others_say = others.map(|(_, says)| says);
     let others = others.map(|((flag, value), says)| {
         let program = replica(&tree, flag).flag(flag, value);
         let server = program.flag("http", "127.0.0.1:0").run();
@@ -74,14 +75,32 @@ fn a_replica_of_other_settings_does_not_stand_and_says_why() {
         let reasons = status["reasons"].to_string();
         assert!(reasons.contains("not standing for election"), "{reasons}");
     }
+    let status = || replica(&tree, "one").call(&["status"]);
+    let remarks: Vec<_> = others_say
+        .iter()
+        .map(|says| format!("not standing for election: {says}"))
+        .collect();
+    wait_until("the status to tell of all", PATIENCE, || {
+        let said = status().expect_code(0).stdout;
+        said.starts_with("healthy, but ") && remarks.iter().all(|remark| said.contains(remark))
+    });
     // Also when there is no leader any more.
     one.stop();
+    wait_until("the status to tell that nobody leads", PATIENCE, || {
+        status()
+            .stdout
+            .starts_with("not healthy: no nameserver leads")
+    });
     nothing_is_renamed(&tree, &names);
     for server in &others {
         assert_eq!(server.log().matches("not standing for election").count(), 1);
     }
     let _two = replica(&tree, "two").run();
     soon_leads(&tree, "two");
+    drop(others);
+    wait_until("nobody to stand aside", PATIENCE * 2, || {
+        tree.children("/nameserver/aside").is_empty()
+    });
     tree.create("/services/new", "10.0.0.9");
     tree.soon_maps("new", &["10.0.0.9"]);
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::body;
 
-/// The body of a replica's own znode below `STATE/election`.
+/// The body of a replica's own znode below `STATE/election`, or below `STATE/aside` where it does not
+/// stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The name of the replica.

@@ -11,6 +11,7 @@ use crate::{Address, Name, PathError, ZnodePath};
 /// | `settings` | persistent | [`Settings`](crate::Settings) | the leader |
 /// | `hold` | persistent | [`Held`](crate::Held) | the leader; who may, deletes it |
 /// | `election/…` | ephemeral, sequential | [`Candidate`](crate::Candidate) | each nameserver, its own |
+/// | `aside/ID` | ephemeral | [`Candidate`](crate::Candidate) | each nameserver that does not stand |
 /// | `agents/ID` | ephemeral | [`Agent`](crate::Agent) | each agent, its own |
 /// | `bindings/SERVICE/ADDRESS/ID` | ephemeral | nothing | each agent that binds, its own |
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,11 @@ impl State {
     /// The candidates; the one with the lowest number leads.
     pub fn election(&self) -> ZnodePath {
         self.child("election")
+    }
+
+    /// The nameservers that run and do not stand for election, each with its reason.
+    pub fn aside(&self) -> ZnodePath {
+        self.child("aside")
     }
 
     /// The agents that run.
@@ -111,6 +117,7 @@ mod tests {
             (state.settings(), "settings"),
             (state.hold(), "hold"),
             (state.election(), "election"),
+            (state.aside(), "aside"),
             (state.agent("a1").unwrap(), "agents/a1"),
             (
                 state.binding(&service, &instance, "a1").unwrap(),

@@ -24,7 +24,7 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
         "STATE/hosts" => Snapshot::decode(data).expect(example).encode(),
         "STATE/settings" => Settings::decode(data).expect(example).encode(),
         "STATE/hold" => Held::decode(data).expect(example).encode(),
-        "STATE/election" => Candidate::decode(data).expect(example).encode(),
+        "STATE/election" | "STATE/aside" => Candidate::decode(data).expect(example).encode(),
         "STATE/agents" => Agent::decode(data).expect(example).encode(),
         "A registered instance" => Instance::decode(data).expect(example).encode(),
         other => panic!("an example of {other}, which nobody reads"),
@@ -34,7 +34,7 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
 #[test]
 fn each_example_is_read_and_written_again_byte_for_byte() {
     let examples = examples();
-    assert_eq!(examples.len(), 6, "{examples:?}");
+    assert_eq!(examples.len(), 7, "{examples:?}");
     for (heading, example) in examples {
         assert_eq!(String::from_utf8_lossy(&again(heading, example)), example);
     }
@@ -53,7 +53,15 @@ fn each_znode_is_told_of() {
     let state = State::new("/S".parse().expect("a path"));
     let (hosts, settings, hold) = (state.hosts(), state.settings(), state.hold());
     let (election, agents, bindings) = (state.election(), state.agents(), state.bindings());
-    for path in [hosts, settings, hold, election, agents, bindings] {
+    for path in [
+        hosts,
+        settings,
+        hold,
+        election,
+        state.aside(),
+        agents,
+        bindings,
+    ] {
         let heading = format!("\n## {}\n", path.as_str().replacen("/S", "STATE", 1));
         assert!(DOCUMENT.contains(&heading), "{heading} is missing");
     }

@@ -57,16 +57,19 @@ async fn find(connection: &Connection, state: &State) -> Result<Findings, Error>
     };
     let (hosts, hold) = (state.hosts(), state.hold());
     let (election, agents) = (state.election(), state.agents());
-    let (hosts, hold, candidates, agents) = tokio::try_join!(
+    let aside = state.aside();
+    let (hosts, hold, candidates, aside, agents) = tokio::try_join!(
         data(&hosts),
         data(&hold),
         children(connection, &election),
+        children(connection, &aside),
         children(connection, &agents),
     )?;
     Ok(Findings {
         hosts,
         hold,
         candidates,
+        aside,
         agents,
     })
 }

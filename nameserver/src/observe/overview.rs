@@ -22,6 +22,8 @@ pub struct Findings {
     pub hold: Option<Vec<u8>>,
     /// The name and the data of each znode below `STATE/election`.
     pub candidates: Vec<(String, Vec<u8>)>,
+    /// The same below `STATE/aside`.
+    pub aside: Vec<(String, Vec<u8>)>,
     /// The same below `STATE/agents`.
     pub agents: Vec<(String, Vec<u8>)>,
 }
@@ -109,7 +111,9 @@ impl Overview {
             }),
         };
         let replicas = replicas(found.candidates);
+        let aside = aside(found.aside);
         reasons.extend(match replicas.first() {
+            None if !aside.is_empty() => Some("no nameserver leads".to_owned()),
             None => Some("no nameserver runs: start one with `nameserver run`".to_owned()),
             Some(leader) => leader.trouble(snapshot.as_ref()),
         });
@@ -122,6 +126,7 @@ impl Overview {
         remarks.extend(remark_on_agents(agents, behind.len()));
         remarks.extend(twins);
         remarks.extend(remarks_on_replicas(&replicas));
+        remarks.extend(aside);
         let mut ids = replicas.into_iter().map(|replica| replica.id);
         Self {
             leader: ids.next(),
@@ -212,6 +217,17 @@ fn remarks_on_replicas(replicas: &[Replica]) -> Vec<String> {
         )
     });
     standbys.chain(twins).collect()
+}
+
+/// What is to be said of replicas that do not stand for election.
+fn aside(replicas: Vec<(String, Vec<u8>)>) -> Vec<String> {
+    let replicas = replicas.into_iter().map(|(znode, data)| {
+        let candidate = Candidate::decode(&data).ok();
+        let why = candidate.and_then(|candidate| candidate.complaint);
+        let why = why.unwrap_or_else(|| "not standing for election".to_owned());
+        format!("{znode}: {why}")
+    });
+    replicas.collect()
 }
 
 /// What is to be said of agents that share an id: all but the first stand beside the znode of it.
@@ -352,6 +368,7 @@ mod tests {
         let found = Findings {
             hosts: hosts(7),
             hold: None,
+            aside: Vec::new(),
             candidates: vec![candidate(10, "ns2"), candidate(9, "ns1")],
             agents: vec![agent("web-2", "7"), agent("web-1", "6"), agent("x", "junk")],
         };
@@ -398,6 +415,7 @@ mod tests {
         let found = Findings {
             hosts: hosts(7),
             hold: None,
+            aside: Vec::new(),
             candidates,
             agents: agents.collect(),
         };
@@ -431,6 +449,30 @@ mod tests {
             said_of(vec![candidate(2, "ns2")], &one),
             "not healthy: ns2 leads, but what is published at /nameserver/hosts is ns1's; see the \
              log of ns2"
+        );
+    }
+
+    #[test]
+    fn one_that_does_not_stand_is_told_of_and_does_not_lead() {
+        let aside = |candidates| {
+            let mut found = Findings {
+                hosts: hosts(7),
+                candidates,
+                ..Findings::default()
+            };
+            let mut differs = incarnation::current("ns2".into());
+            differs.complaint = Some("not standing for election: --root /a (published: /b)".into());
+            found.aside.push(("ns2".into(), differs.encode()));
+            Overview::new(&state(), found).health().to_string()
+        };
+        assert_eq!(
+            aside(vec![candidate(1, "ns1")]),
+            "healthy, but ns2: not standing for election: --root /a (published: /b)"
+        );
+        let nobody = aside(Vec::new());
+        assert!(
+            nobody.starts_with("not healthy: no nameserver leads"),
+            "{nobody}"
         );
     }
 

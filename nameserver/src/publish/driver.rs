@@ -27,6 +27,7 @@ pub struct Publisher {
     hosts: ZnodePath,
     settings: ZnodePath,
     hold: ZnodePath,
+    state: State,
     election: ZnodePath,
     /// Where agents tell what they have applied.
     agents: ZnodePath,
@@ -56,6 +57,7 @@ impl Publisher {
             settings: state.settings(),
             hold: state.hold(),
             election: state.election(),
+            state: state.clone(),
             agents: state.agents(),
             bindings: state.bindings(),
         }
@@ -83,7 +85,7 @@ impl Publisher {
 
     /// What tells the other replicas of this one.
     pub fn notice(&self) -> Notice {
-        Notice::new(self.election.clone(), self.candidate.clone())
+        Notice::new(&self.state, self.candidate.clone())
     }
 
     /// What this replica is in the election.

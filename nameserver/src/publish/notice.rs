@@ -1,5 +1,6 @@
 //! What each replica tells all others in the data of its own znode of the election, and what it
-//! learns there: what it cannot do, and whether another one has its id.
+//! learns there: what it cannot do, and whether another one has its id. One that does not stand tells
+//! so at `STATE/aside/ID`.
 //!
 //! Neither is waited for by anything, and where it may not be written it is just not told.
 
@@ -7,10 +8,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use contract::{Candidate, ZnodePath};
+use contract::{Candidate, State, ZnodePath};
 use log::{debug, info, warn};
 use tokio::sync::watch;
-use zookeeper::{Change, Connection, Error, Follower, Retry, Session};
+use zookeeper::{Change, Connection, Create, Error, Follower, Retry, Session};
 
 use crate::publish::driver::at;
 use crate::publish::incarnation;
@@ -24,6 +25,9 @@ const TICK: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Notice {
     election: ZnodePath,
+    aside: ZnodePath,
+    /// What was told there, in which session.
+    told_aside: Option<(i64, Vec<u8>)>,
     candidate: Candidate,
     complaint: watch::Sender<Option<String>>,
     twin: watch::Sender<Option<String>>,
@@ -32,10 +36,12 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The notice of a replica that stands below `election`.
-    pub fn new(election: ZnodePath, candidate: Candidate) -> Self {
+    /// The notice of a replica below `state`.
+    pub fn new(state: &State, candidate: Candidate) -> Self {
         Self {
-            election,
+            election: state.election(),
+            aside: state.aside(),
+            told_aside: None,
             candidate,
             complaint: watch::Sender::default(),
             twin: watch::Sender::default(),
@@ -92,8 +98,14 @@ impl Notice {
             }
         }
         self.meet(twin);
-        if let Some((path, data)) = own {
-            self.tell(connection, &path, &data).await?;
+        self.candidate.complaint = self.complaint.borrow().clone();
+        match own {
+            Some((path, data)) => {
+                self.stand_again(connection).await?;
+                self.tell(connection, &path, &data).await?;
+            }
+            None if self.candidate.complaint.is_some() => self.stand_aside(connection).await?,
+            None => {}
         }
         Ok(again)
     }
@@ -121,7 +133,6 @@ impl Notice {
         own: &ZnodePath,
         data: &[u8],
     ) -> Result<(), Error> {
-        self.candidate.complaint = self.complaint.borrow().clone();
         let wanted = self.candidate.encode();
         if wanted == data {
             return Ok(());
@@ -133,6 +144,50 @@ impl Notice {
                 Ok(())
             }
             Ok(_) => Ok(()),
+        }
+    }
+}
+
+impl Notice {
+    /// Tells that this replica does not stand, and why.
+    async fn stand_aside(&mut self, connection: &Connection) -> Result<(), Error> {
+        let told = (connection.session_id(), self.candidate.encode());
+        if self.told_aside.as_ref() == Some(&told) {
+            return Ok(());
+        }
+        let Ok(path) = self.aside.child(&self.candidate.id) else {
+            return Ok(());
+        };
+        let written = async {
+            connection.create_all(&self.aside).await?;
+            // What an earlier run left would go with its session.
+            match connection.delete(&path, None).await {
+                Ok(()) | Err(Error::NoNode) => {}
+                Err(error) => return Err(error),
+            }
+            connection.create(&path, &told.1, Create::Ephemeral).await
+        };
+        match written.await {
+            Ok(()) => self.told_aside = Some(told),
+            Err(error) if error.is_connection() => return Err(error),
+            Err(error) => debug!("cannot tell others at {path}: {error}"),
+        }
+        Ok(())
+    }
+
+    /// Takes back that it does not stand.
+    async fn stand_again(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some((session, _)) = self.told_aside.take() else {
+            return Ok(());
+        };
+        match self.aside.child(&self.candidate.id) {
+            Ok(path) if session == connection.session_id() => {
+                match connection.delete(&path, None).await {
+                    Err(error) if error.is_connection() => Err(error),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
         }
     }
 }
