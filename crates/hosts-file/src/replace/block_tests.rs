@@ -90,6 +90,31 @@ fn damaged_blocks() {
 }
 
 #[test]
+fn notes_say_where_and_what_became_of_it() {
+    for (note, words) in [
+        (
+            Note::MissingEnd(3),
+            "line 3: our BEGIN line without an END line; kept",
+        ),
+        (
+            Note::StrayEnd(4),
+            "line 4: our END line without a BEGIN line; took it out",
+        ),
+        (
+            Note::SecondBlock(5),
+            "line 5: a second BEGIN line of ours; merged",
+        ),
+        (
+            Note::ForeignInside(6, 2),
+            "line 6: 2 line(s) in our block that are not ours; kept",
+        ),
+    ] {
+        let text = note.to_string();
+        assert!(text.starts_with(words), "{text}");
+    }
+}
+
+#[test]
 fn a_name_of_a_foreign_line_stays_foreign() {
     let text = b"10.1.1.1 other DB # web\n";
     let plan = plan(text, &wanted(), &Hosts::new());
