@@ -70,3 +70,34 @@ impl Writes {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_in_a_row_are_one_write_and_nothing_dies_before_the_sync() {
+        let mut writes = Writes::default();
+        writes.deactivate(0);
+        writes.body(64, b"ab");
+        writes.activate(64, b'1');
+        writes.body(67, b"cd");
+        writes.body(128, b"ef");
+        writes.sync();
+        let body = |offset, bytes: &[u8]| Operation::Body {
+            offset,
+            bytes: bytes.to_vec(),
+        };
+        let flip = |offset, byte| Operation::Flip { offset, byte };
+        assert_eq!(
+            writes.into_operations(),
+            [
+                body(65, b"ab#cd"),
+                body(129, b"ef"),
+                flip(64, b'1'),
+                Operation::Sync,
+                flip(0, b'#'),
+            ]
+        );
+    }
+}

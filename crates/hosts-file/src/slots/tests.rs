@@ -229,6 +229,35 @@ fn slots_that_are_laid_over_blank_lines_are_not_used_at_once() {
 }
 
 #[test]
+fn an_address_that_takes_the_place_of_another_survives_a_power_cut_before_that_dies() {
+    let names: Vec<String> = (0..20).map(|number| format!("n{number:02}")).collect();
+    let all = |first: u8| -> Hosts {
+        let entries = names.iter().enumerate();
+        let entries = entries.map(|(number, name)| {
+            let address: &[u8] = if number == 0 { &[first] } else { &[1] };
+            (name.as_str(), address.to_vec())
+        });
+        let entries: Vec<_> = entries.collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(name, list)| (*name, &list[..]))
+            .collect();
+        hosts(&entries)
+    };
+    for (calls, bits) in (0..12).flat_map(|calls| (0..8).map(move |bits| (calls, bits))) {
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        rest(&mut model, &all(1));
+        model.pass_time(GRACE * 2);
+        model.disk_mut().sync();
+        // Which sectors reach the disk is in every third bit, or not at all, or all of them.
+        let bits = [0x9249_2492_4924_9249 << (bits % 3), u64::MAX << (bits * 8)][bits / 4];
+        model.reconcile(&all(2), Some((calls, Fault::PowerCut(bits))));
+        rest(&mut model, &all(2));
+        assert_eq!(said(&model.disk().text).len(), 20);
+    }
+}
+
+#[test]
 fn a_name_that_changes_all_the_time_does_not_keep_its_old_addresses() {
     let mut model = Model::new("127.0.0.1 localhost\n");
     let long = format!("{}.{}", "x".repeat(63), "y".repeat(63));
