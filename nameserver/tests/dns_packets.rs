@@ -230,7 +230,7 @@ fn name(text: &str) -> Name {
 
 /// A server of a small tree, which has been read, and whose zone anyone may have.
 fn service() -> Service {
-    let catalog = SharedZones::new(Settings {
+    let zones = SharedZones::new(Settings {
         domain: None,
         ttl: None,
         addresses: vec![SOURCE],
@@ -245,14 +245,14 @@ fn service() -> Service {
         let reading = records::read(path.component(), data.as_bytes());
         (path, reading)
     });
-    catalog.replace(&Namespace::new(scope, znodes));
-    catalog.note(Freshness {
+    zones.replace(&Namespace::new(scope, znodes));
+    zones.note(Freshness {
         follows: true,
         since: SystemTime::now(),
         zxid: 7,
         generation: 1,
     });
-    Service::new(catalog, None, Networks::private(), Arc::default())
+    Service::new(zones, None, Networks::private(), Arc::default())
 }
 
 /// The memory that this process has, in bytes.

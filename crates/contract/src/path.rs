@@ -23,6 +23,9 @@ pub enum PathError {
     /// A component is empty, or is `.` or `..`.
     #[error("znode path {} has an empty, '.' or '..' component", Quoted(.0))]
     Component(String),
+    /// A single component holds a slash.
+    #[error("{} holds '/', and a component of a znode path may not", Quoted(.0))]
+    Slash(String),
     /// ZooKeeper takes no NUL in a path.
     #[error("znode path {} holds a NUL", Quoted(.0))]
     Nul(String),
@@ -50,11 +53,10 @@ impl ZnodePath {
     /// The component is empty, `.`, `..`, or holds a slash or a NUL.
     pub fn child(&self, component: &str) -> Result<Self, PathError> {
         let separator = if self.is_root() { "" } else { "/" };
-        let path = format!("{}{separator}{component}", self.0);
         if component.contains('/') {
-            return Err(PathError::Component(path));
+            return Err(PathError::Slash(component.to_owned()));
         }
-        path.try_into()
+        format!("{}{separator}{component}", self.0).try_into()
     }
 
     /// The path of the parent; none for `/`.

@@ -25,7 +25,7 @@ pub struct CacheWriter {
 }
 
 impl CacheWriter {
-    /// A keeper of a cache that holds `kept` already.
+    /// A writer of a cache that holds `kept` already.
     pub fn new(cache: Cache, kept: Option<&Published>) -> Self {
         Self {
             cache,
@@ -96,9 +96,9 @@ mod tests {
             state: "/nameserver".parse().unwrap(),
         };
         let cache = Cache::new(directory.path().join("cache"), source);
-        let keeper = CacheWriter::new(cache.clone(), None);
+        let cache_writer = CacheWriter::new(cache.clone(), None);
         let applied = watch::Sender::new(Applied::default());
-        let task = tokio::spawn(keeper.follow(applied.subscribe()));
+        let task = tokio::spawn(cache_writer.follow(applied.subscribe()));
         let apply = |generation| {
             let published = published(1, generation as i64, generation, &[("db", 1)]);
             applied.send_modify(|applied| applied.published = Some(Arc::new(published)));
@@ -126,14 +126,14 @@ mod tests {
             zookeeper: "zk1:2181".into(),
             state: "/nameserver".parse().unwrap(),
         };
-        let keeper = CacheWriter::new(Cache::new("/proc/no/cache".into(), source), None);
-        let failure = keeper.failure();
+        let cache_writer = CacheWriter::new(Cache::new("/proc/no/cache".into(), source), None);
+        let failure = cache_writer.failure();
         let published = Some(Arc::new(published(1, 1, 1, &[])));
         let applied = watch::Sender::new(Applied {
             published,
             ..Applied::default()
         });
-        let task = tokio::spawn(keeper.follow(applied.subscribe()));
+        let task = tokio::spawn(cache_writer.follow(applied.subscribe()));
         drop(applied);
         task.await.unwrap();
         let failure = failure.borrow().clone().unwrap();

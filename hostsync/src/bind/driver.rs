@@ -40,12 +40,12 @@ struct Driver {
     states: watch::Receiver<zookeeper::State>,
     view: watch::Receiver<View>,
     bound: watch::Sender<Arc<Bound>>,
-    memory: Bindings,
+    kept_bindings: Bindings,
     troubles: watch::Sender<Troubles>,
 }
 
 impl Binders {
-    /// Starts to bind, from what `memory` holds. The agent is `id` to others.
+    /// Starts to bind, from what `kept_bindings` holds. The agent is `id` to others.
     ///
     /// # Errors
     /// The id makes no path.
@@ -54,13 +54,13 @@ impl Binders {
         state: &State,
         id: &str,
         sessions: &Arc<Sessions>,
-        memory: &Bindings,
+        kept_bindings: &Bindings,
         session: &Session,
         view: &watch::Receiver<View>,
     ) -> Result<Self, PathError> {
         let mut kept = match bindings {
             [] => Bound::new(),
-            _ => memory.load(),
+            _ => kept_bindings.load(),
         };
         kept.retain(|name, _| bindings.iter().any(|binding| binding.local == *name));
         state.bindings().child(id)?;
@@ -78,7 +78,7 @@ impl Binders {
                 states: session.states(),
                 view: view.clone(),
                 bound: bound.clone(),
-                memory: memory.clone(),
+                kept_bindings: kept_bindings.clone(),
                 troubles: troubles.clone(),
             };
             let session = session.clone();
@@ -250,6 +250,6 @@ impl Driver {
         self.bound.send_modify(|bound| {
             change(Arc::make_mut(bound));
         });
-        self.memory.keep(&self.bound.borrow());
+        self.kept_bindings.keep(&self.bound.borrow());
     }
 }

@@ -414,7 +414,7 @@ impl RunArgs {
     }
 
     /// Where the bindings are kept, beside the file of the snapshot.
-    pub fn memory(&self, cache: &Path) -> Bindings {
+    pub fn kept_bindings(&self, cache: &Path) -> Bindings {
         Bindings::new(paths::bindings_file(cache))
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Setup {
     check: Option<(Check, CheckSchedule)>,
     bindings: Vec<Binding>,
     state: State,
-    memory: Bindings,
+    kept_bindings: Bindings,
     hosts_file: HostsFile,
     http: Option<Http>,
     facts: Facts,
@@ -151,7 +151,7 @@ impl Setup {
         }
         let cache_file = cache.path().to_owned();
         let instance = args.instance(&cache_file)?;
-        let memory = args.memory(&cache_file);
+        let kept_bindings = args.kept_bindings(&cache_file);
         let facts = Facts {
             started: SystemTime::now(),
             servers: names.zookeeper.zookeeper.to_string(),
@@ -170,7 +170,7 @@ impl Setup {
             check: args.registering.check()?,
             bindings: args.binding.bind.clone(),
             state: names.state(),
-            memory,
+            kept_bindings,
             instance,
             hosts_file: names.hosts_file.open(&names.write),
             http: args.http.listen()?,
@@ -190,7 +190,7 @@ impl Setup {
         self.cache.remove_leftovers();
         let kept = self.cache.load().map(Arc::new);
         let has_kept_names = kept.is_some();
-        let keeper = CacheWriter::new(self.cache, kept.as_deref());
+        let cache_writer = CacheWriter::new(self.cache, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
         let binders = Binders::start(
@@ -198,7 +198,7 @@ impl Setup {
             &self.state,
             &self.instance.id,
             &self.instance.sessions,
-            &self.memory,
+            &self.kept_bindings,
             &session,
             &view,
         )?;
@@ -242,7 +242,7 @@ impl Setup {
             view: view.clone(),
             applied: agent.applied(),
         };
-        let (states, applied, cache) = (session.states(), agent.applied(), keeper.failure());
+        let (states, applied, cache) = (session.states(), agent.applied(), cache_writer.failure());
         let (facts, wanted) = (self.facts.clone(), self.bindings.clone());
         let (bound, troubles, twin) = (binders.bound(), binders.troubles(), self.presence.twin());
         let status = move || {
@@ -271,7 +271,7 @@ impl Setup {
             }
         };
         let telling = tokio::spawn(self.presence.follow(session.clone(), agent.applied()));
-        let keeping = tokio::spawn(keeper.follow(agent.applied()));
+        let keeping = tokio::spawn(cache_writer.follow(agent.applied()));
         let pass = Arc::new(Notify::new());
         let controls = Controls {
             applied: agent.applied(),

@@ -57,12 +57,12 @@ mod tests {
     fn what_is_kept_is_found_again_and_junk_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("bindings");
-        let memory = Bindings::new(path.clone());
-        assert!(memory.load().is_empty());
+        let bindings = Bindings::new(path.clone());
+        assert!(bindings.load().is_empty());
         let bound = Bound::from([("mqtt".parse().unwrap(), "10.0.0.1".parse().unwrap())]);
-        memory.keep(&bound);
-        assert_eq!(memory.load(), bound);
+        bindings.keep(&bound);
+        assert_eq!(bindings.load(), bound);
         fs::write(&path, r#"{"localhost":"10.0.0.1"}"#).unwrap();
-        assert!(memory.load().is_empty());
+        assert!(bindings.load().is_empty());
     }
 }

@@ -77,9 +77,9 @@ pub struct Told {
     /// Where it answers.
     pub addresses: Vec<SocketAddr>,
     /// What it has done.
-    pub tally: Arc<Statistics>,
+    pub statistics: Arc<Statistics>,
     /// What it answers from.
-    pub catalog: SharedZones,
+    pub zones: SharedZones,
 }
 
 impl DnsArgs {
@@ -151,17 +151,17 @@ fn reaches(target: &SocketAddr, bound: &SocketAddr) -> bool {
 }
 
 impl Dns {
-    /// Starts answering from a catalog, whether ZooKeeper is there or not. Must be called within a
+    /// Starts answering from a zones, whether ZooKeeper is there or not. Must be called within a
     /// tokio runtime.
     ///
     /// # Errors
     /// There is no way to ask other resolvers.
     pub fn start(self) -> anyhow::Result<(SharedZones, Told)> {
-        let catalog = SharedZones::new(self.settings);
+        let zones = SharedZones::new(self.settings);
         let told = Told {
             addresses: self.listening.addresses(),
-            tally: Arc::default(),
-            catalog: catalog.clone(),
+            statistics: Arc::default(),
+            zones: zones.clone(),
         };
         let recursion = match self.forward.as_slice() {
             [] => None,
@@ -170,26 +170,26 @@ impl Dns {
                 allowed: self.recursive,
             }),
         };
-        let (shared, tally) = (catalog.clone(), Arc::clone(&told.tally));
-        let service = Service::new(shared, recursion, self.secondaries, tally);
+        let (shared, statistics) = (zones.clone(), Arc::clone(&told.statistics));
+        let service = Service::new(shared, recursion, self.secondaries, statistics);
         tokio::spawn(self.listening.serve(Arc::new(service)));
-        Ok((catalog, told))
+        Ok((zones, told))
     }
 }
 
 impl Told {
     /// All of it, for the status.
     pub fn status(&self) -> serde_json::Value {
-        let mut status = self.tally.status();
+        let mut status = self.statistics.status();
         status["addresses"] = serde_json::json!(self.addresses);
-        status["state"] = self.catalog.read().state().into();
+        status["state"] = self.zones.read().state().into();
         status
     }
 
     /// The same in numbers.
     #[must_use]
     pub fn metrics(&self, metrics: Metrics) -> Metrics {
-        let labelled = self.tally.queries();
+        let labelled = self.statistics.queries();
         let labelled = labelled
             .map(|(of_type, result, count)| ([("type", of_type), ("result", result)], count));
         metrics
@@ -201,17 +201,17 @@ impl Told {
             .counter(
                 "dns_forwarded",
                 "DNS queries that went to another resolver",
-                self.tally.forwarded(),
+                self.statistics.forwarded(),
             )
             .gauge(
                 "dns_live",
                 "1 while DNS is answered from a tree that is followed",
-                f64::from(u8::from(self.catalog.read().state() == "live")),
+                f64::from(u8::from(self.zones.read().state() == "live")),
             )
             .gauge(
                 "dns_connections",
                 "DNS clients that are connected over TCP",
-                self.tally.connections() as f64,
+                self.statistics.connections() as f64,
             )
     }
 }

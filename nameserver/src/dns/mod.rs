@@ -1,6 +1,6 @@
 //! `--dns`: this replica answers DNS from its own live tree, leader or not.
 //!
-//! [`catalog`] holds what every name answers with and follows the tree change by change; [`answer`]
+//! [`zones`] holds what every name answers with and follows the tree change by change; [`answer`]
 //! and [`transfer`] make records of it. All three are pure, and so is [`message`], which turns the bytes
 //! of a query into a question and what answers it into the bytes of a response. [`service`] decides
 //! what becomes of a message, [`server`] has the sockets, and [`forward`] asks another resolver for

@@ -131,16 +131,16 @@ mod tests {
 
     #[test]
     fn each_type_and_result_has_its_place() {
-        let tally = Statistics::default();
+        let statistics = Statistics::default();
         let code = Outcome::Code;
-        tally.count(Some(RecordType::A), code(ResponseCode::NoError));
-        tally.count(Some(RecordType::A), code(ResponseCode::NoError));
-        tally.count(Some(RecordType::NS), Outcome::NoData);
-        tally.count(Some(RecordType::ANY), code(ResponseCode::NotImp));
-        tally.count(Some(RecordType::IXFR), code(ResponseCode::NotAuth));
-        tally.count(Some(RecordType::MX), code(ResponseCode::NXDomain));
-        tally.count(None, code(ResponseCode::FormErr));
-        let counted: Vec<_> = tally.queries().collect();
+        statistics.count(Some(RecordType::A), code(ResponseCode::NoError));
+        statistics.count(Some(RecordType::A), code(ResponseCode::NoError));
+        statistics.count(Some(RecordType::NS), Outcome::NoData);
+        statistics.count(Some(RecordType::ANY), code(ResponseCode::NotImp));
+        statistics.count(Some(RecordType::IXFR), code(ResponseCode::NotAuth));
+        statistics.count(Some(RecordType::MX), code(ResponseCode::NXDomain));
+        statistics.count(None, code(ResponseCode::FormErr));
+        let counted: Vec<_> = statistics.queries().collect();
         assert_eq!(
             counted,
             [
@@ -156,14 +156,14 @@ mod tests {
 
     #[test]
     fn the_status_has_it_all() {
-        let tally = Statistics::default();
-        tally.count(Some(RecordType::TXT), Outcome::Code(ResponseCode::Refused));
-        tally.count_forwarded();
-        let connection = tally.connected();
+        let statistics = Statistics::default();
+        statistics.count(Some(RecordType::TXT), Outcome::Code(ResponseCode::Refused));
+        statistics.count_forwarded();
+        let connection = statistics.connected();
         let expected =
             json!({"queries": {"TXT": {"REFUSED": 1}}, "forwarded": 1, "connections": 1});
-        assert_eq!(tally.status(), expected);
+        assert_eq!(statistics.status(), expected);
         drop(connection);
-        assert_eq!(tally.connections(), 0);
+        assert_eq!(statistics.connections(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! What the core asks for, and what it is told: the words between it and the driver.
 
+use contract::{State, ZnodePath};
 use log::Level;
 use zookeeper::Error;
 
@@ -12,6 +13,17 @@ pub(super) enum StateZnode {
     Settings,
     /// What is held of them.
     Hold,
+}
+
+impl StateZnode {
+    /// Where it is.
+    pub(super) fn path(self, state: &State) -> ZnodePath {
+        match self {
+            Self::Hosts => state.hosts(),
+            Self::Settings => state.settings(),
+            Self::Hold => state.hold(),
+        }
+    }
 }
 
 /// What is to be done next. Its answer, if it has one, comes before any other event.

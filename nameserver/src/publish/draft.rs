@@ -205,7 +205,7 @@ impl Draft {
         why
     }
 
-    /// Goes on with a predecessor's hold, should what he held be missing still.
+    /// Goes on with a predecessor's hold, should what that one held be missing still.
     pub fn inherit_hold(&mut self, held: &Held, now: Timestamp) {
         self.hold.inherit(held.until, now);
     }
@@ -225,7 +225,7 @@ impl Draft {
     ///
     /// # Errors
     /// It does not fit a znode.
-    pub fn edition(&mut self, now: SystemTime) -> Result<Option<Publication>, TooLarge> {
+    pub fn publication(&mut self, now: SystemTime) -> Result<Option<Publication>, TooLarge> {
         let diff = self.diff();
         if diff.is_empty() && !self.overdue {
             self.published.clear();
@@ -252,9 +252,9 @@ impl Draft {
         }))
     }
 
-    /// The edition was written: it is now what `STATE/hosts` holds.
-    pub fn published(&mut self, edition: &Publication) {
-        self.snapshot.generation = edition.generation;
+    /// The publication was written: it is now what `STATE/hosts` holds.
+    pub fn published(&mut self, publication: &Publication) {
+        self.snapshot.generation = publication.generation;
         self.published.clear();
         self.overdue = false;
     }
@@ -334,9 +334,12 @@ mod tests {
     }
 
     fn publish(draft: &mut Draft) -> Snapshot {
-        let edition = draft.edition(SystemTime::UNIX_EPOCH).unwrap().expect("due");
-        draft.published(&edition);
-        Snapshot::decode(&edition.bytes).unwrap()
+        let publication = draft
+            .publication(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .expect("due");
+        draft.published(&publication);
+        Snapshot::decode(&publication.bytes).unwrap()
     }
 
     #[test]
@@ -345,7 +348,7 @@ mod tests {
         draft.compare(None, true, Instant::now());
         let snapshot = publish(&mut draft);
         assert_eq!((snapshot.generation, snapshot.hosts.len()), (1, 0));
-        assert!(draft.edition(SystemTime::UNIX_EPOCH).unwrap().is_none());
+        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
     }
 
     #[test]
@@ -356,19 +359,19 @@ mod tests {
         let first = publish(&mut draft);
         draft.set(name("a"), Some(&addresses(2)), Instant::now());
         draft.set(name("a"), Some(&addresses(1)), Instant::now());
-        assert!(draft.edition(SystemTime::UNIX_EPOCH).unwrap().is_none());
+        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
         draft.set(name("b"), Some(&addresses(2)), Instant::now());
         draft.set(name("a"), None, Instant::now());
-        let edition = draft.edition(SystemTime::UNIX_EPOCH).unwrap().unwrap();
+        let publication = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
         assert_eq!(
-            edition.diff.to_string(),
+            publication.diff.to_string(),
             "1 added (b), 0 changed, 1 removed (a)"
         );
-        assert_eq!((first.generation, edition.generation), (1, 2));
-        let again = draft.edition(SystemTime::UNIX_EPOCH).unwrap().unwrap();
+        assert_eq!((first.generation, publication.generation), (1, 2));
+        let again = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
         assert_eq!(
             again.generation, 2,
-            "an edition that was not written uses no number up"
+            "an publication that was not written uses no number up"
         );
     }
 
@@ -386,7 +389,7 @@ mod tests {
         let next = publish(&mut draft);
         assert_eq!((next.generation, next.leader.as_str()), (42, "ns1"));
         draft.compare(Some((41, &Ok(next))), true, Instant::now());
-        assert!(draft.edition(SystemTime::UNIX_EPOCH).unwrap().is_none());
+        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
         draft.compare(Some((42, &Ok(head))), true, Instant::now());
         assert_eq!(
             publish(&mut draft).generation,
@@ -421,7 +424,7 @@ mod tests {
         let long = [""; 4].map(|_| "x".repeat(60)).join(".");
         let hosts = (0..4_000).map(|i| (name(&format!("{long}.n{i}")), addresses(1)));
         draft.set_all(hosts.collect(), Instant::now());
-        let error = draft.edition(SystemTime::UNIX_EPOCH).unwrap_err();
+        let error = draft.publication(SystemTime::UNIX_EPOCH).unwrap_err();
         assert_eq!(error.names, 4_000);
         assert!(error.bytes > MAX_ENCODED_BYTES);
     }
@@ -448,7 +451,7 @@ mod tests {
             for mut draft in [walked, followed] {
                 assert_eq!(draft.doubt(now), None);
                 assert_eq!(draft.held().map(|held| held.names), Some(count));
-                assert!(draft.edition(SystemTime::UNIX_EPOCH).unwrap().is_none());
+                assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
                 assert_eq!(
                     draft.doubt(now.after(Duration::from_secs(61))),
                     Some(HoldEnd::Time)
@@ -496,7 +499,7 @@ mod tests {
         let (mut draft, now) = (published(20), Timestamp::now());
         lose(&mut draft, 0..12, now);
         assert_eq!(draft.doubt(now), None);
-        assert!(draft.edition(now.wall).unwrap().is_none());
+        assert!(draft.publication(now.wall).unwrap().is_none());
         assert_eq!((draft.names(), draft.held().unwrap().names), (8, 12));
         // A name changes, one comes back elsewhere, one more goes.
         draft.set(name("n15"), Some(&addresses(2)), now.monotonic);
@@ -519,8 +522,8 @@ mod tests {
         for i in 0..20 {
             lose(&mut draft, i..i + 1, now);
             draft.doubt(now);
-            if let Some(edition) = draft.edition(now.wall).unwrap() {
-                draft.published(&edition);
+            if let Some(publication) = draft.publication(now.wall).unwrap() {
+                draft.published(&publication);
             }
         }
         assert_eq!(draft.held().unwrap().names, 20);
@@ -535,7 +538,7 @@ mod tests {
         let hosts = (0..12).map(|i| (name(&format!("n{i}")), addresses(1)));
         draft.set_all(hosts.collect(), now.monotonic);
         assert_eq!(draft.doubt(now), Some(HoldEnd::Back));
-        assert!(draft.edition(now.wall).unwrap().is_none());
+        assert!(draft.publication(now.wall).unwrap().is_none());
     }
 
     #[test]

@@ -24,15 +24,7 @@ pub struct Publisher {
     candidacy: Candidacy,
     /// How long the last publish took.
     cost: Duration,
-    hosts: ZnodePath,
-    settings: ZnodePath,
-    hold: ZnodePath,
     state: State,
-    election: ZnodePath,
-    /// Where agents tell what they have applied.
-    agents: ZnodePath,
-    /// Where agents tell which instances they are bound to.
-    bindings: ZnodePath,
 }
 
 /// What ZooKeeper has of this process in the election.
@@ -47,19 +39,12 @@ enum Candidacy {
 impl Publisher {
     /// A publisher of the names of `scope`, below its state, that stands for election as `id`.
     pub fn new(scope: &Scope, id: String, draft: Draft) -> Self {
-        let state = State::new(scope.state().clone());
         Self {
             core: Core::new(scope, id.clone(), draft),
             candidate: incarnation::current(id),
             candidacy: Candidacy::None,
             cost: Duration::ZERO,
-            hosts: state.hosts(),
-            settings: state.settings(),
-            hold: state.hold(),
-            election: state.election(),
-            state: state.clone(),
-            agents: state.agents(),
-            bindings: state.bindings(),
+            state: State::new(scope.state().clone()),
         }
     }
 
@@ -69,13 +54,13 @@ impl Publisher {
     }
 
     /// Where the snapshot is published.
-    pub fn hosts(&self) -> &ZnodePath {
-        &self.hosts
+    pub fn hosts(&self) -> ZnodePath {
+        self.state.hosts()
     }
 
     /// Where it is told what is held.
-    pub fn hold(&self) -> &ZnodePath {
-        &self.hold
+    pub fn hold(&self) -> ZnodePath {
+        self.state.hold()
     }
 
     /// How long the last publish took.
@@ -222,7 +207,7 @@ impl Publisher {
             Action::Resign => self.candidacy = Candidacy::None,
             Action::Prepare => return Some(Event::Prepared(self.prepare(connection).await)),
             Action::Read(znode) => {
-                let read = connection.read(self.path(znode)).await;
+                let read = connection.read(&znode.path(&self.state)).await;
                 let found = read.map(|znode| {
                     znode.map(|znode| Found {
                         data: znode.data,
@@ -244,13 +229,15 @@ impl Publisher {
     }
 
     async fn prepare(&self, connection: &Connection) -> Result<(), Error> {
-        connection.create_all(&self.election).await?;
-        connection.create_open(&self.agents).await?;
-        connection.create_open(&self.bindings).await
+        connection.create_all(&self.state.election()).await?;
+        for open in self.state.open() {
+            connection.create_open(&open).await?;
+        }
+        Ok(())
     }
 
     fn stand(&mut self, connection: &Connection) {
-        let (candidate, election) = (connection.clone(), self.election.clone());
+        let (candidate, election) = (connection.clone(), self.state.election());
         let data = self.candidate.encode();
         let mut candidacy = JoinSet::new();
         candidacy.spawn(async move {
@@ -266,7 +253,7 @@ impl Publisher {
         let Candidacy::Leads(leadership) = &self.candidacy else {
             return Err(Error::Deposed);
         };
-        let path = self.path(write.znode());
+        let path = &write.znode().path(&self.state);
         match write {
             Write::Create(_, data) => leadership.create(path, data).await.map(|()| 0),
             Write::Set(_, data, version) => {
@@ -274,14 +261,6 @@ impl Publisher {
                 Ok(stat.version)
             }
             Write::Delete(_) => leadership.delete(path).await.map(|()| 0),
-        }
-    }
-
-    fn path(&self, znode: StateZnode) -> &ZnodePath {
-        match znode {
-            StateZnode::Hosts => &self.hosts,
-            StateZnode::Settings => &self.settings,
-            StateZnode::Hold => &self.hold,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Hold {
         self.lost.remove(name);
     }
 
-    /// Goes on with a predecessor's hold, should one begin now: it ends when his would have.
+    /// Goes on with a predecessor's hold, should one begin now: it ends when the predecessor's would have.
     pub fn inherit(&mut self, until: SystemTime, now: Timestamp) {
         // Clocks differ: never longer than a hold of our own.
         let rest = until.duration_since(now.wall).unwrap_or_default();

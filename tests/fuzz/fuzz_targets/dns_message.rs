@@ -20,7 +20,7 @@ use contract::ZnodePath;
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 static SERVICE: LazyLock<Service> = LazyLock::new(|| {
-    let catalog = SharedZones::new(Settings {
+    let zones = SharedZones::new(Settings {
         domain: None,
         ttl: None,
         addresses: vec![SOURCE],
@@ -38,14 +38,14 @@ static SERVICE: LazyLock<Service> = LazyLock::new(|| {
         let reading = records::read(path.component(), data.as_bytes());
         (path, reading)
     });
-    catalog.replace(&Namespace::new(scope, znodes));
-    catalog.note(Freshness {
+    zones.replace(&Namespace::new(scope, znodes));
+    zones.note(Freshness {
         follows: true,
         since: SystemTime::now(),
         zxid: 7,
         generation: 1,
     });
-    Service::new(catalog, None, Networks::private(), Arc::default())
+    Service::new(zones, None, Networks::private(), Arc::default())
 });
 
 // The transport by the first byte, then the query.

@@ -207,8 +207,8 @@ impl Nameserver {
         retry: &mut Retry,
     ) -> Result<Infallible, Error> {
         let mut tree = connection.watch(self.scope.root()).await?;
-        let mut hosts = connection.watch(self.publisher.hosts()).await?;
-        let mut hold = connection.watch(self.publisher.hold()).await?;
+        let mut hosts = connection.watch(&self.publisher.hosts()).await?;
+        let mut hold = connection.watch(&self.publisher.hold()).await?;
         connection.sync().await?;
         self.read_all(connection).await?;
         self.publisher.begin(connection).await?;
@@ -236,7 +236,7 @@ impl Nameserver {
                 }
                 answer = self.resolver.next(|host| self.namespace.needs(host)) => {
                     let touched = self.namespace.answer(answer);
-                    self.take_over(touched);
+                    self.hand_on(touched);
                 }
                 woken = self.publisher.wake() => woken?,
             }
@@ -329,11 +329,11 @@ impl Nameserver {
             .iter()
             .flat_map(|path| self.namespace.foreign_hosts(path));
         self.resolver.want(foreign);
-        self.take_over(touched);
+        self.hand_on(touched);
     }
 
     /// Hands on what the given znodes give now.
-    fn take_over(&mut self, touched: HashSet<ZnodePath>) {
+    fn hand_on(&mut self, touched: HashSet<ZnodePath>) {
         let now = Instant::now();
         if let Some(zones) = &self.zones {
             zones.update(&self.namespace, &touched);

@@ -189,7 +189,7 @@ impl Connection {
             Arc::clone(&self.service),
             Arc::clone(&self.membership.member),
         );
-        let _counted = service.tally().connected();
+        let _counted = service.statistics().connected();
         let ended = tokio::select! {
             ended = self.converse() => ended,
             () = member.leave.notified() => Err(io::Error::other("others need the place")),

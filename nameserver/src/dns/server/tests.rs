@@ -21,8 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A server in a runtime of its own.
 struct Server {
     address: SocketAddr,
-    catalog: SharedZones,
-    tally: Arc<Statistics>,
+    zones: SharedZones,
+    statistics: Arc<Statistics>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -43,16 +43,16 @@ impl Server {
             ttl: None,
             addresses: Vec::new(),
         };
-        let tally = Arc::new(Statistics::default());
-        let catalog = SharedZones::new(settings);
+        let statistics = Arc::new(Statistics::default());
+        let zones = SharedZones::new(settings);
         let secondaries = vec!["127.0.0.0/8".parse::<IpNet>().unwrap()].into();
-        let service = Service::new(catalog.clone(), None, secondaries, Arc::clone(&tally));
+        let service = Service::new(zones.clone(), None, secondaries, Arc::clone(&statistics));
         let address = listening.addresses()[0];
         runtime.spawn(listening.serve_within(Arc::new(service), limits));
         Self {
             address,
-            catalog,
-            tally,
+            zones,
+            statistics,
             _runtime: runtime,
         }
     }
@@ -66,8 +66,8 @@ impl Server {
 
     fn until_connections(&self, fits: impl Fn(u64) -> bool) {
         let begun = Stopwatch::start();
-        while !fits(self.tally.connections()) {
-            assert!(begun.elapsed() < DEADLINE, "{:?}", self.tally.status());
+        while !fits(self.statistics.connections()) {
+            assert!(begun.elapsed() < DEADLINE, "{:?}", self.statistics.status());
             std::thread::yield_now();
         }
     }
@@ -184,11 +184,11 @@ fn half_open_connections_keep_nobody_out() {
             stream
         })
         .collect();
-    assert!(server.tally.connections() <= 64);
+    assert!(server.statistics.connections() <= 64);
     let mut stream = server.connect();
     stream.write_all(&framed(&query(9))).unwrap();
     assert_eq!(response(&mut stream).unwrap(), (9, 5));
-    assert!(server.tally.connections() <= 64);
+    assert!(server.statistics.connections() <= 64);
     // The first one made room, the last one is still there.
     let mut byte = [0];
     assert!(matches!(idle[0].read(&mut byte), Ok(0) | Err(_)));
@@ -231,16 +231,16 @@ fn the_catalog_goes_on_changing_while_a_zone_is_sent() {
         (path, records::read("", b"10.0.0.1"))
     });
     let zone = Namespace::new(scope.clone(), znodes);
-    server.catalog.replace(&zone);
-    let expected = server.catalog.read().transfer(&apex).unwrap().len();
+    server.zones.replace(&zone);
+    let expected = server.zones.read().transfer(&apex).unwrap().len();
     let mut secondary = server.connect();
     let header = [0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     let axfr = [&header[..], b"\x02zk\0\0\xFC\0\x01"].concat();
     secondary.write_all(&framed(&axfr)).unwrap();
     let mut received = answers(&mut secondary);
     // The zone is gone, though most of it still waits for the secondary to read.
-    server.catalog.replace(&Namespace::new(scope, []));
-    assert_eq!(server.catalog.read().transfer(&apex), None);
+    server.zones.replace(&Namespace::new(scope, []));
+    assert_eq!(server.zones.read().transfer(&apex), None);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(over_udp(&client, server.address, &query(7)).0, 5);
     while received < expected {

@@ -111,7 +111,7 @@ impl Zones {
         self.count_on(now);
     }
 
-    /// A catalog without names, to take over a whole tree aside and then the place of this one.
+    /// A zones without names, to take over a whole tree aside and then the place of this one.
     #[must_use]
     pub fn emptied(&self) -> Self {
         Self {

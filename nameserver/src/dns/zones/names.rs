@@ -1,4 +1,4 @@
-//! Names on the wire, names in the catalog, and the way from one to the other.
+//! Names on the wire, names in the zones, and the way from one to the other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! The catalog between the one that follows the tree and those that answer.
+//! The zones between the one that follows the tree and those that answer.
 
 use std::mem;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -9,7 +9,7 @@ use contract::ZnodePath;
 use crate::dns::{Freshness, Settings, Zones};
 use crate::namespace::Namespace;
 
-/// A catalog that one task changes and others read. Cheap to clone.
+/// A zones that one task changes and others read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SharedZones(Arc<RwLock<Zones>>);
 
@@ -23,9 +23,9 @@ impl SharedZones {
     pub fn replace(&self, zone: &Namespace) {
         // Nor is it read meanwhile: whoever wants to note something would wait for that, and all who
         // ask would wait for the note.
-        let mut catalog = self.read().emptied();
-        catalog.replace(zone, SystemTime::now());
-        let old = mem::replace(&mut *self.write(), catalog);
+        let mut zones = self.read().emptied();
+        zones.replace(zone, SystemTime::now());
+        let old = mem::replace(&mut *self.write(), zones);
         // After the lock is free again, since it takes a while as well.
         drop(old);
     }

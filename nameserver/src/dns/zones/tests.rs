@@ -49,18 +49,18 @@ fn catalog_in(domain: Option<&str>, znodes: &[(&str, &str)]) -> Zones {
         (path, reading)
     };
     let zone = Namespace::new(scope(domain), znodes.iter().map(read));
-    let mut catalog = Zones::new(settings(domain));
-    catalog.replace(&zone, EPOCH + Duration::from_secs(7));
-    catalog
+    let mut zones = Zones::new(settings(domain));
+    zones.replace(&zone, EPOCH + Duration::from_secs(7));
+    zones
 }
 
-fn catalog(znodes: &[(&str, &str)]) -> Zones {
+fn zones(znodes: &[(&str, &str)]) -> Zones {
     catalog_in(None, znodes)
 }
 
-fn ask(catalog: &Zones, name: &str, record_type: RecordType, turn: usize) -> Reply {
+fn ask(zones: &Zones, name: &str, record_type: RecordType, turn: usize) -> Reply {
     let name = DnsName::from_ascii(format!("{name}.")).unwrap();
-    catalog.answer(
+    zones.answer(
         Question {
             name: &name,
             record_type,
@@ -89,8 +89,8 @@ fn lines(records: &[Record]) -> Vec<String> {
 }
 
 /// The answer as text, a line for each record; else the code, or that there is none.
-fn answers(catalog: &Zones, name: &str, record_type: RecordType) -> Vec<String> {
-    match ask(catalog, name, record_type, 0) {
+fn answers(zones: &Zones, name: &str, record_type: RecordType) -> Vec<String> {
+    match ask(zones, name, record_type, 0) {
         Reply::Answer {
             code: ResponseCode::NoError,
             answers,
@@ -117,7 +117,7 @@ fn answers(catalog: &Zones, name: &str, record_type: RecordType) -> Vec<String> 
 
 #[test]
 fn names_have_addresses_of_the_type_that_is_asked_for() {
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/db", ""),
         ("/db/primary", "10.0.0.5"),
         ("/db/replica", "fd00::6"),
@@ -166,14 +166,14 @@ fn names_have_addresses_of_the_type_that_is_asked_for() {
             "empty. 5 TXT znode=/empty no address",
         ),
     ] {
-        let shown = answers(&catalog, name, record_type).join("|");
+        let shown = answers(&zones, name, record_type).join("|");
         assert_eq!(shown, expected, "{name} {record_type}");
     }
 }
 
 #[test]
 fn a_label_that_no_name_has_is_no_other_name() {
-    let catalog = catalog(&[("/db", ""), ("/db/primary", "10.0.0.5")]);
+    let zones = zones(&[("/db", ""), ("/db/primary", "10.0.0.5")]);
     for labels in [
         &[&b"primary.db"[..]][..],
         &[b"primary\0", b"db"],
@@ -181,7 +181,7 @@ fn a_label_that_no_name_has_is_no_other_name() {
         &[b"*", b"db"],
     ] {
         let name = DnsName::from_labels(labels.iter().copied()).unwrap();
-        let reply = catalog.answer(
+        let reply = zones.answer(
             Question {
                 name: &name,
                 record_type: RecordType::A,
@@ -195,7 +195,7 @@ fn a_label_that_no_name_has_is_no_other_name() {
         };
         assert!(is_none, "{name}");
     }
-    let reply = catalog.answer(
+    let reply = zones.answer(
         Question {
             name: &DnsName::root(),
             record_type: RecordType::NS,
@@ -207,7 +207,7 @@ fn a_label_that_no_name_has_is_no_other_name() {
 
 #[test]
 fn with_a_domain_that_is_the_zone() {
-    let catalog = catalog_in(
+    let zones = catalog_in(
         Some("zk.internal"),
         &[("/db", "10.0.0.5"), ("/a", ""), ("/a/b", "")],
     );
@@ -236,14 +236,14 @@ fn with_a_domain_that_is_the_zone() {
         ),
         ("_status", RecordType::TXT, "Outside"),
     ] {
-        let shown = answers(&catalog, name, record_type).join("|");
+        let shown = answers(&zones, name, record_type).join("|");
         assert_eq!(shown, expected, "{name} {record_type}");
     }
 }
 
 #[test]
 fn a_joyent_tree_answers_as_binder_does() {
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/com", ""),
         ("/com/foo", ""),
         ("/com/foo/bar", JOYENT_SERVICE),
@@ -255,18 +255,18 @@ fn a_joyent_tree_answers_as_binder_does() {
         ),
     ]);
     assert_eq!(
-        answers(&catalog, "bar.foo.com", RecordType::A),
+        answers(&zones, "bar.foo.com", RecordType::A),
         ["bar.foo.com. 60 A 10.0.0.1", "bar.foo.com. 60 A 10.0.0.2"]
     );
     assert_eq!(
-        answers(&catalog, "_http._tcp.bar.foo.com", RecordType::SRV),
+        answers(&zones, "_http._tcp.bar.foo.com", RecordType::SRV),
         [
             "_http._tcp.bar.foo.com. 60 SRV 0 0 80 lb0.bar.foo.com.",
             "_http._tcp.bar.foo.com. 60 SRV 0 0 80 lb1.bar.foo.com.",
         ]
     );
     let Reply::Answer { additionals, .. } =
-        ask(&catalog, "_http._tcp.bar.foo.com", RecordType::SRV, 0)
+        ask(&zones, "_http._tcp.bar.foo.com", RecordType::SRV, 0)
     else {
         panic!("an answer");
     };
@@ -305,14 +305,14 @@ fn a_joyent_tree_answers_as_binder_does() {
         ("1.0.0.10.in-addr.arpa", RecordType::A, "NODATA"),
         ("7.0.0.10.in-addr.arpa", RecordType::PTR, "Outside"),
     ] {
-        let shown = answers(&catalog, name, record_type).join("|");
+        let shown = answers(&zones, name, record_type).join("|");
         assert_eq!(shown, expected, "{name} {record_type}");
     }
 }
 
 #[test]
 fn ports_of_records_are_services_of_any_label() {
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/web", ""),
         ("/web/a", "10.0.0.1:8080"),
         ("/web/b", "10.0.0.2"),
@@ -373,7 +373,7 @@ fn ports_of_records_are_services_of_any_label() {
             "leader.q. 30 TXT znode=/q/n_0000000001 format=plain text",
         ),
     ] {
-        let shown = answers(&catalog, name, record_type).join("|");
+        let shown = answers(&zones, name, record_type).join("|");
         assert_eq!(shown, expected, "{name} {record_type}");
     }
 }
@@ -381,13 +381,13 @@ fn ports_of_records_are_services_of_any_label() {
 #[test]
 fn a_target_is_never_the_name_of_somebody_else() {
     // Both would be a.web; the first path in byte order has it.
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/web", ""),
         ("/web/A", "10.0.0.1:80"),
         ("/web/a", "10.0.0.2:80"),
     ]);
     assert_eq!(
-        answers(&catalog, "_http._tcp.web", RecordType::SRV),
+        answers(&zones, "_http._tcp.web", RecordType::SRV),
         [
             "_http._tcp.web. 30 SRV 0 0 80 a.web.",
             "_http._tcp.web. 30 SRV 0 0 80 ip-10-0-0-2.web.",
@@ -397,7 +397,7 @@ fn a_target_is_never_the_name_of_somebody_else() {
 
 #[test]
 fn services_take_turns_and_hosts_do_not() {
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/web", ""),
         ("/web/a", "10.0.0.1:80"),
         ("/web/b", "10.0.0.2:80"),
@@ -407,7 +407,7 @@ fn services_take_turns_and_hosts_do_not() {
         ("/two", r#"{"ip":"10.0.0.9"}"#),
     ]);
     let first = |name: &str, record_type, turn| {
-        let Reply::Answer { answers, .. } = ask(&catalog, name, record_type, turn) else {
+        let Reply::Answer { answers, .. } = ask(&zones, name, record_type, turn) else {
             panic!("an answer");
         };
         answers[0].data.to_string()
@@ -422,7 +422,7 @@ fn services_take_turns_and_hosts_do_not() {
 
 #[test]
 fn how_long_an_answer_may_be_kept() {
-    let mut catalog = catalog(&[
+    let mut zones = zones(&[
         ("/web", ""),
         ("/web/a", "~10.0.0.1"),
         ("/web/b_0000000001", "10.0.0.2"),
@@ -432,8 +432,8 @@ fn how_long_an_answer_may_be_kept() {
         ("/sky/z", r#"{"host":"10.1.1.3"}"#),
         ("/long", r#"{"host":"10.1.1.4","ttl":4000000000}"#),
     ]);
-    let ttl = |catalog: &Zones, name: &str| {
-        let Reply::Answer { answers, .. } = ask(catalog, name, RecordType::A, 0) else {
+    let ttl = |zones: &Zones, name: &str| {
+        let Reply::Answer { answers, .. } = ask(zones, name, RecordType::A, 0) else {
             panic!("an answer");
         };
         answers[0].ttl
@@ -446,57 +446,54 @@ fn how_long_an_answer_may_be_kept() {
         ("x.sky", 90),
         ("z.sky", 30),
     ] {
-        assert_eq!(ttl(&catalog, name), expected, "{name}");
+        assert_eq!(ttl(&zones, name), expected, "{name}");
     }
-    catalog.settings.ttl = Some(2);
+    zones.settings.ttl = Some(2);
     for (name, expected) in [("web", 2), ("a.web", 2), ("sky", 60)] {
-        assert_eq!(ttl(&catalog, name), expected, "{name} with --ttl 2");
+        assert_eq!(ttl(&zones, name), expected, "{name} with --ttl 2");
     }
-    assert_eq!(catalog.negative_ttl(), 2);
+    assert_eq!(zones.negative_ttl(), 2);
 }
 
 #[test]
 fn how_fresh_the_tree_is() {
-    let mut catalog = catalog(&[("/db", "10.0.0.5")]);
+    let mut zones = zones(&[("/db", "10.0.0.5")]);
     let fresh = Freshness {
         follows: true,
         since: EPOCH,
         zxid: 9,
         generation: 4,
     };
-    catalog.note(fresh.clone());
+    zones.note(fresh.clone());
     assert_eq!(
-        answers(&catalog, "_status.db", RecordType::TXT),
+        answers(&zones, "_status.db", RecordType::TXT),
         ["_status.db. 0 TXT state=live since=1970-01-01T00:00:00Z zxid=9 generation=4"]
     );
-    catalog.note(Freshness {
+    zones.note(Freshness {
         follows: false,
         ..fresh
     });
-    let text = answers(&catalog, "_status", RecordType::TXT).join("");
+    let text = answers(&zones, "_status", RecordType::TXT).join("");
     assert!(text.contains("state=stale"), "{text}");
 }
 
 #[test]
 fn before_the_tree_was_read_nobody_knows() {
-    let catalog = Zones::new(settings(None));
-    assert_eq!(ask(&catalog, "db", RecordType::A, 0), Reply::Unknown);
+    let zones = Zones::new(settings(None));
+    assert_eq!(ask(&zones, "db", RecordType::A, 0), Reply::Unknown);
     assert_eq!(
-        ask(&catalog, "5.0.0.10.in-addr.arpa", RecordType::PTR, 0),
+        ask(&zones, "5.0.0.10.in-addr.arpa", RecordType::PTR, 0),
         Reply::Unknown
     );
     assert_eq!(
-        answers(&catalog, "_status", RecordType::TXT),
+        answers(&zones, "_status", RecordType::TXT),
         ["_status. 0 TXT state=starting"]
     );
-    let catalog = Zones::new(settings(Some("zk")));
-    assert_eq!(ask(&catalog, "db.zk", RecordType::A, 0), Reply::Unknown);
-    assert_eq!(
-        ask(&catalog, "example.org", RecordType::A, 0),
-        Reply::Outside
-    );
+    let zones = Zones::new(settings(Some("zk")));
+    assert_eq!(ask(&zones, "db.zk", RecordType::A, 0), Reply::Unknown);
+    assert_eq!(ask(&zones, "example.org", RecordType::A, 0), Reply::Outside);
     assert!(
-        catalog
+        zones
             .transfer(&DnsName::from_ascii("zk.").unwrap())
             .is_none()
     );
@@ -504,7 +501,7 @@ fn before_the_tree_was_read_nobody_knows() {
 
 #[test]
 fn a_transfer_has_every_record_of_its_zone_between_two_soa() {
-    let catalog = catalog(&[
+    let zones = zones(&[
         ("/web", ""),
         ("/web/a", "10.0.0.1:80"),
         ("/web/no label!", "[fd00::8]:81"),
@@ -513,7 +510,7 @@ fn a_transfer_has_every_record_of_its_zone_between_two_soa() {
     let apex = DnsName::from_ascii("WEB.").unwrap();
     let soa = "web. 5 SOA nameserver.web. hostmaster.web. 7 60 10 86400 5";
     assert_eq!(
-        lines(&catalog.transfer(&apex).unwrap()),
+        lines(&zones.transfer(&apex).unwrap()),
         [
             soa,
             "web. 5 NS nameserver.web.",
@@ -534,20 +531,20 @@ fn a_transfer_has_every_record_of_its_zone_between_two_soa() {
         ]
     );
     assert!(
-        catalog
+        zones
             .transfer(&DnsName::from_ascii("a.web.").unwrap())
             .is_none()
     );
-    assert!(catalog.transfer(&DnsName::root()).is_none());
+    assert!(zones.transfer(&DnsName::root()).is_none());
 }
 
 #[test]
 fn the_serial_number_rises_with_each_change_and_only_then() {
     let mut zone = Namespace::new(scope(None), []);
-    let mut catalog = Zones::new(settings(None));
+    let mut zones = Zones::new(settings(None));
     let now = EPOCH + Duration::from_secs(1_000);
-    catalog.replace(&zone, now);
-    let mut serials = vec![catalog.serial];
+    zones.replace(&zone, now);
+    let mut serials = vec![zones.serial];
     for (data, later) in [
         ("10.0.0.1", 0),
         ("10.0.0.1", 1),
@@ -556,14 +553,14 @@ fn the_serial_number_rises_with_each_change_and_only_then() {
     ] {
         let path: ZnodePath = "/db".parse().unwrap();
         let touched = zone.update([(path.clone(), Some(reading(&path, data)))]);
-        catalog.update(&zone, &touched, now + Duration::from_secs(later));
-        serials.push(catalog.serial);
+        zones.update(&zone, &touched, now + Duration::from_secs(later));
+        serials.push(zones.serial);
     }
     assert_eq!(serials, [1_000, 1_001, 1_001, 1_002, 1_060]);
     // A clock that goes back does not take it along.
-    catalog = catalog.emptied();
-    catalog.replace(&zone, EPOCH);
-    assert_eq!(catalog.serial, 1_061);
+    zones = zones.emptied();
+    zones.replace(&zone, EPOCH);
+    assert_eq!(zones.serial, 1_061);
 }
 
 fn any_change() -> impl Strategy<Value = (ZnodePath, Option<String>)> {
@@ -625,12 +622,12 @@ proptest! {
         });
         let mut zone = Namespace::new(scope(None), []);
         zone.update(changes);
-        let mut catalog = Zones::new(settings(None));
-        catalog.replace(&zone, EPOCH);
+        let mut zones = Zones::new(settings(None));
+        zones.replace(&zone, EPOCH);
         for name in zone.hosts().keys() {
             let addresses = |of: &str| {
                 let types = [RecordType::A, RecordType::AAAA];
-                let all = types.map(|record_type| match ask(&catalog, of, record_type, 0) {
+                let all = types.map(|record_type| match ask(&zones, of, record_type, 0) {
                     Reply::Answer { answers, .. } => answers,
                     _ => Vec::new(),
                 });
@@ -639,7 +636,7 @@ proptest! {
             };
             prop_assert_eq!(addresses(name.as_str()).len(), zone.addresses(name).unwrap().len());
             if let Reply::Answer { additionals, .. } =
-                ask(&catalog, &format!("_x._tcp.{name}"), RecordType::SRV, 0)
+                ask(&zones, &format!("_x._tcp.{name}"), RecordType::SRV, 0)
             {
                 for record in additionals {
                     let host = record.name.to_string();

@@ -262,11 +262,7 @@ impl Core {
     }
 
     fn path(&self, znode: StateZnode) -> ZnodePath {
-        match znode {
-            StateZnode::Hosts => self.state.hosts(),
-            StateZnode::Settings => self.state.settings(),
-            StateZnode::Hold => self.state.hold(),
-        }
+        znode.path(&self.state)
     }
 }
 

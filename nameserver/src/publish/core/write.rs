@@ -59,7 +59,7 @@ impl Core {
 
     /// Writes the draft over the given version, if it is due.
     fn publish(&mut self, version: Option<i32>, now: Timestamp) -> Option<Action> {
-        let mut publication = match self.draft.edition(now.wall) {
+        let mut publication = match self.draft.publication(now.wall) {
             Ok(Some(publication)) => publication,
             Ok(None) => {
                 (self.complaint, self.too_large) = (None, None);

@@ -32,11 +32,11 @@ pub struct Recursion {
 /// Answers messages, whichever socket they come from.
 #[derive(Debug)]
 pub struct Service {
-    catalog: SharedZones,
+    zones: SharedZones,
     recursion: Option<Recursion>,
     /// Who may have whole zones.
     secondaries: Networks,
-    tally: Arc<Statistics>,
+    statistics: Arc<Statistics>,
     turn: AtomicUsize,
     lookups: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
@@ -67,11 +67,11 @@ pub struct Lookup {
 #[derive(Debug)]
 pub struct Transfer {
     query: Query,
-    catalog: SharedZones,
+    zones: SharedZones,
     permit: OwnedSemaphorePermit,
 }
 
-/// A zone on its way to a secondary, message by message. It is a copy, so that the catalog goes on
+/// A zone on its way to a secondary, message by message. It is a copy, so that the zones goes on
 /// changing however slowly the secondary reads.
 #[derive(Debug)]
 pub struct Messages {
@@ -82,18 +82,18 @@ pub struct Messages {
 }
 
 impl Service {
-    /// Answers from `catalog`; zones go to `secondaries` only.
+    /// Answers from `zones`; zones go to `secondaries` only.
     pub fn new(
-        catalog: SharedZones,
+        zones: SharedZones,
         recursion: Option<Recursion>,
         secondaries: Networks,
-        tally: Arc<Statistics>,
+        statistics: Arc<Statistics>,
     ) -> Self {
         Self {
-            catalog,
+            zones,
             recursion,
             secondaries,
-            tally,
+            statistics,
             turn: AtomicUsize::new(0),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             transfers: Arc::new(Semaphore::new(TRANSFERS)),
@@ -101,8 +101,8 @@ impl Service {
     }
 
     /// The counts of what it does.
-    pub fn tally(&self) -> &Statistics {
-        &self.tally
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// Takes a message. The response, if it is known at once, comes in place of what `out` holds.
@@ -120,7 +120,7 @@ impl Service {
             Err(NoQuery::Ignored) => return Step::Ignore,
             Err(NoQuery::Refused(metadata)) => {
                 let outcome = Outcome::Code(metadata.response_code);
-                self.tally.count(None, outcome);
+                self.statistics.count(None, outcome);
                 wire::refuse(metadata, out);
                 return Step::Respond;
             }
@@ -136,7 +136,7 @@ impl Service {
 
     fn answer(&self, query: Query, recursion: Option<&Recursion>, out: &mut Vec<u8>) -> Step {
         let turn = self.turn.fetch_add(1, Relaxed);
-        let reply = self.catalog.read().answer(query.question(), turn);
+        let reply = self.zones.read().answer(query.question(), turn);
         match (reply, recursion) {
             (Reply::Outside, Some(recursion)) if query.wants_recursion() => {
                 self.forward(query, recursion, out)
@@ -165,7 +165,7 @@ impl Service {
     }
 
     fn forward(&self, query: Query, recursion: &Recursion, out: &mut Vec<u8>) -> Step {
-        self.tally.count_forwarded();
+        self.statistics.count_forwarded();
         let Ok(permit) = Arc::clone(&self.lookups).try_acquire_owned() else {
             return self.refuse(&query, ResponseCode::ServFail, out);
         };
@@ -201,7 +201,7 @@ impl Service {
         if !self.secondaries.contains(source) {
             return self.refuse(&query, ResponseCode::Refused, out);
         }
-        let soa = self.catalog.read().soa(asked.name);
+        let soa = self.zones.read().soa(asked.name);
         let Some(soa) = soa else {
             return self.refuse(&query, self.no_apex(&query), out);
         };
@@ -218,17 +218,17 @@ impl Service {
             return self.refuse(&query, ResponseCode::ServFail, out);
         };
         let outcome = Outcome::Code(ResponseCode::NoError);
-        self.tally.count(Some(asked.record_type), outcome);
+        self.statistics.count(Some(asked.record_type), outcome);
         Step::Transfer(Box::new(Transfer {
             query,
-            catalog: self.catalog.clone(),
+            zones: self.zones.clone(),
             permit,
         }))
     }
 
     /// The code for the transfer of a name that is no apex of ours.
     fn no_apex(&self, query: &Query) -> ResponseCode {
-        match self.catalog.read().answer(query.question(), 0) {
+        match self.zones.read().answer(query.question(), 0) {
             Reply::Unknown => ResponseCode::ServFail,
             _ => ResponseCode::NotAuth,
         }
@@ -244,7 +244,7 @@ impl Service {
             code => Outcome::Code(code),
         };
         let record_type = query.question().record_type;
-        self.tally.count(Some(record_type), outcome);
+        self.statistics.count(Some(record_type), outcome);
         query.respond(content, out);
         Step::Respond
     }
@@ -253,7 +253,7 @@ impl Service {
 impl Transfer {
     /// Copies the zone, which takes a moment for a large one. None if it is gone by now.
     pub fn load(self) -> Option<Messages> {
-        let records = self.catalog.read().transfer(self.query.question().name)?;
+        let records = self.zones.read().transfer(self.query.question().name)?;
         Some(Messages {
             query: self.query,
             records,

@@ -19,7 +19,7 @@ const FAR: &str = "192.0.2.1";
 
 /// A service whose tree has `instances` below `/zk/db`, and one that never read a tree.
 fn service(instances: Option<u32>, forward: bool) -> Service {
-    let catalog = SharedZones::new(Settings {
+    let zones = SharedZones::new(Settings {
         domain: None,
         ttl: None,
         addresses: Vec::new(),
@@ -38,8 +38,8 @@ fn service(instances: Option<u32>, forward: bool) -> Service {
             znode(&format!("/zk/db/i{number}"), &address)
         };
         let znodes = parents.into_iter().chain((0..instances).map(instance));
-        catalog.replace(&Namespace::new(scope, znodes));
-        catalog.note(Freshness {
+        zones.replace(&Namespace::new(scope, znodes));
+        zones.note(Freshness {
             follows: true,
             since: SystemTime::now(),
             zxid: 7,
@@ -55,7 +55,7 @@ fn service(instances: Option<u32>, forward: bool) -> Service {
         }
     });
     let secondaries = networks("10.0.0.0/8");
-    Service::new(catalog, recursion, secondaries, Arc::default())
+    Service::new(zones, recursion, secondaries, Arc::default())
 }
 
 fn networks(text: &str) -> Networks {
@@ -123,7 +123,7 @@ fn the_tree_answers() {
     let code = udp(&service, FAR).code("no.zk.", RecordType::A);
     assert_eq!(code, ResponseCode::NXDomain);
     udp(&service, FAR).code("db.zk.", RecordType::AAAA);
-    let counted: Vec<_> = service.tally().queries().collect();
+    let counted: Vec<_> = service.statistics().queries().collect();
     assert_eq!(
         counted,
         [
@@ -172,7 +172,7 @@ fn questions_are_passed_on_for_whom_it_is_meant() {
         // Recursion is offered to those who may use it, whether they want it or not.
         assert_eq!(response.metadata.recursion_available, !rd);
     }
-    assert_eq!(open.tally().forwarded(), 0);
+    assert_eq!(open.statistics().forwarded(), 0);
     let near = udp(&open, NEAR);
     let answered = near.response(&ask("db.zk.", RecordType::A)).metadata;
     assert!(answered.recursion_available && answered.authoritative);
@@ -187,7 +187,7 @@ fn questions_are_passed_on_for_whom_it_is_meant() {
     );
     drop(steps);
     assert!(is_forward(&near.step(&query, &mut out)));
-    assert_eq!(open.tally().forwarded(), 258);
+    assert_eq!(open.statistics().forwarded(), 258);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn zones_go_over_tcp_to_secondaries_only() {
         count += 1;
     }
     let zone = service
-        .catalog
+        .zones
         .read()
         .transfer(&Name::from_ascii("zk.").unwrap());
     assert_eq!(Some(records), zone);
@@ -237,7 +237,7 @@ fn zones_go_over_tcp_to_secondaries_only() {
 fn a_secondary_that_is_current_gets_the_soa_alone() {
     let service = service(Some(3), false);
     let apex = Name::from_ascii("zk.").unwrap();
-    let soa = service.catalog.read().soa(&apex).unwrap();
+    let soa = service.zones.read().soa(&apex).unwrap();
     let held = |serial| {
         let mut query = ask("zk.", RecordType::IXFR);
         let soa = SOA::new(apex.clone(), apex.clone(), serial, 1, 1, 1, 1);
