@@ -51,6 +51,9 @@ pub struct Overview {
     pub agents: usize,
     /// Those that have not applied the newest generation, in the order of their ids.
     pub behind: Vec<Behind>,
+    /// `STATE` was read, so that what is missing above is not there.
+    #[serde(skip)]
+    is_known: bool,
 }
 
 /// What is published.
@@ -135,6 +138,7 @@ impl Overview {
             hold,
             agents,
             behind,
+            is_known: true,
             ..Self::of(Health { reasons, remarks })
         }
     }
@@ -159,6 +163,7 @@ impl Overview {
             hold: None,
             agents: 0,
             behind: Vec::new(),
+            is_known: false,
         }
     }
 
@@ -281,6 +286,9 @@ fn behind(agents: Vec<(String, Vec<u8>)>, newest: u64) -> Vec<Behind> {
 impl fmt::Display for Overview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.health())?;
+        if !self.is_known {
+            return Ok(());
+        }
         write!(
             f,
             "replicas    {} leads",
@@ -404,6 +412,12 @@ mod tests {
         let junk = Overview::new(&state, junk);
         assert!(junk.reasons[0].starts_with("/nameserver/hosts holds no snapshot"));
         assert_eq!(junk.hold, None);
+    }
+
+    #[test]
+    fn nothing_is_claimed_of_what_could_not_be_read() {
+        let overview = Overview::unknown("ZooKeeper is away".into());
+        assert_eq!(overview.to_string(), "not healthy: ZooKeeper is away\n");
     }
 
     /// What the status says of these candidates, with one agent in step.
