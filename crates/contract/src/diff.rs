@@ -1,7 +1,8 @@
 //! What changed between two mappings, for the log.
 
-use std::cmp::Ordering;
 use std::fmt;
+
+use imbl::ordmap::DiffItem;
 
 use crate::{Hosts, Name};
 
@@ -20,28 +21,18 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// What turns `old` into `new`, in one pass over both.
+    /// What turns `old` into `new`, at the cost of what they do not share.
     pub fn between(old: &Hosts, new: &Hosts) -> Self {
         let mut diff = Self::default();
-        let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
-        loop {
-            let order = match (olds.peek(), news.peek()) {
-                (None, None) => return diff,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((old, _)), Some((new, _))) => old.cmp(new),
+        for item in old.diff(new) {
+            let (names, name) = match item {
+                DiffItem::Add(name, _) => (&mut diff.added, name),
+                DiffItem::Update { new: (name, _), .. } => (&mut diff.changed, name),
+                DiffItem::Remove(name, _) => (&mut diff.removed, name),
             };
-            let gone = olds.next_if(|_| order.is_le());
-            let here = news.next_if(|_| order.is_ge());
-            match (gone, here) {
-                (Some((name, old)), Some((_, new))) if old != new => {
-                    diff.changed.push(name.clone())
-                }
-                (Some((name, _)), None) => diff.removed.push(name.clone()),
-                (None, Some((name, _))) => diff.added.push(name.clone()),
-                _ => {}
-            }
+            names.push(name.clone());
         }
+        diff
     }
 
     /// True when nothing differs.
@@ -74,13 +65,16 @@ impl fmt::Display for Diff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Addresses;
     use proptest::prelude::*;
 
     fn hosts(entries: &[(&str, &[&str])]) -> Hosts {
-        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let parse = |texts: &[&str]| -> Addresses {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
         entries
             .iter()
-            .map(|(name, addresses)| (name.parse().unwrap(), parse(addresses)))
+            .map(|(name, addresses)| (name.parse::<Name>().unwrap(), parse(addresses)))
             .collect()
     }
 
@@ -113,7 +107,7 @@ mod tests {
             let build = |entries: &std::collections::BTreeMap<u8, u8>| -> Hosts {
                 entries
                     .iter()
-                    .map(|(n, a)| (format!("n{n:03}").parse().unwrap(), vec![format!("10.0.0.{a}").parse().unwrap()]))
+                    .map(|(n, a)| (format!("n{n:03}").parse::<Name>().unwrap(), Addresses::from_iter([format!("10.0.0.{a}").parse().unwrap()])))
                     .collect()
             };
             let (old, new) = (build(&old), build(&new));

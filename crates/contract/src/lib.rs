@@ -24,8 +24,8 @@ mod instance;
 mod path;
 mod rfc3339;
 mod settings;
+mod snapshot;
 mod state;
-mod wire;
 
 pub use agent::Agent;
 pub use body::{BodyError, MAX_BODY_BYTES};
@@ -33,9 +33,14 @@ pub use candidate::Candidate;
 pub use counted::Counted;
 pub use diff::Diff;
 pub use held::Held;
-pub use hosts_file::{Address, AddressError, Label, LabelError, Name, NameError, Quoted};
+pub use hosts_file::{
+    Address, AddressError, Addresses, Hosts, Label, LabelError, Name, NameError, Quoted,
+};
 pub use instance::Instance;
 pub use path::{PathError, ZnodePath};
 pub use settings::Settings;
+pub use snapshot::{
+    Change, DecodeError, Digest, FORMAT, Head, Index, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES,
+    MAX_INDEX_BYTES, PAGED_FORMAT, PRESENCE, Page, PageEntry, Snapshot, Sum,
+};
 pub use state::State;
-pub use wire::{DecodeError, FORMAT, Hosts, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES, Snapshot};

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn keep(path: &str, name: &str, address: &str) -> Result<Vec<IpAddr>, Box<dyn Error>> {
     // A name or an address that could do harm is refused here.
-    let wanted = Hosts::from([(name.parse()?, vec![address.parse()?])]);
+    let wanted = Hosts::unit(name.parse()?, vec![address.parse()?].into());
     let mut file = HostsFile::new(path.as_ref(), Owner::new("keep")?);
     file.remove_leftovers();
     // What an earlier run wrote stands between the markers, and need not be known.

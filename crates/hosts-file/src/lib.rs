@@ -20,7 +20,7 @@
 //! use hosts_file::{Hosts, HostsFile, Outcome, Owner};
 //!
 //! let mut file = HostsFile::new(&path, Owner::new("example")?);
-//! let wanted = Hosts::from([("db".parse()?, vec!["10.0.0.5".parse()?])]);
+//! let wanted = Hosts::unit("db".parse()?, vec!["10.0.0.5".parse()?].into());
 //! match file.reconcile(&wanted, &Hosts::new())? {
 //!     Outcome::Done(pass) => assert!(pass.wrote),
 //!     // Somebody is just rewriting the file.
@@ -73,6 +73,7 @@
 //! counts as values of serde. Without any: names, addresses and lines, which are pure.
 
 mod address;
+mod addresses;
 #[cfg(feature = "file")]
 mod error;
 #[cfg(feature = "file")]
@@ -96,9 +97,8 @@ mod text;
 #[cfg(feature = "watch")]
 mod watch;
 
-use std::collections::BTreeMap;
-
 pub use address::{Address, AddressError};
+pub use addresses::Addresses;
 pub use line::{addresses_of, foreign};
 pub use name::{Label, LabelError, Name, NameError};
 pub use owner::{Owner, OwnerError};
@@ -120,7 +120,10 @@ pub use slots::SlotCounts;
 pub use watch::{WatchError, Watcher};
 
 /// What a hosts file is to say: each name with its addresses, in the order of its lines.
-pub type Hosts = BTreeMap<Name, Vec<Address>>;
+///
+/// The map is persistent: a clone costs nothing and shares what both have in common, so that what
+/// differs between two generations of it is found at the cost of the difference.
+pub type Hosts = imbl::OrdMap<Name, Addresses>;
 
 /// For this project's own proofs; not meant for anybody else, and may change at any time.
 #[cfg(feature = "file")]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::Quoted;
 #[cfg(feature = "serde")]
@@ -14,8 +15,9 @@ const MAX_LABEL: usize = 63;
 
 /// A lower-case host name: labels of `a-z 0-9 _ -`, joined with dots, at most 253 bytes, and none
 /// of the names that a machine gives to itself (`localhost` and the like).
+/// A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 #[cfg(feature = "serde")]
 as_text!(Name, |name, to| to.serialize_str(&name.0));
@@ -123,13 +125,13 @@ impl TryFrom<String> for Name {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         Self::check(&text)?;
-        Ok(Self(text.into_boxed_str()))
+        Ok(Self(text.into()))
     }
 }
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0.into()
+        name.as_str().to_owned()
     }
 }
 

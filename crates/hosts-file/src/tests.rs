@@ -14,8 +14,8 @@ use crate::*;
 pub(super) const BLOCK: &str = "# BEGIN hostsync\n10.0.0.5 db\n# END hostsync\n";
 
 pub(super) fn wanted() -> Hosts {
-    let addresses = vec!["10.0.0.5".parse().unwrap()];
-    [("db".parse().unwrap(), addresses)].into()
+    let addresses = Addresses::from(vec!["10.0.0.5".parse().unwrap()]);
+    Hosts::unit("db".parse().unwrap(), addresses)
 }
 
 pub(super) fn owner() -> Owner {
@@ -254,7 +254,10 @@ fn slots_on_request_keep_inode_and_foreign_bytes() {
     let inode = fs::metadata(&path).unwrap().ino();
     let mut file = in_slots(&path);
     let mut entries = wanted();
-    entries.insert("web".parse().unwrap(), vec!["fd00::1".parse().unwrap()]);
+    entries.insert(
+        "web".parse().unwrap(),
+        vec!["fd00::1".parse().unwrap()].into(),
+    );
     for entries in [&entries, &wanted()] {
         let Outcome::Done(pass) = file.reconcile(entries, &Hosts::new()).unwrap() else {
             panic!("nothing to wait for");

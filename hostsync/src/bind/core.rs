@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use contract::{Address, Hosts, Name, State, ZnodePath};
+use contract::{Address, Addresses, Hosts, Name, State, ZnodePath};
 use zookeeper::{Create, Error, OwnedWrite};
 
 use super::{Binding, Candidate, choose};
@@ -15,7 +15,7 @@ use super::{Binding, Candidate, choose};
 /// What the snapshot says of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Service {
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: Addresses,
     pub(super) leader: Option<Address>,
 }
 

@@ -89,8 +89,10 @@ pub(crate) mod tests {
             generation,
             hosts,
             leader: "ns1".into(),
+            presence: contract::PRESENCE,
             published: SystemTime::UNIX_EPOCH,
             root: ZnodePath::root(),
+            sum: None,
             zxid: mzxid,
         };
         Published {

@@ -26,7 +26,7 @@ fn namespace(znodes: &[(&str, &str)]) -> Namespace {
 /// The names as text: `db=10.0.0.5,10.0.0.6`.
 fn names(namespace: &Namespace) -> Vec<String> {
     let hosts = namespace.hosts();
-    let line = |(name, addresses): (&Name, &Vec<Address>)| {
+    let line = |(name, addresses): (&Name, &contract::Addresses)| {
         let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
         format!("{name}={}", addresses.join(","))
     };

@@ -355,8 +355,10 @@ mod tests {
             generation,
             hosts: contract::Hosts::new(),
             leader: "ns1".into(),
+            presence: contract::PRESENCE,
             published: SystemTime::UNIX_EPOCH,
             root: ZnodePath::root(),
+            sum: None,
             zxid: 16,
         };
         Some(snapshot.encode())

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime};
 
-use contract::{Address, DecodeError, Diff, Hosts, MAX_ENCODED_BYTES, Name, Snapshot};
+use contract::{
+    Address, Addresses, DecodeError, Diff, Hosts, MAX_ENCODED_BYTES, Name, PRESENCE, Snapshot,
+};
 
 use crate::namespace::scope::Scope;
 use crate::publish::hold::{Held, Hold, Timestamp};
@@ -21,7 +23,7 @@ pub struct Draft {
     /// The root is gone, or a walk gave nothing at all.
     is_missing: bool,
     /// The published addresses of every name that may differ from the draft.
-    published: BTreeMap<Name, Option<Vec<Address>>>,
+    published: BTreeMap<Name, Option<Addresses>>,
     /// Whether `STATE/hosts` must be written even if no name differs.
     overdue: bool,
 }
@@ -73,8 +75,10 @@ impl Draft {
             generation: 0,
             hosts: Hosts::new(),
             leader: id,
+            presence: PRESENCE,
             published: SystemTime::UNIX_EPOCH,
             root: scope.root().clone(),
+            sum: None,
             zxid: 0,
         };
         Self {
@@ -115,16 +119,16 @@ impl Draft {
             return;
         }
         let old = self.snapshot.hosts.get(&name);
-        if old.map(Vec::as_slice) == addresses {
+        if old.map(|old| &**old) == addresses {
             return;
         }
         if let (Some(old), None) = (old, addresses) {
             self.hold.lose(name.clone(), old.clone(), now);
         }
-        self.put(name, addresses.map(<[Address]>::to_vec));
+        self.put(name, addresses.map(Addresses::from));
     }
 
-    fn put(&mut self, name: Name, addresses: Option<Vec<Address>>) {
+    fn put(&mut self, name: Name, addresses: Option<Addresses>) {
         let old = match addresses {
             Some(addresses) => self.snapshot.hosts.insert(name.clone(), addresses),
             None => self.snapshot.hosts.remove(&name),
@@ -325,8 +329,8 @@ mod tests {
         Draft::new(&scope, "ns1".into(), Hold::new(Duration::from_secs(60)))
     }
 
-    fn addresses(last: u8) -> Vec<Address> {
-        vec![format!("10.0.0.{last}").parse().unwrap()]
+    fn addresses(last: u8) -> Addresses {
+        Addresses::from_iter([format!("10.0.0.{last}").parse().unwrap()])
     }
 
     fn name(text: &str) -> Name {
@@ -384,7 +388,10 @@ mod tests {
         head.leader = "ns2".into();
         head.generation = 41;
         let mut draft = draft();
-        draft.set_all(Hosts::from([(name("a"), addresses(1))]), Instant::now());
+        draft.set_all(
+            Hosts::from_iter([(name("a"), addresses(1))]),
+            Instant::now(),
+        );
         draft.compare(Some((40, &Ok(head.clone()))), true, Instant::now());
         let next = publish(&mut draft);
         assert_eq!((next.generation, next.leader.as_str()), (42, "ns1"));
@@ -412,7 +419,10 @@ mod tests {
     #[test]
     fn junk_is_replaced_and_the_generation_never_falls_back() {
         let mut draft = draft();
-        draft.set_all(Hosts::from([(name("a"), addresses(1))]), Instant::now());
+        draft.set_all(
+            Hosts::from_iter([(name("a"), addresses(1))]),
+            Instant::now(),
+        );
         draft.compare(Some((9, &Snapshot::decode(b"junk"))), true, Instant::now());
         assert_eq!(publish(&mut draft).generation, 11);
     }
@@ -477,7 +487,7 @@ mod tests {
         let mut head = publish(&mut old);
         head.root = "/elsewhere".parse().unwrap();
         for (hosts, held) in [
-            (Hosts::from([(name("a"), addresses(1))]), None),
+            (Hosts::from_iter([(name("a"), addresses(1))]), None),
             (Hosts::new(), Some(20)),
         ] {
             let mut draft = draft();

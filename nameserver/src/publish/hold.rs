@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use contract::{Address, Hosts, Name};
+use contract::{Addresses, Hosts, Name};
 
 pub use contract::Held;
 
@@ -33,7 +33,7 @@ pub struct Hold {
     /// How long a drop is held; zero never holds one.
     patience: Duration,
     /// What each name that the tree lost within [`WINDOW`] stood for, and when it was lost.
-    lost: BTreeMap<Name, (Instant, Vec<Address>)>,
+    lost: BTreeMap<Name, (Instant, Addresses)>,
     /// The same names in the order of their loss; those that came back are still among them.
     order: VecDeque<(Instant, Name)>,
     until: Option<Timestamp>,
@@ -80,7 +80,7 @@ impl Hold {
     }
 
     /// The tree lost a name.
-    pub fn lose(&mut self, name: Name, addresses: Vec<Address>, now: Instant) {
+    pub fn lose(&mut self, name: Name, addresses: Addresses, now: Instant) {
         if !self.patience.is_zero() {
             self.forget_before(now);
             self.order.push_back((now, name.clone()));
@@ -158,8 +158,8 @@ mod tests {
         format!("n{i}").parse().unwrap()
     }
 
-    fn address() -> Vec<Address> {
-        vec!["10.0.0.1".parse().unwrap()]
+    fn address() -> Addresses {
+        Addresses::from_iter(["10.0.0.1".parse().unwrap()])
     }
 
     fn lose(hold: &mut Hold, names: std::ops::Range<usize>, now: Timestamp) {

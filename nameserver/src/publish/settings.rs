@@ -69,7 +69,6 @@ fn globs(patterns: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use std::time::SystemTime;
 
     fn settings(root: &str, domain: &str, exclude: &[&str]) -> Settings {
@@ -83,10 +82,12 @@ mod tests {
         Snapshot {
             domain: None,
             generation: 1,
-            hosts: BTreeMap::new(),
+            hosts: contract::Hosts::new(),
             leader: "ns1".into(),
+            presence: contract::PRESENCE,
             published: SystemTime::UNIX_EPOCH,
             root: root.parse().unwrap(),
+            sum: None,
             zxid: 1,
         }
     }

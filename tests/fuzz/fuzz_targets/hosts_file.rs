@@ -13,7 +13,7 @@ fuzz_target!(|text: &[u8]| {
         .map(|(name, address)| {
             (
                 name.parse().expect("a name"),
-                vec![address.parse().expect("an address")],
+                vec![address.parse().expect("an address")].into(),
             )
         })
         .collect();

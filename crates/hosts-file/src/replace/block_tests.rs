@@ -2,9 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::line::addresses_of;
+use crate::{Address, Addresses};
 
 fn hosts(entries: &[(&str, &[&str])]) -> Hosts {
-    let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let parse =
+        |texts: &[&str]| -> Addresses { texts.iter().map(|text| text.parse().unwrap()).collect() };
     entries
         .iter()
         .map(|(name, addresses)| (name.parse().unwrap(), parse(addresses)))
@@ -180,13 +182,13 @@ fn any_file(markers: u32) -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
 fn any_hosts() -> impl Strategy<Value = Hosts> {
     let addresses = prop::collection::btree_set(0u8..4, 1..3);
     prop::collection::btree_map(0u8..6, addresses, 0..6).prop_map(|entries| {
-        let address = |a: &u8| format!("10.0.0.{a}").parse().unwrap();
+        let address = |a: &u8| format!("10.0.0.{a}").parse::<Address>().unwrap();
         entries
             .into_iter()
             .map(|(n, list)| {
                 (
                     format!("n{n}").parse().unwrap(),
-                    list.iter().map(address).collect(),
+                    list.iter().map(address).collect::<Addresses>(),
                 )
             })
             .collect()

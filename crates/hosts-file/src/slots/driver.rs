@@ -262,7 +262,7 @@ mod tests {
         let path = directory.path().join("hosts");
         fs::write(&path, "127.0.0.1 localhost\n").unwrap();
         let mut driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
-        let wanted = Hosts::from([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
+        let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
         driver.pass(&wanted, &Hosts::new()).unwrap();
         let offset = |text: &str| text.find("10.0.0.5 db").expect("it was just written") as u64;
         let before = fs::read_to_string(&path).unwrap();

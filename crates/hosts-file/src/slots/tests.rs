@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::{Address, Hosts, Name, line};
+use crate::{Address, Addresses, Hosts, Name, line};
 use proptest::prelude::*;
 
 use super::model::{Disk, Fault, Model, said};
 use super::{CELL, GRACE};
 
 fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
-    let address = |last: &u8| format!("10.0.0.{last}").parse().unwrap();
+    let address = |last: &u8| format!("10.0.0.{last}").parse::<Address>().unwrap();
     entries
         .iter()
         .map(|(name, addresses)| {
             (
                 name.parse().unwrap(),
-                addresses.iter().map(address).collect(),
+                addresses.iter().map(address).collect::<Addresses>(),
             )
         })
         .collect()
@@ -51,14 +51,19 @@ fn an_address_changes_by_a_few_bytes_whatever_the_size() {
         .map(|i| {
             (
                 format!("n{i:05}").parse().unwrap(),
-                vec![Address::try_from(IpAddr::from((0x0a00_0001 + i).to_be_bytes())).unwrap()],
+                Addresses::from(vec![
+                    Address::try_from(IpAddr::from((0x0a00_0001 + i).to_be_bytes())).unwrap(),
+                ]),
             )
         })
         .collect();
     rest(&mut model, &wanted);
     model.pass_time(GRACE * 2);
     model.disk_mut().written = 0;
-    wanted.insert("n05000".parse().unwrap(), vec!["10.9.9.9".parse().unwrap()]);
+    wanted.insert(
+        "n05000".parse().unwrap(),
+        vec!["10.9.9.9".parse().unwrap()].into(),
+    );
     rest(&mut model, &wanted);
     let written = model.disk().written;
     assert!(written <= CELL + 2, "{written} bytes");
@@ -100,7 +105,7 @@ fn long_names_take_several_cells_and_give_them_back() {
     let mut model = Model::new("127.0.0.1 localhost\n");
     let name: Name = long.parse().unwrap();
     let address = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
-    rest(&mut model, &Hosts::from([(name.clone(), vec![address])]));
+    rest(&mut model, &Hosts::unit(name.clone(), vec![address].into()));
     assert_eq!(said(&model.disk().text)[&name].len(), 1);
     for round in 0..200u8 {
         model.pass_time(GRACE);
@@ -159,7 +164,7 @@ fn the_file_does_not_grow_without_bound() {
             .map(|i| {
                 (
                     format!("n{i}").parse().unwrap(),
-                    vec!["10.1.0.1".parse().unwrap()],
+                    Addresses::from(vec!["10.1.0.1".parse().unwrap()]),
                 )
             })
             .collect();
@@ -185,7 +190,7 @@ fn shifted_slots_are_laid_out_again_and_their_space_is_reused() {
         .map(|i| {
             (
                 format!("n{i}").parse().unwrap(),
-                vec!["10.1.0.1".parse().unwrap()],
+                Addresses::from(vec!["10.1.0.1".parse().unwrap()]),
             )
         })
         .collect();

@@ -60,7 +60,7 @@ impl Report {
         let mut report = Self {
             znodes: namespace.len(),
             names: hosts.len(),
-            addresses: hosts.values().map(Vec::len).sum(),
+            addresses: hosts.values().map(|addresses| addresses.len()).sum(),
             formats: formats(namespace),
             nameless: Vec::new(),
             problems: Vec::new(),

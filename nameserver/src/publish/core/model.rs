@@ -285,8 +285,10 @@ impl Model {
             generation: self.newest + 1,
             hosts,
             leader: "another".into(),
+            presence: contract::PRESENCE,
             published: self.now.wall,
             root: self.scope.root().clone(),
+            sum: None,
             zxid: 1,
         };
         self.foreign_write(StateZnode::Hosts, Some(snapshot.encode()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{Hosts, Name};
+use contract::{Addresses, Hosts, Name};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zookeeper::Error;
@@ -53,7 +53,8 @@ fn holding(count: u8, left: u8) -> Model {
 
 impl Model {
     fn set(&mut self, number: u8, address: Option<u8>) {
-        let addresses = address.map(|last| vec![format!("10.0.0.{last}").parse().unwrap()]);
+        let addresses =
+            address.map(|last| Addresses::from_iter([format!("10.0.0.{last}").parse().unwrap()]));
         let name = name(number);
         self.core
             .set(name.clone(), addresses.as_deref(), self.now.monotonic);
