@@ -1,13 +1,14 @@
 //! The znodes below `STATE`, and who may write them.
 
-use crate::{Address, Name, PathError, ZnodePath};
+use crate::{Address, Name, PageEntry, PathError, ZnodePath};
 
 /// The znode below which nameservers and agents keep what they agree on (`--state`), and where each
 /// thing is below it.
 ///
 /// | znode | kind | body | written by |
 /// |---|---|---|---|
-/// | `hosts` | persistent | [`Snapshot`](crate::Snapshot) | the leader |
+/// | `hosts` | persistent | [`Head`](crate::Head) | the leader |
+/// | `hosts/GENERATION-DIGEST` | persistent | [`Page`](crate::Page) | the leader |
 /// | `settings` | persistent | [`Settings`](crate::Settings) | the leader |
 /// | `hold` | persistent | [`Held`](crate::Held) | the leader; who may, deletes it |
 /// | `election/…` | ephemeral, sequential | [`Candidate`](crate::Candidate) | each nameserver, its own |
@@ -33,6 +34,12 @@ impl State {
     /// The snapshot of all names.
     pub fn hosts(&self) -> ZnodePath {
         self.child("hosts")
+    }
+
+    /// A page of the names, where they are many.
+    pub fn page(&self, entry: &PageEntry) -> ZnodePath {
+        let page = self.hosts().child(&entry.component());
+        page.expect("a plain component")
     }
 
     /// By which settings the names are made.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Agent, Candidate, Held, Instance, Settings, Snapshot, State};
+use contract::{
+    Agent, Candidate, Digest, Head, Held, Instance, Page, PageEntry, Settings, Snapshot, State,
+};
 
 const DOCUMENT: &str = include_str!("../../../docs/contract.md");
 
 /// The example below each heading that has one.
 fn examples() -> BTreeMap<&'static str, &'static str> {
     let sections = DOCUMENT.split("\n## ").skip(1);
+    let sections = sections.flat_map(|section| section.split("\n### "));
     let example = |section: &'static str| {
         let (heading, rest) = section.split_once('\n')?;
         let (_, rest) = rest.split_once("```json\n")?;
@@ -22,6 +25,19 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
     let data = example.as_bytes();
     match heading {
         "STATE/hosts" => Snapshot::decode(data).expect(example).encode(),
+        "Many names" => match Head::decode(data).expect(example) {
+            Head::Paged(index) => index.encode(),
+            Head::Whole(_) => panic!("{example}"),
+        },
+        "STATE/hosts/GENERATION-DIGEST" => {
+            let entry = PageEntry {
+                first: "m".into(),
+                generation: 1003,
+                digest: Digest::of(data),
+            };
+            let hosts = Page::decode(data, &entry, None).expect(example);
+            Page::encode("m", 1003, hosts.iter()).bytes
+        }
         "STATE/settings" => Settings::decode(data).expect(example).encode(),
         "STATE/hold" => Held::decode(data).expect(example).encode(),
         "STATE/election" | "STATE/aside" => Candidate::decode(data).expect(example).encode(),
@@ -34,7 +50,7 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
 #[test]
 fn each_example_is_read_and_written_again_byte_for_byte() {
     let examples = examples();
-    assert_eq!(examples.len(), 7, "{examples:?}");
+    assert_eq!(examples.len(), 9, "{examples:?}");
     for (heading, example) in examples {
         assert_eq!(String::from_utf8_lossy(&again(heading, example)), example);
     }

@@ -250,7 +250,7 @@ impl Connection {
     }
 }
 
-fn found<T>(reply: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn found<T>(reply: Result<T, Error>) -> Result<Option<T>, Error> {
     match reply {
         Ok(value) => Ok(Some(value)),
         Err(Error::NoNode) => Ok(None),
