@@ -3,6 +3,10 @@
 //! Bound to 0.0.0.0 or [::], the system would choose the source of a response by its route, and a
 //! client that asked another address of this machine would not take it. Any other socket has but one
 //! address.
+//!
+//! Why not quinn-udp: it is not faster (`cargo bench --package benches --bench dns`, queries per second
+//! of a core as a ratio to dnsmasq, in turns: 1.29 and 1.17 with what is here, 1.12 and 1.19 with it),
+//! and as it lets the system join datagrams, each of its buffers would need 64 KiB.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
