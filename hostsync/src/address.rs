@@ -93,11 +93,12 @@ fn of_interface(name: &str) -> Result<Address, String> {
             .map(|address| IpAddr::V6(address.ip()));
         found.extend(v4.or(v6));
     }
-    best(found).ok_or_else(|| match exists {
-        true => {
+    best(found).ok_or_else(|| {
+        if exists {
             format!("interface {name:?} has no address yet that others could use; see --address")
+        } else {
+            format!("there is no interface {name:?}; see --address")
         }
-        false => format!("there is no interface {name:?}; see --address"),
     })
 }
 

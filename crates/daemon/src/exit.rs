@@ -21,9 +21,10 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
             if !logging::holds_stderr() {
                 say(program, "error", &text);
             }
-            match error.is::<WrongUsage>() {
-                true => ExitCode::from(2),
-                false => ExitCode::FAILURE,
+            if error.is::<WrongUsage>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
             }
         }
     }

@@ -33,6 +33,12 @@ impl Metrics {
         self
     }
 
+    /// Adds a value that is 1 while something is so, else 0.
+    #[must_use]
+    pub fn flag(self, name: &str, help: &str, is_so: bool) -> Self {
+        self.gauge(name, help, f64::from(u8::from(is_so)))
+    }
+
     /// Adds a number that only rises while the program runs; its name gets the ending `_total`.
     #[must_use]
     pub fn counter(mut self, name: &str, help: &str, value: u64) -> Self {
@@ -113,6 +119,8 @@ mod tests {
     fn the_text_is_as_prometheus_reads_it() {
         let metrics = Metrics::new("nameserver")
             .gauge("names", "Names in the snapshot", 12.0)
+            .flag("leader", "1 while this replica leads", true)
+            .flag("connected", "1 while a server answers", false)
             .counter("publishes", "Snapshots written", 3)
             .info("build_info", "The release that runs", "version", "0.1.0")
             .counters(
@@ -125,6 +133,12 @@ mod tests {
             "# HELP nameserver_names Names in the snapshot.\n\
              # TYPE nameserver_names gauge\n\
              nameserver_names 12.0\n\
+             # HELP nameserver_leader 1 while this replica leads.\n\
+             # TYPE nameserver_leader gauge\n\
+             nameserver_leader 1.0\n\
+             # HELP nameserver_connected 1 while a server answers.\n\
+             # TYPE nameserver_connected gauge\n\
+             nameserver_connected 0.0\n\
              # HELP nameserver_publishes Snapshots written.\n\
              # TYPE nameserver_publishes counter\n\
              nameserver_publishes_total 3\n\

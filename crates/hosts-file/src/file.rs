@@ -219,9 +219,10 @@ impl HostsFile {
             _ => return Err(error),
         };
         let may_write = || OpenOptions::new().write(true).open(target).is_ok();
-        match self.choice == MethodChoice::Auto && may_write() {
-            true => Ok(reason),
-            false => Err(error),
+        if self.choice == MethodChoice::Auto && may_write() {
+            Ok(reason)
+        } else {
+            Err(error)
         }
     }
 

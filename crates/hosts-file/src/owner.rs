@@ -77,10 +77,10 @@ impl Owner {
                 return Err(OwnerError::Marker(marker.to_string()));
             }
         }
-        match begin == end {
-            true => Err(OwnerError::Same(begin.into())),
-            false => Ok(Self { begin, end, ..self }),
+        if begin == end {
+            return Err(OwnerError::Same(begin.into()));
         }
+        Ok(Self { begin, end, ..self })
     }
 
     /// The name.

@@ -92,7 +92,7 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
 }
 
 fn session_timeout(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let duration = daemon::duration(text)?;
     if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
         Ok(duration)
     } else {

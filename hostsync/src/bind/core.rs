@@ -274,9 +274,10 @@ impl Core {
         let lot = usize::try_from(self.session.unsigned_abs()).unwrap_or_default();
         let chosen = kept.or_else(|| choose(&candidates, self.binding.preference, lot));
         let Some(chosen) = chosen else {
-            return match stale.is_empty() {
-                true => Choice::Nothing,
-                false => Choice::Write(stale, After::Unbound),
+            return if stale.is_empty() {
+                Choice::Nothing
+            } else {
+                Choice::Write(stale, After::Unbound)
             };
         };
         let place = self.base.child(&chosen.to_string());
@@ -333,9 +334,10 @@ impl Core {
             .service
             .as_ref()
             .is_some_and(|now| !now.addresses.is_empty());
-        let why = match is_any {
-            true => format!("the leader of {service} is none of its published instances"),
-            false => format!("no instance of {service} is published"),
+        let why = if is_any {
+            format!("the leader of {service} is none of its published instances")
+        } else {
+            format!("no instance of {service} is published")
         };
         self.complain(format!("cannot bind {}: {why}", self.binding));
     }

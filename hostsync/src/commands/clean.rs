@@ -30,13 +30,11 @@ pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     for note in &cleaned.notes {
         writeln!(stdout, "{file}, {note}")?;
     }
-    match cleaned.wrote {
-        true => writeln!(
-            stdout,
-            "took our block with {} lines out of {file}",
-            cleaned.lines
-        )?,
-        false => writeln!(stdout, "nothing of ours is in {file}")?,
+    if cleaned.wrote {
+        let lines = cleaned.lines;
+        writeln!(stdout, "took our block with {lines} lines out of {file}")?;
+    } else {
+        writeln!(stdout, "nothing of ours is in {file}")?;
     }
     stdout.flush()?;
     Ok(ExitCode::SUCCESS)

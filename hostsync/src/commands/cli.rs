@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::hosts_line::OWNER;
 use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
-use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
 use zookeeper_args::ZooKeeperArgs;
 
@@ -421,11 +421,8 @@ impl RunArgs {
     fn id(&self) -> anyhow::Result<String> {
         match &self.id {
             Some(id) => Ok(id.clone()),
-            None => {
-                let name = hostname::get()
-                    .context("this machine has no host name; name the agent with --id")?;
-                Ok(name.to_string_lossy().into_owned())
-            }
+            None => daemon::host_name()
+                .context("this machine has no host name; name the agent with --id"),
         }
     }
 }
@@ -485,10 +482,6 @@ fn some_time(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("choose more than nothing".to_owned()),
         some => Ok(some),
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -317,9 +317,10 @@ async fn desire(
     desired: watch::Sender<Desired>,
 ) {
     loop {
-        let now = match *works.borrow_and_update() && *healthy.borrow_and_update() {
-            true => Desired::Present,
-            false => Desired::Absent,
+        let now = if *works.borrow_and_update() && *healthy.borrow_and_update() {
+            Desired::Present
+        } else {
+            Desired::Absent
         };
         // The end is final.
         desired.send_if_modified(|desired| {

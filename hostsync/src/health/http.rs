@@ -105,9 +105,10 @@ impl Head {
         }
         // What is no HTTP may well have no lines, and wait for us.
         let begins = self.line.iter().zip(b"HTTP/").all(|(is, be)| is == be);
-        match self.status.is_some() || begins {
-            true => Ok(None),
-            false => Err(Fault::Foreign(self.line.clone())),
+        if self.status.is_some() || begins {
+            Ok(None)
+        } else {
+            Err(Fault::Foreign(self.line.clone()))
         }
     }
 

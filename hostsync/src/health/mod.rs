@@ -133,13 +133,14 @@ pub async fn watch_over(
             complaint = None;
         }
         if changed {
-            match rise_fall.is_healthy() {
-                true => info!("the check {} passes", prober.check()),
-                false => warn!(
+            if rise_fall.is_healthy() {
+                info!("the check {} passes", prober.check());
+            } else {
+                warn!(
                     "the check {} failed {} times in a row: not registered until it passes",
                     prober.check(),
                     schedule.fall
-                ),
+                );
             }
             healthy.send_replace(rise_fall.is_healthy());
             first_pauses = None;

@@ -1,11 +1,11 @@
 //! What a status finds amiss, and how much each finding weighs.
 
-use daemon::Health;
+use daemon::{Health, time};
 use tokio::sync::watch;
 use zookeeper::State;
 
 use crate::bind::{Binding, Bound, Troubles};
-use crate::observe::status::{HostsFile, Registered, Snapshot, Status, time};
+use crate::observe::status::{HostsFile, Registered, Snapshot, Status};
 use crate::register::{Outcome, Registration};
 
 /// How much a finding weighs.

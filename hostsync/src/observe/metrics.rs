@@ -28,15 +28,15 @@ fn metrics(status: &Status) -> Metrics {
     Metrics::new("hostsync")
         .info("build_info", "The release that runs", "version", version)
         .health(&status.health())
-        .gauge(
+        .flag(
             "in_step",
             "1 while the hosts file agrees with the newest snapshot, and all is registered and bound",
-            number(status.in_step),
+            status.in_step,
         )
-        .gauge(
+        .flag(
             "connected",
             "1 while a ZooKeeper server answers",
-            number(status.zookeeper.connected),
+            status.zookeeper.connected,
         )
         .gauge(
             "seen_generation",
@@ -58,18 +58,14 @@ fn metrics(status: &Status) -> Metrics {
             "Names that are left to lines that are not ours",
             file.shadowed.len() as f64,
         )
-        .gauge(
+        .flag(
             "hosts_file_failing",
             "1 while the hosts file cannot be written",
-            number(file.failure.is_some()),
+            file.failure.is_some(),
         )
-        .gauge(
+        .flag(
             "cache_failing",
             "1 while the snapshot cannot be kept on disk",
-            number(status.cache.failure.is_some()),
+            status.cache.failure.is_some(),
         )
-}
-
-fn number(yes: bool) -> f64 {
-    f64::from(u8::from(yes))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use contract::{Counted, Name};
-use daemon::Health;
+use daemon::{Health, time};
 use hosts_file::SlotCounts;
 use serde::{Deserialize, Serialize};
 use zookeeper::State;
@@ -209,16 +209,14 @@ impl Status {
 impl Status {
     /// Whether it is in step, in one line.
     pub fn line(&self) -> String {
-        match self.in_step {
-            true => {
-                let names = Counted(self.hosts_file.names, "name");
-                let generation = self.snapshot.applied.unwrap_or(0);
-                let but = self.remarks.iter().map(|remark| format!("; {remark}"));
-                let but: String = but.collect();
-                format!("in step: {names}, generation {generation}{but}")
-            }
-            false => format!("not in step: {}", self.reasons.join("; ")),
+        if !self.in_step {
+            return format!("not in step: {}", self.reasons.join("; "));
         }
+        let names = Counted(self.hosts_file.names, "name");
+        let generation = self.snapshot.applied.unwrap_or(0);
+        let but = self.remarks.iter().map(|remark| format!("; {remark}"));
+        let but: String = but.collect();
+        format!("in step: {names}, generation {generation}{but}")
     }
 }
 
@@ -228,18 +226,16 @@ pub fn identity(path: &Path) -> Option<String> {
     Some(format!("{}:{}", metadata.dev(), metadata.ino()))
 }
 
-pub(crate) fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
-}
-
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (zookeeper, snapshot, file) = (&self.zookeeper, &self.snapshot, &self.hosts_file);
-        match self.in_step {
-            true if self.remarks.is_empty() => writeln!(f, "in step"),
-            true => writeln!(f, "in step, but {}", self.remarks.join("; ")),
-            false => writeln!(f, "not in step: {}", self.reasons.join("; ")),
-        }?;
+        if !self.in_step {
+            writeln!(f, "not in step: {}", self.reasons.join("; "))?;
+        } else if self.remarks.is_empty() {
+            writeln!(f, "in step")?;
+        } else {
+            writeln!(f, "in step, but {}", self.remarks.join("; "))?;
+        }
         writeln!(f, "agent       pid {}, since {}", self.pid, self.started)?;
         let (servers, state, since) = (&zookeeper.servers, &zookeeper.state, &zookeeper.since);
         writeln!(f, "zookeeper   {servers}: {state}, since {since}")?;

@@ -363,9 +363,10 @@ impl Core {
             }
             None => return Some(Action::FindAddress),
         };
-        let watched = match place.sequential {
-            true => place.parent.clone(),
-            false => place.path(),
+        let watched = if place.sequential {
+            place.parent.clone()
+        } else {
+            place.path()
         };
         if self.watched.as_ref() != Some(&watched) {
             return Some(Action::Watch(watched));

@@ -201,14 +201,13 @@ impl Follower for Driver {
 
 /// What stands at a place.
 async fn read(connection: &Connection, place: &InstancePath) -> Result<Vec<Seen>, Error> {
-    let paths = match place.sequential {
-        false => vec![place.path()],
-        true => {
-            let children = connection.children(&place.parent).await?;
-            let children = children.unwrap_or_default();
-            let numbered = children.iter().filter_map(|child| place.numbered(child));
-            numbered.collect()
-        }
+    let paths = if place.sequential {
+        let children = connection.children(&place.parent).await?;
+        let children = children.unwrap_or_default();
+        let numbered = children.iter().filter_map(|child| place.numbered(child));
+        numbered.collect()
+    } else {
+        vec![place.path()]
     };
     let mut seen = Vec::new();
     for path in paths {

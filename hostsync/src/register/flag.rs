@@ -70,10 +70,8 @@ impl Registration {
         match (self.kind, front.strip_suffix('.')) {
             (_, None) => front.is_empty(),
             (Kind::Exact, Some(_)) => false,
-            (Kind::Instance, Some(front)) => match sequential {
-                false => front == id.to_ascii_lowercase(),
-                true => front == "leader",
-            },
+            (Kind::Instance, Some(front)) if sequential => front == "leader",
+            (Kind::Instance, Some(front)) => front == id.to_ascii_lowercase(),
         }
     }
 

@@ -173,12 +173,13 @@ impl World {
 
     /// What stands at a place.
     fn look(&self, place: &InstancePath) -> Vec<Seen> {
-        let is_there = |path: &ZnodePath| match place.sequential {
-            true => {
+        let is_there = |path: &ZnodePath| {
+            if place.sequential {
                 path.parent().as_ref() == Some(&place.parent)
                     && place.numbered(path.component()).is_some()
+            } else {
+                *path == place.path()
             }
-            false => *path == place.path(),
         };
         let there = self.model.znodes.iter().filter(|(path, _)| is_there(path));
         let seen = there.map(|(path, znode)| Seen {
@@ -246,9 +247,10 @@ impl World {
                 self.core.created_all();
             }
             Action::Write(changes) => {
-                let result = match std::mem::take(&mut self.refuses) {
-                    true => Err(Error::NotAuthorized),
-                    false => self.write(&changes),
+                let result = if std::mem::take(&mut self.refuses) {
+                    Err(Error::NotAuthorized)
+                } else {
+                    self.write(&changes)
                 };
                 if let Err(error) = self.core.wrote(result) {
                     self.core.failed(&error);

@@ -165,11 +165,8 @@ impl RunArgs {
     pub fn id(&self) -> anyhow::Result<String> {
         match &self.id {
             Some(id) => Ok(id.clone()),
-            None => {
-                let name = hostname::get()
-                    .context("this machine has no host name; name the replica with --id")?;
-                Ok(name.to_string_lossy().into_owned())
-            }
+            None => daemon::host_name()
+                .context("this machine has no host name; name the replica with --id"),
         }
     }
 }
@@ -178,7 +175,7 @@ impl RunArgs {
 fn drop_hold(text: &str) -> Result<Duration, String> {
     let hold = match text {
         "0" => Ok(Duration::ZERO),
-        text => humantime::parse_duration(text).map_err(|error| error.to_string()),
+        text => daemon::duration(text),
     };
     match hold? {
         hold if hold <= LONGEST_HOLD => Ok(hold),

@@ -30,9 +30,10 @@ pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     });
     let overview = overview.unwrap_or_else(|error| Overview::unknown(format!("{error:#}")));
     let mut stdout = daemon::stdout();
-    match args.json {
-        true => writeln!(stdout, "{}", serde_json::to_string(&overview)?)?,
-        false => write!(stdout, "{overview}")?,
+    if args.json {
+        writeln!(stdout, "{}", serde_json::to_string(&overview)?)?;
+    } else {
+        write!(stdout, "{overview}")?;
     }
     stdout.flush()?;
     Ok(overview.exit_code())

@@ -203,10 +203,10 @@ impl Told {
                 "DNS queries that went to another resolver",
                 self.statistics.forwarded(),
             )
-            .gauge(
+            .flag(
                 "dns_live",
                 "1 while DNS is answered from a tree that is followed",
-                f64::from(u8::from(self.zones.read().state() == "live")),
+                self.zones.read().state() == "live",
             )
             .gauge(
                 "dns_connections",
@@ -226,7 +226,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 fn ttl(text: &str) -> Result<Duration, String> {
     let ttl = match text.parse() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string()),
+        Err(_) => daemon::duration(text),
     };
     match ttl? {
         ttl if ttl > LONGEST_TTL => Err("choose a time up to 24h".to_owned()),

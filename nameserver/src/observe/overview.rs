@@ -294,10 +294,11 @@ impl fmt::Display for Overview {
             "replicas    {} leads",
             self.leader.as_deref().unwrap_or("none")
         )?;
-        match self.standbys.is_empty() {
-            true => writeln!(f, ", no standby"),
-            false => writeln!(f, ", standing by: {}", self.standbys.join(", ")),
-        }?;
+        if self.standbys.is_empty() {
+            writeln!(f, ", no standby")?;
+        } else {
+            writeln!(f, ", standing by: {}", self.standbys.join(", "))?;
+        }
         if let Some(snapshot) = &self.snapshot {
             let Published {
                 znode,

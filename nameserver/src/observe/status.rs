@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use contract::{Counted, ZnodePath};
 use daemon::systemd::{self, StatusLine};
-use daemon::{Health, Metrics, Observed};
+use daemon::{Health, Metrics, Observed, time};
 use serde::Serialize;
 use tokio::sync::watch;
 use zookeeper::State;
@@ -176,16 +176,16 @@ impl Observed for Status {
                 self.facts.version,
             )
             .health(&self.health())
-            .gauge("leader", "1 while this replica leads", number(leads))
-            .gauge(
+            .flag("leader", "1 while this replica leads", leads)
+            .flag(
                 "connected",
                 "1 while a ZooKeeper server answers",
-                number(session.is_connected()),
+                session.is_connected(),
             )
-            .gauge(
+            .flag(
                 "in_step",
                 "1 while the tree is followed and nothing is complained of",
-                number(session.is_connected() && progress.follows && progress.complaint.is_none()),
+                session.is_connected() && progress.follows && progress.complaint.is_none(),
             )
             .gauge("znodes", "Znodes below the root", progress.znodes as f64)
             .gauge("names", "Names that the tree gives", progress.names as f64)
@@ -220,14 +220,6 @@ impl Observed for Status {
             None => metrics,
         }
     }
-}
-
-fn number(yes: bool) -> f64 {
-    f64::from(u8::from(yes))
-}
-
-fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 #[cfg(test)]

@@ -48,9 +48,10 @@ fn how_to_close(state: &State) -> String {
 }
 
 fn explain(what: &str, path: &ZnodePath, named: bool) -> String {
-    let who = match named {
-        true => "the identity of --auth",
-        false => "nobody without an identity",
+    let who = if named {
+        "the identity of --auth"
+    } else {
+        "nobody without an identity"
     };
     let not = if named { "may not" } else { "may" };
     format!(

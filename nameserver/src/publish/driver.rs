@@ -273,10 +273,12 @@ impl Candidacy {
             Self::Stands(of, _) => (of.shares_client_with(connection), of.session_id()),
             Self::Leads(leadership) => (leadership.is_of(connection), leadership.session_id()),
         };
-        match client {
-            true => Continuity::Client,
-            false if session == connection.session_id() => Continuity::Session,
-            false => Continuity::Nothing,
+        if client {
+            Continuity::Client
+        } else if session == connection.session_id() {
+            Continuity::Session
+        } else {
+            Continuity::Nothing
         }
     }
 

@@ -88,13 +88,14 @@ fn service(object: &Object<'_>) -> Result<Reading, Problem> {
         None => outer,
         Some(_) => outer.needed_object("service")?,
     };
-    let srv = match inner.has_any(&["srvce", "proto", "port"]) {
-        true => Some(Srv {
+    let srv = if inner.has_any(&["srvce", "proto", "port"]) {
+        Some(Srv {
             service: srv_label(inner, "srvce")?,
             proto: srv_label(inner, "proto")?,
             port: inner.port("port")?,
-        }),
-        false => None,
+        })
+    } else {
+        None
     };
     let ttl = ttl(&[inner, outer, object])?;
     Ok(Reading::Service(Box::new(Service { srv, ttl })))
@@ -102,14 +103,14 @@ fn service(object: &Object<'_>) -> Result<Reading, Problem> {
 
 fn srv_label(object: &Object<'_>, field: &str) -> Result<Box<str>, Problem> {
     let label = object.needed_text(field)?.to_ascii_lowercase();
-    match label.starts_with('_') && Label::check(&label).is_ok() {
-        true => Ok(label.into()),
-        false => Err(Problem::Field {
-            field: field.to_owned(),
-            found: "other text",
-            expected: "a label that begins with '_'",
-        }),
+    if label.starts_with('_') && Label::check(&label).is_ok() {
+        return Ok(label.into());
     }
+    Err(Problem::Field {
+        field: field.to_owned(),
+        found: "other text",
+        expected: "a label that begins with '_'",
+    })
 }
 
 /// The first that is there; the deepest object comes first.

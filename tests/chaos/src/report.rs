@@ -39,9 +39,10 @@ impl Progress {
     pub(crate) fn rested(&self, number: usize, milliseconds: u64, times: &Times) {
         let worst = times.iter().max().copied().unwrap_or_default();
         let text = format!("rest {number}: in step after {worst:.2?}");
-        match self.0.is_hidden() {
-            true => println!("{:6.1} s  {text}", milliseconds as f64 / 1000.0),
-            false => self.0.set_message(text),
+        if self.0.is_hidden() {
+            println!("{:6.1} s  {text}", milliseconds as f64 / 1000.0);
+        } else {
+            self.0.set_message(text);
         }
     }
 

@@ -14,7 +14,7 @@ use super::{Refusal, absolute_path, command, resolve};
 use crate::{DaemonArgs, GenerateArgs, Secret};
 
 fn session_timeout(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let time = crate::duration(text)?;
     let is_short = time <= Duration::from_secs(300);
     is_short
         .then_some(time)

@@ -71,9 +71,10 @@ fn prepare(
 /// Gives the temporary file the name of the target, where that `exists`, else takes a name that is
 /// still free. False when somebody was faster.
 fn take_name(temporary: NamedTempFile<Held>, target: &Path, exists: bool) -> Result<bool, Error> {
-    let renamed = match exists {
-        true => temporary.persist(target),
-        false => temporary.persist_noclobber(target),
+    let renamed = if exists {
+        temporary.persist(target)
+    } else {
+        temporary.persist_noclobber(target)
     };
     match renamed.map_err(|error| error.error) {
         Ok(_) => Ok(true),

@@ -239,9 +239,10 @@ impl ModelStore {
                 return Err(error(Errno::ENOSPC));
             }
         }
-        match disk.is_dead {
-            true => Err(error(Errno::ESRCH)),
-            false => Ok(disk),
+        if disk.is_dead {
+            Err(error(Errno::ESRCH))
+        } else {
+            Ok(disk)
         }
     }
 }
@@ -496,9 +497,10 @@ impl Disk {
         let mut seen = Vec::new();
         let mut piece = first;
         loop {
-            let end = match piece == last {
-                true => usize::MAX,
-                false => self.cut(),
+            let end = if piece == last {
+                usize::MAX
+            } else {
+                self.cut()
             };
             let text = &self.past[piece].1;
             let end = end.min(size).min(text.len());

@@ -176,13 +176,12 @@ mod tests {
                 let (mut at, mut cells, mut rest) = (offset, Vec::new(), Vec::new());
                 for line in line::lines(&laid.bytes) {
                     assert!(line.starts_with(b"#") && line.ends_with(b"\n"));
-                    match laid.cells.contains(&at) {
-                        true => {
-                            assert_eq!(line, dead_slot(1), "{offset} {length}");
-                            assert!(at.is_multiple_of(CELL as u64));
-                            cells.push(at);
-                        }
-                        false => rest.push((at, line.len() as u64)),
+                    if laid.cells.contains(&at) {
+                        assert_eq!(line, dead_slot(1), "{offset} {length}");
+                        assert!(at.is_multiple_of(CELL as u64));
+                        cells.push(at);
+                    } else {
+                        rest.push((at, line.len() as u64));
                     }
                     at += line.len() as u64;
                 }

@@ -68,9 +68,10 @@ impl Report {
         };
         for (path, findings) in namespace.findings() {
             for finding in findings {
-                let lines = match finding.is_problem() {
-                    false => &mut report.nameless,
-                    true => &mut report.problems,
+                let lines = if finding.is_problem() {
+                    &mut report.problems
+                } else {
+                    &mut report.nameless
                 };
                 lines.push(Line {
                     path: path.clone(),

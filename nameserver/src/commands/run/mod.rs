@@ -72,7 +72,7 @@ fn facts(args: &RunArgs, id: &str) -> Facts {
     Facts {
         id: id.to_owned(),
         pid: std::process::id(),
-        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        started: daemon::time(SystemTime::now()),
         version: env!("CARGO_PKG_VERSION"),
         servers: args.zookeeper.zookeeper.to_string(),
         root: args.scope.root.clone(),

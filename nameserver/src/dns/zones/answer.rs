@@ -133,14 +133,14 @@ impl Zones {
         if name == apex {
             records.join(self.apex_records(question, apex));
         }
-        match records.answers.is_empty() {
-            true => self.negative(apex, ResponseCode::NoError),
-            false => Reply::Answer {
-                code: ResponseCode::NoError,
-                answers: records.answers,
-                authorities: Vec::new(),
-                additionals: records.additionals,
-            },
+        if records.answers.is_empty() {
+            return self.negative(apex, ResponseCode::NoError);
+        }
+        Reply::Answer {
+            code: ResponseCode::NoError,
+            answers: records.answers,
+            authorities: Vec::new(),
+            additionals: records.additionals,
         }
     }
 
@@ -411,7 +411,7 @@ impl Zones {
         };
         vec![
             state,
-            format!("since={}", humantime::format_rfc3339_seconds(fresh.since)),
+            format!("since={}", daemon::time(fresh.since)),
             format!("zxid={}", fresh.zxid),
             format!("generation={}", fresh.generation),
         ]

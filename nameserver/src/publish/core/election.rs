@@ -38,9 +38,10 @@ impl Core {
     /// Makes ready to stand for election.
     pub(super) fn prepare(&mut self) {
         self.idle();
-        self.stage = Stage::Preparing(match self.takes_over {
-            true => Preparation::Create,
-            false => Preparation::ReadSettings,
+        self.stage = Stage::Preparing(if self.takes_over {
+            Preparation::Create
+        } else {
+            Preparation::ReadSettings
         });
     }
 

@@ -270,9 +270,10 @@ impl Term {
     /// What is known of `STATE/hosts` may no longer be so.
     fn look_again(&mut self) {
         self.writing = None;
-        self.head = match self.inherits() {
-            true => Head::ReadHold,
-            false => Head::ReadAgain,
+        self.head = if self.inherits() {
+            Head::ReadHold
+        } else {
+            Head::ReadAgain
         };
     }
 

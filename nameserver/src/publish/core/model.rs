@@ -399,9 +399,10 @@ impl Model {
         let fresh = self.fresh.expect("a fresh head");
         assert_eq!(version, fresh.0, "not over what was read last");
         let generation = Snapshot::decode(data).unwrap().generation;
-        let floor = match self.was_deleted {
-            true => self.known,
-            false => self.newest,
+        let floor = if self.was_deleted {
+            self.known
+        } else {
+            self.newest
         };
         let is_newest = self.hosts.as_ref().map(|hosts| hosts.version) == version;
         if self.has_lock && is_newest {

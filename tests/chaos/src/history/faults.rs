@@ -97,9 +97,10 @@ pub(crate) enum Tampering {
 impl Line {
     pub(crate) fn text(self) -> String {
         let (high, low) = (self.number / 250, self.number % 250 + 1);
-        let name = match self.shadows {
-            true => format!("t{}", self.number % 8),
-            false => format!("guest{}.lan", self.number),
+        let name = if self.shadows {
+            format!("t{}", self.number % 8)
+        } else {
+            format!("guest{}.lan", self.number)
         };
         format!("10.250.{high}.{low}\t{name} # by somebody else\n")
     }
@@ -291,10 +292,13 @@ fn link(rng: &mut Rng, daemon: Daemon) -> (Fault, u64) {
 }
 
 fn tampering(rng: &mut Rng, deletes: bool) -> (Fault, u64) {
-    let what = match rng.bool() {
-        _ if deletes => Tampering::Delete,
-        true => Tampering::Junk,
-        false => Tampering::Older,
+    let junk = rng.bool();
+    let what = if deletes {
+        Tampering::Delete
+    } else if junk {
+        Tampering::Junk
+    } else {
+        Tampering::Older
     };
     (Fault::Tamper(what), 100)
 }
