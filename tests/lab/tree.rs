@@ -54,7 +54,34 @@ impl Tree {
 
     /// The snapshot at `/nameserver/hosts`; `None` if nothing valid is there.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        Snapshot::read(&self.get("/nameserver/hosts")?)
+        let mut snapshot = Snapshot::read(&self.get("/nameserver/hosts")?)?;
+        if snapshot.0["format"] == 2 {
+            let hosts = self.paged_hosts(&snapshot.0)?;
+            snapshot.0["hosts"] = Value::Object(hosts);
+        }
+        Some(snapshot)
+    }
+
+    /// The names of an index, by the rules of docs/contract.md; `None` if a page is gone.
+    fn paged_hosts(&self, index: &Value) -> Option<serde_json::Map<String, Value>> {
+        let (mut hosts, mut as_of) = (serde_json::Map::new(), Vec::new());
+        for page in index["pages"].as_array()? {
+            let (generation, digest) = (page[1].as_u64()?, page[2].as_str()?);
+            as_of.push((page[0].as_str()?, generation));
+            let path = format!("/nameserver/hosts/{generation}-{digest}");
+            let page: Value = serde_json::from_slice(&self.get(&path)?).ok()?;
+            hosts.extend(page["hosts"].as_object()?.clone());
+        }
+        for change in index["changes"].as_array()? {
+            let name = change[1].as_str()?;
+            let page = as_of.iter().rfind(|(first, _)| *first <= name)?;
+            match &change[2] {
+                _ if change[0].as_u64()? <= page.1 => {}
+                Value::Null => drop(hosts.remove(name)),
+                addresses => drop(hosts.insert(name.to_owned(), addresses.clone())),
+            }
+        }
+        Some(hosts)
     }
 
     /// Waits until the snapshot is as `done` wants it.

@@ -290,32 +290,3 @@ fn znodes_that_go_during_the_walk_are_no_problem() {
         hosts.names().into_keys().eq(left.iter().cloned())
     });
 }
-
-#[test]
-fn a_tree_too_large_for_one_znode_is_an_error_and_the_last_snapshot_stays() {
-    let (tree, hosts) = (tree("too-large"), HostsFile::with(LOCALHOST));
-    tree.create("/db", "10.0.0.1");
-    // So large a drop would be in doubt.
-    let server = nameserver(&tree).flag("drop-hold", "0").run();
-    let _hostsync = hostsync(&tree, &hosts).run();
-    hosts.soon_maps("db", &["10.0.0.1"]);
-
-    let long = "x".repeat(60);
-    let znodes: Vec<String> = (0..10_000)
-        .map(|number| format!("/n{number:04}.{long}.{long}"))
-        .collect();
-    tree.create_many(znodes.iter().map(|path| (path.as_str(), "10.7.0.1")));
-    let line = server.soon_says("cannot publish");
-    println!("{line}");
-    assert!(line.contains("bytes"), "{line}");
-    tree.set("/db", "10.0.0.2");
-    let snapshot = tree.snapshot().expect("the last snapshot stays");
-    assert_eq!(snapshot.addresses("db"), ["10.0.0.1"]);
-    assert_eq!(hosts.addresses("db"), ["10.0.0.1"]);
-
-    tree.delete_all_of(&znodes[..9_000]);
-    hosts.soon_maps("db", &["10.0.0.2"]);
-    hosts.soon("what fits", || hosts.names().len() == 1_001);
-    let complaints = server.log().matches("cannot publish").count();
-    assert_eq!(complaints, 1, "complaints about one tree");
-}

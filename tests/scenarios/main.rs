@@ -21,6 +21,7 @@ mod machine;
 mod main_job;
 mod network;
 mod packages;
+mod pages;
 mod registration;
 mod replicas;
 mod restarts;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use contract::{Counted, Held, Snapshot, State};
+use contract::{Counted, Head, Held, State};
 use zookeeper::{Connection, Error};
 
 use crate::commands::cli::ReleaseArgs;
@@ -33,8 +33,9 @@ pub(super) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
 async fn release_over(connection: &Connection, state: &State) -> anyhow::Result<String> {
     let hosts = state.hosts();
     let hold = state.hold();
-    let mut published = connection.watch(&hosts).await?;
     connection.sync().await?;
+    let mut published = connection.watch_data(hosts);
+    published.stat().await?;
     let held = connection.read(&hold).await;
     let Some(held) = held.with_context(|| format!("cannot read {hold}"))? else {
         return Ok("nothing is held".to_owned());
@@ -45,16 +46,16 @@ async fn release_over(connection: &Connection, state: &State) -> anyhow::Result<
     }
     let names = Held::decode(&held.data).map_or(0, |held| held.names);
     loop {
-        published.next().await?;
-        let Some(znode) = connection.read(&hosts).await? else {
+        published.changed().await?;
+        let Some(znode) = published.read().await? else {
             continue;
         };
-        if let Ok(snapshot) = Snapshot::decode(&znode.data) {
+        if let Ok(head) = Head::decode(&znode.data) {
             return Ok(format!(
                 "released {}: generation {} has {}",
                 Counted(names, "held name"),
-                snapshot.generation,
-                Counted(snapshot.hosts.len(), "name")
+                head.generation(),
+                Counted(head.names(), "name")
             ));
         }
     }

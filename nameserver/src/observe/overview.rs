@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::process::ExitCode;
 
-use contract::{Agent, Candidate, Counted, Held, Snapshot, State, ZnodePath};
+use contract::{Agent, Candidate, Counted, Head, Held, State, ZnodePath};
 use daemon::Health;
 use serde::Serialize;
 
@@ -94,8 +94,8 @@ impl Overview {
     pub fn new(state: &State, found: Findings) -> Self {
         let znode = state.hosts();
         let mut reasons = Vec::new();
-        let snapshot = found.hosts.map(|data| Snapshot::decode(&data));
-        let snapshot = match snapshot {
+        let head = found.hosts.map(|data| Head::decode(&data));
+        let snapshot = match head {
             None => {
                 reasons.push(format!("nothing is published at {znode}"));
                 None
@@ -104,13 +104,13 @@ impl Overview {
                 reasons.push(format!("{znode} holds no snapshot: {error}"));
                 None
             }
-            Some(Ok(snapshot)) => Some(Published {
+            Some(Ok(head)) => Some(Published {
                 znode,
-                generation: snapshot.generation,
-                names: snapshot.hosts.len(),
-                published: humantime::format_rfc3339_millis(snapshot.published).to_string(),
-                leader: snapshot.leader,
-                zxid: snapshot.zxid,
+                generation: head.generation(),
+                names: head.names(),
+                published: humantime::format_rfc3339_millis(head.published()).to_string(),
+                leader: head.leader().to_owned(),
+                zxid: head.zxid(),
             }),
         };
         let replicas = replicas(found.candidates);
@@ -344,6 +344,7 @@ impl fmt::Display for Overview {
 mod tests {
     use super::*;
     use crate::publish::incarnation;
+    use contract::Snapshot;
 
     fn state() -> State {
         State::new("/nameserver".parse().unwrap())

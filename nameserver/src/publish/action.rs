@@ -1,6 +1,6 @@
 //! What the core asks for, and what it is told: the words between it and the driver.
 
-use contract::{State, ZnodePath};
+use contract::{Index, Page, Snapshot, State, ZnodePath};
 use log::Level;
 use zookeeper::Error;
 
@@ -33,6 +33,17 @@ pub(super) enum Action {
     Say(Level, String),
     /// Reads a znode; answered by [`Event::Read`].
     Read(StateZnode),
+    /// Reads the pages of an index; answered by [`Event::PagesRead`].
+    ReadPages(Index),
+    /// Writes pages, which nobody names yet; answered by [`Event::PagesWritten`].
+    WritePages(Vec<Page>),
+    /// Writes pages, while other things go on. Some day [`Event::WrittenAhead`] tells of it.
+    WriteAhead(Vec<Page>),
+    /// Lists the pages; answered by [`Event::PagesListed`].
+    ListPages,
+    /// Deletes pages, in transactions with the check that this replica leads; answered by
+    /// [`Event::PagesDeleted`].
+    DeletePages(Vec<String>),
     /// Creates what candidates and agents need, where it is missing; answered by
     /// [`Event::Prepared`].
     Prepare,
@@ -72,6 +83,18 @@ pub(super) enum Event {
     Read(StateZnode, Result<Option<Found>, Error>),
     /// What candidates and agents need is there, or why not.
     Prepared(Result<(), Error>),
+    /// The names of an index, or why they cannot be used.
+    PagesRead(Result<Result<Snapshot, String>, Error>),
+    /// All pages are there, or why not.
+    PagesWritten(Result<(), Error>),
+    /// As [`Event::PagesWritten`], of those that were written ahead.
+    WrittenAhead(Result<(), Error>),
+    /// The components of all znodes below that of the snapshot; none where that is not there.
+    PagesListed(Result<Option<Vec<String>>, Error>),
+    /// They are gone, or why not.
+    PagesDeleted(Result<(), Error>),
+    /// A znode below that of the snapshot was deleted, perhaps by this replica.
+    PageGone(String),
     /// The version that a written znode has now, or why it was not written.
     Written(Result<i32, Error>),
 }
@@ -113,7 +136,12 @@ impl Event {
             Self::Read(_, read) => read.as_ref().err(),
             Self::Prepared(prepared) => prepared.as_ref().err(),
             Self::Written(written) => written.as_ref().err(),
-            Self::Connected(_) | Self::Changed(_) | Self::Elected => None,
+            Self::PagesRead(read) => read.as_ref().err(),
+            Self::PagesWritten(done) | Self::PagesDeleted(done) => done.as_ref().err(),
+            Self::PagesListed(listed) => listed.as_ref().err(),
+            // The connection will be found broken by whatever comes next.
+            Self::WrittenAhead(_) => None,
+            Self::Connected(_) | Self::Changed(_) | Self::Elected | Self::PageGone(_) => None,
         };
         error.filter(|error| error.is_connection())
     }

@@ -2,15 +2,17 @@
 //!
 //! Pure: names and the state of `STATE/hosts` in, a snapshot to publish out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Instant, SystemTime};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::{Duration, Instant, SystemTime};
 
 use contract::{
-    Address, Addresses, DecodeError, Diff, Hosts, MAX_ENCODED_BYTES, Name, PRESENCE, Snapshot,
+    Address, Addresses, Diff, Digest, Hosts, Index, MAX_INDEX_BYTES, Name, PRESENCE, Page,
+    PageEntry, Snapshot, Sum,
 };
 
 use crate::namespace::scope::Scope;
 use crate::publish::hold::{Held, Hold, Timestamp};
+use crate::publish::paging::{Difference, Fold, Paging, Plan, Sizes};
 
 /// The next snapshot: what the tree says, beside what `STATE/hosts` holds.
 #[derive(Debug)]
@@ -26,19 +28,41 @@ pub struct Draft {
     published: BTreeMap<Name, Option<Addresses>>,
     /// Whether `STATE/hosts` must be written even if no name differs.
     overdue: bool,
+    /// Where the published names are.
+    paging: Paging,
+    sizes: Sizes,
+    /// Rises with each change of the draft.
+    revision: u64,
+    /// What was published last, if this replica did it.
+    own: Option<Digest>,
+}
+
+/// What `STATE/hosts` holds, as far as it is a snapshot.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The names.
+    pub snapshot: Snapshot,
+    /// Where they are, if that is in pages.
+    pub index: Option<Index>,
 }
 
 /// A snapshot to publish.
 #[derive(Debug)]
 pub struct Publication {
+    /// What has to be written first.
+    pub pages: Vec<Page>,
     /// The JSON.
     pub bytes: Vec<u8>,
+    /// The pages that are of no use once it is written.
+    pub gone: Vec<PageEntry>,
     /// Its generation.
     pub generation: u64,
     /// What it changes.
     pub diff: Diff,
     /// How many names it holds.
     pub names: usize,
+    paging: Paging,
+    digest: Digest,
 }
 
 /// Why a hold ended.
@@ -54,16 +78,16 @@ pub enum HoldEnd {
     Deposed,
 }
 
-/// The snapshot does not fit a znode.
+/// The names do not fit the pages that one index can name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the snapshot of {names} names is {bytes} bytes long, more than the {MAX_ENCODED_BYTES} that fit \
-     a znode; the last published one stays. Publish less: a narrower --root, or --exclude"
+    "{names} names take up {bytes} bytes, in more pages than an index of {MAX_INDEX_BYTES} bytes can \
+     name; what was published last stays. Publish less: a narrower --root, or --exclude"
 )]
 pub struct TooLarge {
     /// The names that it holds.
     pub names: usize,
-    /// The length of its JSON.
+    /// What they take up.
     pub bytes: usize,
 }
 
@@ -88,7 +112,23 @@ impl Draft {
             is_missing: false,
             published: BTreeMap::new(),
             overdue: false,
+            paging: Paging::new(Sizes::default()),
+            sizes: Sizes::default(),
+            revision: 0,
+            own: None,
         }
+    }
+
+    /// Cuts the names into pages of other sizes.
+    #[cfg(test)]
+    pub(super) fn sized(mut self, sizes: Sizes) -> Self {
+        (self.paging, self.sizes) = (Paging::new(sizes), sizes);
+        self
+    }
+
+    /// Asks the agents that are in step to tell so no more often than this.
+    pub fn ask_for_presence(&mut self, presence: Duration) {
+        self.snapshot.presence = presence;
     }
 
     /// Takes note that the root of the tree is gone: no name goes without doubt then.
@@ -129,6 +169,7 @@ impl Draft {
     }
 
     fn put(&mut self, name: Name, addresses: Option<Addresses>) {
+        self.revision += 1;
         let old = match addresses {
             Some(addresses) => self.snapshot.hosts.insert(name.clone(), addresses),
             None => self.snapshot.hosts.remove(&name),
@@ -144,45 +185,88 @@ impl Draft {
     /// Takes over what `STATE/hosts` holds: none where there is no such znode, else its version and
     /// what was decoded of it.
     ///
-    /// Of junk only the version is known, but that is enough: the generation never exceeds the
+    /// Of junk (none) only the version is known, but that is enough: the generation never exceeds the
     /// number of times that the znode was written, so counting goes on from there.
     ///
     /// A predecessor's snapshot is `trusted`: what the tree lacks of it counts as lost now, unless it
     /// had another root or domain. What somebody else wrote over our own is not, and is put right.
-    pub fn compare(
-        &mut self,
-        head: Option<(i32, &Result<Snapshot, DecodeError>)>,
-        trusted: bool,
-        now: Instant,
-    ) {
+    pub fn compare(&mut self, head: Option<(i32, Option<&Taken>)>, trusted: bool, now: Instant) {
         self.published.clear();
-        let (generation, hosts) = match head {
+        self.revision += 1;
+        self.own = None;
+        let (generation, taken) = match head {
             None => (0, None),
-            Some((version, Ok(head))) => (head.generation.max(writes(version)), Some(&head.hosts)),
-            Some((version, Err(_))) => (writes(version), None),
+            Some((version, Some(taken))) => {
+                (taken.snapshot.generation.max(writes(version)), Some(taken))
+            }
+            Some((version, None)) => (writes(version), None),
         };
         self.snapshot.generation = self.snapshot.generation.max(generation);
         let none = Hosts::new();
-        let hosts = hosts.unwrap_or(&none);
+        let hosts = taken.map_or(&none, |taken| &taken.snapshot.hosts);
+        self.paging = match taken {
+            Some(taken) => Paging::of(self.sizes, hosts, taken.index.as_ref()),
+            None => Paging::new(self.sizes),
+        };
         let diff = Diff::between(hosts, &self.snapshot.hosts);
         // Another root or domain was asked for, and takes all names away.
-        let is_asked_for = matches!(head, Some((_, Ok(head)))
-            if head.root != self.snapshot.root || head.domain != self.snapshot.domain);
+        let is_asked_for = taken.is_some_and(|Taken { snapshot: head, .. }| {
+            head.root != self.snapshot.root || head.domain != self.snapshot.domain
+        });
         if trusted && (!is_asked_for || self.is_missing) {
             for name in &diff.removed {
                 self.hold.lose(name.clone(), hosts[name].clone(), now);
             }
         }
         self.remember(diff, hosts);
-        self.overdue = match head {
-            Some((_, Ok(head))) => {
-                head.leader != self.snapshot.leader
-                    || head.root != self.snapshot.root
-                    || head.domain != self.snapshot.domain
-                    || head.generation < self.snapshot.generation
-            }
-            _ => true,
+        self.overdue = taken.is_none_or(|Taken { snapshot: head, .. }| {
+            head.leader != self.snapshot.leader
+                || is_asked_for
+                || head.generation < self.snapshot.generation
+        });
+    }
+
+    /// `STATE/hosts` was written, without a snapshot, and has this version now.
+    pub fn passed_over(&mut self, version: i32) {
+        self.snapshot.generation = self.snapshot.generation.max(writes(version));
+    }
+
+    /// True when these bytes are what this replica published last, so that all of it is known.
+    pub fn is_own(&self, bytes: &[u8]) -> bool {
+        self.own == Some(Digest::of(bytes))
+    }
+
+    /// A page is gone that should be there. True if it was one of ours, which is written anew then.
+    pub fn lose_page(&mut self, component: &str) -> bool {
+        let is_ours = self.paging.lose(component);
+        self.overdue |= is_ours;
+        is_ours
+    }
+
+    /// The pages that are named, or may be soon.
+    pub fn pages(&self) -> HashSet<String> {
+        self.paging.named()
+    }
+
+    /// Pages that should be written now, if what is published is exactly the draft; and what is to be
+    /// handed to [`Draft::folded`] then.
+    pub fn fold_ahead(&self) -> Option<(Vec<Fold>, Vec<Page>)> {
+        let is_published = self.published.is_empty() && !self.overdue;
+        let ahead = || {
+            self.paging
+                .fold_ahead(&self.snapshot.hosts, self.snapshot.generation)
         };
+        is_published.then(ahead).flatten()
+    }
+
+    /// Those pages were written: the next publication may name them.
+    pub fn folded(&mut self, folds: Vec<Fold>) {
+        self.paging.folded(folds);
+    }
+
+    /// What it was when something was asked of it, so that it can be told whether that still holds.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Holds what is in doubt, and ends a hold whose time is over. Returns why, if one ended.
@@ -225,42 +309,100 @@ impl Draft {
         Some(Held::new(self.held.iter(), until.wall))
     }
 
-    /// The snapshot to publish, if one is due.
+    /// True when something differs from what is published, or may.
+    pub fn is_due(&self) -> bool {
+        self.overdue || !self.published.is_empty()
+    }
+
+    /// How many names may differ from what is published.
+    pub fn differences(&self) -> usize {
+        self.published.len()
+    }
+
+    /// What is to be published, if anything is due.
     ///
     /// # Errors
-    /// It does not fit a znode.
+    /// The names do not fit.
     pub fn publication(&mut self, now: SystemTime) -> Result<Option<Publication>, TooLarge> {
         let diff = self.diff();
         if diff.is_empty() && !self.overdue {
             self.published.clear();
             return Ok(None);
         }
-        let known = self.snapshot.generation;
-        let generation = known + 1;
-        self.snapshot.generation = generation;
-        self.snapshot.published = now;
-        let bytes = self.snapshot.encode();
-        self.snapshot.generation = known;
-        let names = self.snapshot.hosts.len();
-        if bytes.len() > MAX_ENCODED_BYTES {
-            return Err(TooLarge {
-                names,
-                bytes: bytes.len(),
-            });
-        }
+        let generation = self.snapshot.generation + 1;
+        let differing = diff.added.iter().chain(&diff.changed).chain(&diff.removed);
+        let differences: Vec<_> = differing
+            .map(|name| Difference {
+                name: name.clone(),
+                old: self.published[name].clone(),
+            })
+            .collect();
+        let mut index = self.index(generation, now);
+        let rest = index.encode().len();
+        let room = MAX_INDEX_BYTES.saturating_sub(rest);
+        let plan = self
+            .paging
+            .plan(&self.snapshot.hosts, &differences, generation, room);
+        let Plan {
+            paging,
+            pages,
+            gone,
+        } = plan.map_err(|too_many| TooLarge {
+            names: index.names,
+            bytes: too_many.bytes,
+        })?;
+        let bytes = match paging.index(&self.snapshot.hosts) {
+            None => {
+                let snapshot = Snapshot {
+                    generation,
+                    published: now,
+                    ..self.snapshot.clone()
+                };
+                snapshot.encode()
+            }
+            Some((entries, changes, since, sum)) => {
+                (index.pages, index.changes) = (entries, changes);
+                (index.since, index.sum) = (since, Some(sum));
+                index.encode()
+            }
+        };
         Ok(Some(Publication {
+            pages,
+            digest: Digest::of(&bytes),
             bytes,
+            gone,
             generation,
             diff,
-            names,
+            names: index.names,
+            paging,
         }))
     }
 
     /// The publication was written: it is now what `STATE/hosts` holds.
-    pub fn published(&mut self, publication: &Publication) {
+    pub fn published(&mut self, publication: Publication) {
         self.snapshot.generation = publication.generation;
+        self.paging = publication.paging;
+        self.own = Some(publication.digest);
         self.published.clear();
         self.overdue = false;
+    }
+
+    /// An index without pages and changes; what it will say in their place is no longer.
+    fn index(&self, generation: u64, now: SystemTime) -> Index {
+        Index {
+            changes: Vec::new(),
+            domain: self.snapshot.domain.clone(),
+            generation,
+            leader: self.snapshot.leader.clone(),
+            names: self.snapshot.hosts.len(),
+            pages: Vec::new(),
+            presence: self.snapshot.presence,
+            published: now,
+            root: self.snapshot.root.clone(),
+            since: generation,
+            sum: Some(Sum::default()),
+            zxid: self.snapshot.zxid,
+        }
     }
 
     /// The newest generation that is known; 0 for none.
@@ -314,256 +456,4 @@ fn writes(version: i32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn draft() -> Draft {
-        let scope = Scope::new(
-            "/".parse().unwrap(),
-            "/nameserver".parse().unwrap(),
-            None,
-            &[],
-        )
-        .unwrap();
-        Draft::new(&scope, "ns1".into(), Hold::new(Duration::from_secs(60)))
-    }
-
-    fn addresses(last: u8) -> Addresses {
-        Addresses::from_iter([format!("10.0.0.{last}").parse().unwrap()])
-    }
-
-    fn name(text: &str) -> Name {
-        text.parse().unwrap()
-    }
-
-    fn publish(draft: &mut Draft) -> Snapshot {
-        let publication = draft
-            .publication(SystemTime::UNIX_EPOCH)
-            .unwrap()
-            .expect("due");
-        draft.published(&publication);
-        Snapshot::decode(&publication.bytes).unwrap()
-    }
-
-    #[test]
-    fn a_new_znode_is_written_even_without_names() {
-        let mut draft = draft();
-        draft.compare(None, true, Instant::now());
-        let snapshot = publish(&mut draft);
-        assert_eq!((snapshot.generation, snapshot.hosts.len()), (1, 0));
-        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
-    }
-
-    #[test]
-    fn only_differences_are_due_and_the_generation_counts_on() {
-        let mut draft = draft();
-        draft.compare(None, true, Instant::now());
-        draft.set(name("a"), Some(&addresses(1)), Instant::now());
-        let first = publish(&mut draft);
-        draft.set(name("a"), Some(&addresses(2)), Instant::now());
-        draft.set(name("a"), Some(&addresses(1)), Instant::now());
-        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
-        draft.set(name("b"), Some(&addresses(2)), Instant::now());
-        draft.set(name("a"), None, Instant::now());
-        let publication = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
-        assert_eq!(
-            publication.diff.to_string(),
-            "1 added (b), 0 changed, 1 removed (a)"
-        );
-        assert_eq!((first.generation, publication.generation), (1, 2));
-        let again = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
-        assert_eq!(
-            again.generation, 2,
-            "an publication that was not written uses no number up"
-        );
-    }
-
-    #[test]
-    fn a_successor_publishes_under_its_own_id_and_counts_on() {
-        let mut old = draft();
-        old.compare(None, true, Instant::now());
-        old.set(name("a"), Some(&addresses(1)), Instant::now());
-        let mut head = publish(&mut old);
-        head.leader = "ns2".into();
-        head.generation = 41;
-        let mut draft = draft();
-        draft.set_all(
-            Hosts::from_iter([(name("a"), addresses(1))]),
-            Instant::now(),
-        );
-        draft.compare(Some((40, &Ok(head.clone()))), true, Instant::now());
-        let next = publish(&mut draft);
-        assert_eq!((next.generation, next.leader.as_str()), (42, "ns1"));
-        draft.compare(Some((41, &Ok(next))), true, Instant::now());
-        assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
-        draft.compare(Some((42, &Ok(head))), true, Instant::now());
-        assert_eq!(
-            publish(&mut draft).generation,
-            44,
-            "an older snapshot put back is replaced, and has used a number up"
-        );
-    }
-
-    #[test]
-    fn a_successor_counts_on_from_the_newest_where_an_older_snapshot_was_put_back() {
-        let mut old = draft();
-        old.compare(None, true, Instant::now());
-        let first = publish(&mut old);
-        // It was put back over generation 40, in the 41st write.
-        let mut draft = draft();
-        draft.compare(Some((40, &Ok(first))), true, Instant::now());
-        assert_eq!(publish(&mut draft).generation, 42);
-    }
-
-    #[test]
-    fn junk_is_replaced_and_the_generation_never_falls_back() {
-        let mut draft = draft();
-        draft.set_all(
-            Hosts::from_iter([(name("a"), addresses(1))]),
-            Instant::now(),
-        );
-        draft.compare(Some((9, &Snapshot::decode(b"junk"))), true, Instant::now());
-        assert_eq!(publish(&mut draft).generation, 11);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_an_error_that_says_how_much() {
-        let mut draft = draft();
-        draft.compare(None, true, Instant::now());
-        let long = [""; 4].map(|_| "x".repeat(60)).join(".");
-        let hosts = (0..4_000).map(|i| (name(&format!("{long}.n{i}")), addresses(1)));
-        draft.set_all(hosts.collect(), Instant::now());
-        let error = draft.publication(SystemTime::UNIX_EPOCH).unwrap_err();
-        assert_eq!(error.names, 4_000);
-        assert!(error.bytes > MAX_ENCODED_BYTES);
-    }
-
-    /// A draft of which `count` names are published.
-    fn published(count: usize) -> Draft {
-        let mut draft = draft();
-        let hosts = (0..count).map(|i| (name(&format!("n{i}")), addresses(1)));
-        draft.set_all(hosts.collect(), Instant::now());
-        draft.compare(None, true, Instant::now());
-        assert_eq!(publish(&mut draft).hosts.len(), count);
-        draft
-    }
-
-    #[test]
-    fn a_tree_that_is_missing_loses_no_name_without_doubt() {
-        let now = Timestamp::now();
-        for count in [1, 5, 9] {
-            let mut walked = published(count);
-            walked.set_all(Hosts::new(), now.monotonic);
-            let mut followed = published(count);
-            followed.root_is_gone();
-            lose(&mut followed, 0..count, now);
-            for mut draft in [walked, followed] {
-                assert_eq!(draft.doubt(now), None);
-                assert_eq!(draft.held().map(|held| held.names), Some(count));
-                assert!(draft.publication(SystemTime::UNIX_EPOCH).unwrap().is_none());
-                assert_eq!(
-                    draft.doubt(now.after(Duration::from_secs(61))),
-                    Some(HoldEnd::Time)
-                );
-                assert_eq!(publish(&mut draft).hosts.len(), 0);
-            }
-        }
-    }
-
-    #[test]
-    fn where_the_tree_is_there_a_small_drop_of_all_names_goes_at_once() {
-        let (mut draft, now) = (published(3), Timestamp::now());
-        lose(&mut draft, 0..3, now);
-        assert_eq!(draft.doubt(now), None);
-        assert_eq!(publish(&mut draft).hosts.len(), 0);
-    }
-
-    #[test]
-    fn another_root_takes_names_away_at_once_unless_it_is_missing() {
-        let now = Timestamp::now();
-        let mut old = published(20);
-        old.overdue = true;
-        let mut head = publish(&mut old);
-        head.root = "/elsewhere".parse().unwrap();
-        for (hosts, held) in [
-            (Hosts::from_iter([(name("a"), addresses(1))]), None),
-            (Hosts::new(), Some(20)),
-        ] {
-            let mut draft = draft();
-            draft.set_all(hosts, now.monotonic);
-            draft.compare(Some((0, &Ok(head.clone()))), true, now.monotonic);
-            draft.doubt(now);
-            assert_eq!(draft.held().map(|held| held.names), held);
-        }
-    }
-
-    fn lose(draft: &mut Draft, names: std::ops::Range<usize>, now: Timestamp) {
-        for i in names {
-            draft.set(name(&format!("n{i}")), None, now.monotonic);
-        }
-    }
-
-    #[test]
-    fn a_large_drop_is_held_while_the_rest_goes_on() {
-        let (mut draft, now) = (published(20), Timestamp::now());
-        lose(&mut draft, 0..12, now);
-        assert_eq!(draft.doubt(now), None);
-        assert!(draft.publication(now.wall).unwrap().is_none());
-        assert_eq!((draft.names(), draft.held().unwrap().names), (8, 12));
-        // A name changes, one comes back elsewhere, one more goes.
-        draft.set(name("n15"), Some(&addresses(2)), now.monotonic);
-        draft.set(name("n3"), Some(&addresses(3)), now.monotonic);
-        lose(&mut draft, 12..13, now);
-        draft.doubt(now);
-        let snapshot = publish(&mut draft);
-        assert_eq!(snapshot.hosts.len(), 20);
-        assert_eq!(snapshot.hosts[&name("n15")], addresses(2));
-        assert_eq!(snapshot.hosts[&name("n3")], addresses(3));
-        let late = now.after(Duration::from_secs(60));
-        assert_eq!(draft.doubt(late), Some(HoldEnd::Time));
-        assert_eq!(publish(&mut draft).hosts.len(), 8);
-        assert_eq!(draft.held(), None);
-    }
-
-    #[test]
-    fn a_drop_that_comes_one_by_one_is_held_as_a_whole() {
-        let (mut draft, now) = (published(20), Timestamp::now());
-        for i in 0..20 {
-            lose(&mut draft, i..i + 1, now);
-            draft.doubt(now);
-            if let Some(publication) = draft.publication(now.wall).unwrap() {
-                draft.published(&publication);
-            }
-        }
-        assert_eq!(draft.held().unwrap().names, 20);
-        assert_eq!(draft.snapshot.hosts.len(), 20);
-    }
-
-    #[test]
-    fn a_hold_is_over_when_all_is_back() {
-        let (mut draft, now) = (published(12), Timestamp::now());
-        draft.set_all(Hosts::new(), now.monotonic);
-        draft.doubt(now);
-        let hosts = (0..12).map(|i| (name(&format!("n{i}")), addresses(1)));
-        draft.set_all(hosts.collect(), now.monotonic);
-        assert_eq!(draft.doubt(now), Some(HoldEnd::Back));
-        assert!(draft.publication(now.wall).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_successor_holds_what_it_does_not_find() {
-        let (mut old, now) = (published(12), Timestamp::now());
-        old.overdue = true;
-        let head = publish(&mut old);
-        let mut draft = draft();
-        draft.compare(Some((1, &Ok(head.clone()))), true, now.monotonic);
-        draft.doubt(now);
-        assert_eq!(draft.held().unwrap().names, 12);
-        // Somebody else's snapshot over our own is no reason for doubt.
-        let mut draft = published(1);
-        draft.compare(Some((1, &Ok(head))), false, now.monotonic);
-        assert_eq!((draft.doubt(now), draft.held()), (None, None));
-        assert_eq!(publish(&mut draft).hosts.len(), 1);
-    }
-}
+mod tests;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{Address, Candidate, Held, Hosts, Name, State, ZnodePath};
+use contract::{Address, Candidate, Head, Held, Hosts, Name, Page, State, ZnodePath};
+use futures::future::join_all;
+use futures::{StreamExt, stream};
 use log::log;
 use tokio::task::{JoinError, JoinSet};
-use zookeeper::{Connection, Error, Leadership};
+use zookeeper::{Change, Connection, Create, Error, Leadership};
 
 use crate::namespace::scope::Scope;
 use crate::publish::Role;
@@ -16,6 +18,13 @@ use crate::publish::hold::Timestamp;
 use crate::publish::incarnation;
 use crate::publish::notice::Notice;
 
+/// How often all agents that are in step may tell so, together, in a second.
+const PRESENCE_RATE: u32 = 50;
+/// How often agents are counted, at most.
+const COUNTING: Duration = Duration::from_secs(5);
+/// How many pages are written at once.
+const PAGES_IN_FLIGHT: usize = 8;
+
 /// Publishes what the tree says at `STATE/hosts` while this process leads.
 #[derive(Debug)]
 pub struct Publisher {
@@ -24,6 +33,12 @@ pub struct Publisher {
     candidacy: Candidacy,
     /// How long the last publish took.
     cost: Duration,
+    /// What of the next one was spent on its pages.
+    pages_cost: Duration,
+    /// When the agents were counted last, and after how many publishes.
+    counted: Option<(Instant, u64)>,
+    /// At most one task, which writes pages ahead.
+    ahead: JoinSet<Result<(), Error>>,
     state: State,
 }
 
@@ -44,6 +59,9 @@ impl Publisher {
             candidate: incarnation::current(id),
             candidacy: Candidacy::None,
             cost: Duration::ZERO,
+            pages_cost: Duration::ZERO,
+            counted: None,
+            ahead: JoinSet::new(),
             state: State::new(scope.state().clone()),
         }
     }
@@ -128,9 +146,13 @@ impl Publisher {
         self.core.root_is_gone();
     }
 
-    /// Takes an event of `STATE/hosts` in.
-    pub fn hosts_changed(&mut self) {
-        self.tell(Event::Changed(StateZnode::Hosts));
+    /// Takes an event of `STATE/hosts`, or of a page below it, in.
+    pub fn hosts_changed(&mut self, event: &zookeeper::Event) {
+        if event.path == self.state.hosts() {
+            self.tell(Event::Changed(StateZnode::Hosts));
+        } else if event.change == Change::Deleted {
+            self.tell(Event::PageGone(event.path.component().to_owned()));
+        }
     }
 
     /// Takes an event of `STATE/hold` in: an operator may have released what is held.
@@ -158,6 +180,27 @@ impl Publisher {
                 self.take_in(event)?;
             }
         }
+        self.count_agents(connection).await
+    }
+
+    /// Looks now and then, while it publishes, how many agents there are: together they are to write no
+    /// more than [`PRESENCE_RATE`] times a second.
+    async fn count_agents(&mut self, connection: &Connection) -> Result<(), Error> {
+        let publishes = self.core.publishes();
+        let is_due = self.counted.is_none_or(|(at, after)| {
+            at.elapsed() >= COUNTING && after != publishes && self.role() == Role::Leading
+        });
+        if is_due {
+            let stat = match connection.stat(&self.state.agents()).await {
+                Err(error) if error.is_connection() => return Err(error),
+                stat => stat.ok().flatten(),
+            };
+            let agents = stat.map_or(0, |stat| stat.num_children.unsigned_abs());
+            let seconds = agents.div_ceil(PRESENCE_RATE).max(1);
+            self.core
+                .ask_for_presence(Duration::from_secs(seconds.into()));
+            self.counted = Some((Instant::now(), publishes));
+        }
         Ok(())
     }
 
@@ -170,6 +213,10 @@ impl Publisher {
         let time = at(self.core.wake());
         let candidacy = tokio::select! {
             candidacy = self.candidacy.outcome() => candidacy,
+            Some(written) = self.ahead.join_next() => {
+                let written = written.unwrap_or(Err(Error::Lost));
+                return self.take_in(Event::WrittenAhead(written));
+            }
             () = time => return Ok(()),
         };
         let event = match candidacy {
@@ -205,6 +252,32 @@ impl Publisher {
             Action::Say(level, text) => log!(level, "{text}"),
             Action::Stand => self.stand(connection),
             Action::Resign => self.candidacy = Candidacy::None,
+            Action::ReadPages(index) => {
+                let hosts = self.state.hosts();
+                let read = connection.complete(&hosts, Head::Paged(index), None).await;
+                return Some(Event::PagesRead(
+                    read.map(|snapshot| snapshot.map_err(|error| error.to_string())),
+                ));
+            }
+            Action::WritePages(pages) => {
+                let begun = Instant::now();
+                let written = write_pages(connection, &self.state, pages).await;
+                self.pages_cost = begun.elapsed();
+                return Some(Event::PagesWritten(written));
+            }
+            Action::WriteAhead(pages) => {
+                let (connection, state) = (connection.clone(), self.state.clone());
+                self.ahead = JoinSet::new();
+                self.ahead
+                    .spawn(async move { write_pages(&connection, &state, pages).await });
+            }
+            Action::ListPages => {
+                let listed = connection.children(&self.state.hosts()).await;
+                return Some(Event::PagesListed(listed));
+            }
+            Action::DeletePages(pages) => {
+                return Some(Event::PagesDeleted(self.delete_pages(&pages).await));
+            }
             Action::Prepare => return Some(Event::Prepared(self.prepare(connection).await)),
             Action::Read(znode) => {
                 let read = connection.read(&znode.path(&self.state)).await;
@@ -220,7 +293,7 @@ impl Publisher {
                 let begun = Instant::now();
                 let written = self.write(&write).await;
                 if write.znode() == StateZnode::Hosts {
-                    self.cost = begun.elapsed();
+                    self.cost = begun.elapsed() + std::mem::take(&mut self.pages_cost);
                 }
                 return Some(Event::Written(written));
             }
@@ -248,6 +321,23 @@ impl Publisher {
         self.candidacy = Candidacy::Stands(connection.clone(), candidacy);
     }
 
+    async fn delete_pages(&self, pages: &[String]) -> Result<(), Error> {
+        let Candidacy::Leads(leadership) = &self.candidacy else {
+            return Err(Error::Deposed);
+        };
+        let deletes = pages.iter().map(|component| async move {
+            let Ok(page) = self.state.hosts().child(component) else {
+                return Ok(());
+            };
+            match leadership.delete(&page).await {
+                Ok(()) | Err(Error::NoNode) => Ok(()),
+                Err(error) => Err(error),
+            }
+        });
+        let done = join_all(deletes).await;
+        done.into_iter().collect()
+    }
+
     /// Returns the version that the znode has then.
     async fn write(&self, write: &Write) -> Result<i32, Error> {
         let Candidacy::Leads(leadership) = &self.candidacy else {
@@ -262,6 +352,32 @@ impl Publisher {
             }
             Write::Delete(_) => leadership.delete(path).await.map(|()| 0),
         }
+    }
+}
+
+async fn write_pages(
+    connection: &Connection,
+    state: &State,
+    pages: Vec<Page>,
+) -> Result<(), Error> {
+    let writes = pages.into_iter();
+    let writes = writes.map(|page| write_page(connection, state, page));
+    let mut writes = stream::iter(writes).buffer_unordered(PAGES_IN_FLIGHT);
+    while let Some(written) = writes.next().await {
+        written?;
+    }
+    Ok(())
+}
+
+/// Creates a page. One that is there already was written by somebody who had the same to tell.
+async fn write_page(connection: &Connection, state: &State, page: Page) -> Result<(), Error> {
+    let path = state.page(&page.entry);
+    match connection
+        .create(&path, &page.bytes, Create::Persistent)
+        .await
+    {
+        Ok(()) | Err(Error::NodeExists) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod hold;
 pub mod hold_znode;
 pub mod incarnation;
 pub mod notice;
+pub mod paging;
 mod role;
 pub mod settings;
 

@@ -3,7 +3,7 @@
 //! A replica that would name the tree in another way does not stand for election: at the next
 //! failover it would rename everything, without anybody having asked for that. Pure.
 
-use contract::{Name, Settings, Snapshot};
+use contract::{Head, Name, Settings};
 
 use crate::namespace::scope::Scope;
 
@@ -16,18 +16,19 @@ pub fn of(scope: &Scope) -> Settings {
     }
 }
 
-/// Those by which the names were published: what `STATE/settings` holds, unless the `snapshot`
+/// Those by which the names were published: what `STATE/settings` holds, unless the `head`
 /// contradicts it (then somebody published who does not know of that znode). None before the
 /// first publish.
-pub fn published(znode: Option<&[u8]>, snapshot: Option<&Snapshot>) -> Option<Settings> {
+pub fn published(znode: Option<&[u8]>, head: Option<&Head>) -> Option<Settings> {
     let told = znode.and_then(|data| Settings::decode(data).ok());
-    let Some(snapshot) = snapshot else {
+    let Some(head) = head else {
         return told;
     };
-    let agrees = |told: &Settings| told.root == snapshot.root && told.domain == snapshot.domain;
+    let agrees =
+        |told: &Settings| told.root == *head.root() && told.domain.as_ref() == head.domain();
     Some(told.filter(agrees).unwrap_or_else(|| Settings {
-        root: snapshot.root.clone(),
-        domain: snapshot.domain.clone(),
+        root: head.root().clone(),
+        domain: head.domain().cloned(),
         exclude: None,
     }))
 }
@@ -69,6 +70,7 @@ fn globs(patterns: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::Snapshot;
     use std::time::SystemTime;
 
     fn settings(root: &str, domain: &str, exclude: &[&str]) -> Settings {
@@ -78,8 +80,8 @@ mod tests {
         of(&scope.unwrap())
     }
 
-    fn snapshot(root: &str) -> Snapshot {
-        Snapshot {
+    fn snapshot(root: &str) -> Head {
+        Head::Whole(Snapshot {
             domain: None,
             generation: 1,
             hosts: contract::Hosts::new(),
@@ -89,7 +91,7 @@ mod tests {
             root: root.parse().unwrap(),
             sum: None,
             zxid: 1,
-        }
+        })
     }
 
     #[test]

@@ -125,6 +125,14 @@ impl Head {
         }
     }
 
+    /// The newest ZooKeeper transaction that this reflects.
+    pub fn zxid(&self) -> i64 {
+        match self {
+            Self::Whole(snapshot) => snapshot.zxid,
+            Self::Paged(index) => index.zxid,
+        }
+    }
+
     /// The znode below which the names were found.
     pub fn root(&self) -> &ZnodePath {
         match self {

@@ -226,10 +226,7 @@ impl Nameserver {
                     left.note(event?, &self.scope);
                     left = self.take_in(connection, left, &mut tree).await?;
                 }
-                event = hosts.next() => {
-                    event?;
-                    self.publisher.hosts_changed();
-                }
+                event = hosts.next() => self.publisher.hosts_changed(&event?),
                 event = hold.next() => {
                     event?;
                     self.publisher.hold_changed();

@@ -1,6 +1,6 @@
 //! Standing for election, leading, and when not to.
 
-use contract::Snapshot;
+use contract::Head as Published;
 use log::Level;
 use zookeeper::Error;
 
@@ -74,11 +74,14 @@ impl Core {
 
     pub(super) fn elected(&mut self) {
         if let Stage::Standing = self.stage {
-            self.stage = Stage::Leading(Term {
+            self.stage = Stage::Leading(Box::new(Term {
                 head: Head::ReadHold,
                 settings_due: None,
                 writing: None,
-            });
+                ready: None,
+                is_list_due: true,
+                ahead: None,
+            }));
             let (id, hosts) = (&self.id, self.path(StateZnode::Hosts));
             let text = format!("leading as {id:?}: this replica publishes {hosts}");
             self.say(Level::Info, text);
@@ -104,6 +107,7 @@ impl Core {
         self.resign();
         // Now it is the leader's to complain of it.
         self.too_large = None;
+        self.orphans.clear();
         self.draft.end_hold(HoldEnd::Deposed);
     }
 
@@ -137,7 +141,7 @@ impl Core {
     pub(super) fn difference(
         &self,
         told: Option<&[u8]>,
-        head: Option<&Snapshot>,
+        head: Option<&Published>,
     ) -> Option<String> {
         let published = settings::published(told, head)?;
         settings::difference(&self.settings, &published)

@@ -7,6 +7,8 @@
 mod election;
 #[cfg(test)]
 mod model;
+mod orphans;
+mod pages;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -20,12 +22,15 @@ use contract::{Address, Held, Hosts, Name, Settings, State, ZnodePath};
 use log::Level;
 use zookeeper::Error;
 
+use self::orphans::Orphans;
+use self::pages::ReadPages;
 use crate::namespace::scope::Scope;
 use crate::publish::Role;
 use crate::publish::action::{Action, Event, StateZnode, Write};
 use crate::publish::draft::{Draft, Publication};
 use crate::publish::hold::Timestamp;
 use crate::publish::hold_znode::HoldZnode;
+use crate::publish::paging::Fold;
 use crate::publish::settings;
 
 /// How long a refused write or a lost election waits before the next try.
@@ -52,6 +57,9 @@ pub(super) struct Core {
     /// The draft does not fit a znode, and this was said.
     too_large: Option<String>,
     publishes: u64,
+    orphans: Orphans,
+    /// Until when the agents have work with what was published.
+    busy_until: Option<Instant>,
 }
 
 /// How far this replica has got.
@@ -62,7 +70,7 @@ enum Stage {
     /// Finds out whether it may stand, and makes ready for it.
     Preparing(Preparation),
     Standing,
-    Leading(Term),
+    Leading(Box<Term>),
 }
 
 /// What is to be done next on the way to the election.
@@ -83,6 +91,12 @@ struct Term {
     settings_due: Option<Due>,
     /// What was asked to be written, and is not answered.
     writing: Option<Writing>,
+    /// A publication, of this revision of the draft, whose pages are written.
+    ready: Option<(u64, Publication)>,
+    /// The pages are to be listed.
+    is_list_due: bool,
+    /// What is being written ahead.
+    ahead: Option<Vec<Fold>>,
 }
 
 /// What is known of `STATE/hosts`.
@@ -94,6 +108,8 @@ enum Head {
     ReadSettings,
     /// then itself, with the data of `STATE/settings`.
     ReadHosts(Option<Vec<u8>>),
+    /// It is an index, and its pages are to be read.
+    ReadPages(Box<ReadPages>),
     /// Somebody may have written over our own.
     ReadAgain,
     /// Its version; none where there is no such znode.
@@ -111,6 +127,10 @@ enum Due {
 #[derive(Debug)]
 enum Writing {
     Settings,
+    /// `STATE/hosts` without data, for the pages to have a place.
+    Place,
+    /// The pages of a publication of this revision of the draft.
+    Pages(u64, Publication),
     Hosts(Publication),
     Hold(Option<Held>),
 }
@@ -134,12 +154,19 @@ impl Core {
             complaint: None,
             too_large: None,
             publishes: 0,
+            orphans: Orphans::default(),
+            busy_until: None,
         }
     }
 
     /// Publishes also where others have published by other settings.
     pub(super) fn take_over(&mut self, takes_over: bool) {
         self.takes_over = takes_over;
+    }
+
+    /// How often an agent that is in step is to tell so at most.
+    pub(super) fn ask_for_presence(&mut self, presence: Duration) {
+        self.draft.ask_for_presence(presence);
     }
 
     /// What is to be published.
@@ -189,7 +216,11 @@ impl Core {
     /// When there will be something to do though nothing happens.
     pub(super) fn wake(&self) -> Option<Instant> {
         // What cannot be written now is tried again before a hold matters.
-        let wake = self.retry_at.or_else(|| self.draft.hold_ends());
+        let paced = self.paced().filter(|_| self.draft.is_due());
+        let due = [self.draft.hold_ends(), self.orphans.due(), paced];
+        let leads = matches!(self.stage, Stage::Leading(_));
+        let due = due.into_iter().flatten().min().filter(|_| leads);
+        let wake = self.retry_at.or(due);
         wake.filter(|_| self.is_connected)
     }
 
@@ -211,7 +242,10 @@ impl Core {
         match &self.stage {
             Stage::Idle | Stage::Standing => None,
             Stage::Preparing(_) => Some(self.go_on_preparing()),
-            Stage::Leading(_) => self.lead(now).or_else(|| self.tell_what_is_held()),
+            Stage::Leading(_) => self
+                .lead(now)
+                .or_else(|| self.tell_what_is_held())
+                .or_else(|| self.keep_pages(now)),
         }
     }
 
@@ -230,6 +264,12 @@ impl Core {
             Event::Changed(StateZnode::Settings) => {}
             Event::Elected => self.elected(),
             Event::Read(znode, read) => self.read(znode, read, now),
+            Event::PagesRead(read) => self.pages_read(read, now),
+            Event::PagesWritten(written) => self.pages_written(written, now),
+            Event::WrittenAhead(written) => self.written_ahead(written, now),
+            Event::PagesListed(listed) => self.pages_listed(listed, now),
+            Event::PagesDeleted(deleted) => self.pages_deleted(deleted, now),
+            Event::PageGone(component) => self.page_gone(&component),
             Event::Prepared(prepared) => self.prepared(prepared, now),
             Event::Written(written) => self.written(written, now),
         }
@@ -269,7 +309,8 @@ impl Core {
 impl Term {
     /// What is known of `STATE/hosts` may no longer be so.
     fn look_again(&mut self) {
-        self.writing = None;
+        (self.writing, self.ready) = (None, None);
+        self.is_list_due = true;
         self.head = if self.inherits() {
             Head::ReadHold
         } else {
@@ -279,7 +320,11 @@ impl Term {
 
     /// What `STATE/hosts` holds is a predecessor's, not to be told from our own.
     fn inherits(&self) -> bool {
-        !matches!(self.head, Head::ReadAgain | Head::Known(_))
+        match &self.head {
+            Head::ReadAgain | Head::Known(_) => false,
+            Head::ReadPages(read) => read.inherited.is_some(),
+            Head::ReadHold | Head::ReadSettings | Head::ReadHosts(_) => true,
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! A model of what the core has to do with: ZooKeeper, the driver, and all others who write there.
 //! It refuses to do what must never be done.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use contract::{Hosts, Snapshot};
+use contract::{Head, Hosts, Index, Page, Snapshot};
 use log::Level;
 use zookeeper::Error;
 
@@ -13,10 +13,21 @@ use crate::namespace::scope::Scope;
 use crate::publish::action::{Action, Continuity, Event, Found, StateZnode, Write};
 use crate::publish::draft::Draft;
 use crate::publish::hold::{Hold, Timestamp};
+use crate::publish::paging::Sizes;
 use crate::publish::settings;
 
 /// How long a drop is held.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// Few names need pages already.
+const SIZES: Sizes = Sizes {
+    whole: 120,
+    whole_again: 60,
+    page: 60,
+    largest: 200,
+    pages: 6,
+    changes: 90,
+    ahead: 2,
+};
 /// More than the core ever does at once.
 const MANY: usize = 60;
 
@@ -39,6 +50,10 @@ pub(super) struct Model {
     pub(super) log: Vec<(Level, String)>,
     /// How many snapshots of the core have arrived.
     pub(super) publishes: usize,
+    /// What stands below `STATE/hosts`.
+    pub(super) pages: BTreeMap<String, Vec<u8>>,
+    /// What is written while other things go on.
+    ahead: Option<Vec<Page>>,
     snapshot: Option<Snapshot>,
     scope: Scope,
     takes_over: bool,
@@ -118,6 +133,8 @@ impl Model {
             requests: Vec::new(),
             log: Vec::new(),
             publishes: 0,
+            pages: BTreeMap::new(),
+            ahead: None,
             snapshot: None,
             scope,
             takes_over,
@@ -140,6 +157,7 @@ impl Model {
     pub(super) fn restart(&mut self) {
         self.core = core(&self.scope, self.takes_over);
         (self.candidacy, self.known) = (Candidacy::None, 0);
+        self.ahead = None;
         self.connect(Continuity::Nothing);
     }
 
@@ -238,7 +256,7 @@ impl Model {
                 self.connect(Continuity::Client);
             }
             self.run();
-            if self.deliver() {
+            if self.deliver() || self.finish_ahead(None) {
                 continue;
             }
             match (self.candidacy, self.core.wake()) {
@@ -260,7 +278,9 @@ impl Model {
     pub(super) fn differs(&self) -> bool {
         let own = settings::of(&self.scope);
         let told = self.settings.as_deref();
-        let published = settings::published(told, self.snapshot());
+        let head = self.hosts.as_ref();
+        let head = head.and_then(|head| Head::decode(&head.data).ok());
+        let published = settings::published(told, head.as_ref());
         published.is_some_and(|published| settings::difference(&own, &published).is_some())
     }
 
@@ -336,8 +356,26 @@ impl Model {
             self.candidacy = Candidacy::Stands;
             return None;
         }
+        let action = match action {
+            Action::WriteAhead(pages) => {
+                assert!(self.may_write, "it does not lead");
+                self.ahead = Some(pages);
+                return None;
+            }
+            action => action,
+        };
         let failure = self.failures.pop_front();
         Some(match action {
+            Action::ReadPages(index) => Event::PagesRead(match failure {
+                Some(failure) => Err(failure.error()),
+                None => Ok(self.names_of(&index)),
+            }),
+            Action::WritePages(pages) => Event::PagesWritten(self.write_pages(pages, failure)),
+            Action::ListPages => Event::PagesListed(match failure {
+                Some(failure) => Err(failure.error()),
+                None => Ok(Some(self.pages.keys().cloned().collect())),
+            }),
+            Action::DeletePages(pages) => Event::PagesDeleted(self.delete_pages(pages, failure)),
             Action::Read(znode) => Event::Read(znode, self.read(znode, failure)),
             Action::Write(write) => Event::Written(self.write(write, failure)),
             _ => Event::Prepared(failure.map_or(Ok(()), |failure| Err(failure.error()))),
@@ -363,6 +401,80 @@ impl Model {
             self.known = self.known.max(snapshot.generation);
         }
         Ok(self.hosts.clone())
+    }
+
+    /// What was begun to be written ahead is there, or not. Returns whether there was anything.
+    pub(super) fn finish_ahead(&mut self, failure: Option<Failure>) -> bool {
+        let Some(pages) = self.ahead.take() else {
+            return false;
+        };
+        let written = self.write_pages(pages, failure);
+        self.tell(Event::WrittenAhead(written));
+        true
+    }
+
+    /// Somebody deletes a page.
+    pub(super) fn lose_page(&mut self, number: usize) {
+        let Some(component) = self.pages.keys().nth(number % self.pages.len().max(1)) else {
+            return;
+        };
+        let component = component.clone();
+        self.pages.remove(&component);
+        self.snapshot = self.published();
+        if self.is_connected {
+            self.tell(Event::PageGone(component));
+        }
+    }
+
+    fn write_pages(&mut self, pages: Vec<Page>, failure: Option<Failure>) -> Result<(), Error> {
+        if let Some(failure @ (Failure::LostBefore | Failure::Refused)) = failure {
+            return Err(failure.error());
+        }
+        if self.hosts.is_none() {
+            return Err(Error::NoNode);
+        }
+        for page in pages {
+            self.pages.insert(page.entry.component(), page.bytes);
+        }
+        self.snapshot = self.published();
+        failure.map_or(Ok(()), |failure| Err(failure.error()))
+    }
+
+    fn delete_pages(&mut self, pages: Vec<String>, failure: Option<Failure>) -> Result<(), Error> {
+        if let Some(failure @ (Failure::LostBefore | Failure::Refused)) = failure {
+            return Err(failure.error());
+        }
+        if !self.has_lock {
+            return Err(Error::Deposed);
+        }
+        let was_there = self.snapshot.is_some();
+        for page in pages {
+            self.pages.remove(&page);
+        }
+        self.snapshot = self.published();
+        assert_eq!(self.snapshot.is_some(), was_there, "a page that is named");
+        failure.map_or(Ok(()), |failure| Err(failure.error()))
+    }
+
+    /// The names of an index, as its pages are now.
+    fn names_of(&self, index: &Index) -> Result<Snapshot, String> {
+        let pages = index.missing(None).into_iter().map(|page| {
+            let component = index.pages[page].component();
+            let bytes = self.pages.get(&component).ok_or(component)?;
+            let names = Page::decode(bytes, &index.pages[page], index.end(page));
+            Ok((page, names.map_err(|error| error.to_string())?))
+        });
+        let pages = pages.collect::<Result<_, String>>()?;
+        let snapshot = index.snapshot(None, pages);
+        snapshot.map_err(|error| error.to_string())
+    }
+
+    /// What a reader finds.
+    fn published(&self) -> Option<Snapshot> {
+        match Head::decode(&self.hosts.as_ref()?.data).ok()? {
+            Head::Whole(snapshot) => Some(snapshot),
+            Head::Paged(index) => self.names_of(&index).ok(),
+        }
     }
 
     fn write(&mut self, write: Write, failure: Option<Failure>) -> Result<i32, Error> {
@@ -398,13 +510,22 @@ impl Model {
     fn check(&self, version: Option<i32>, data: &[u8]) {
         let fresh = self.fresh.expect("a fresh head");
         assert_eq!(version, fresh.0, "not over what was read last");
-        let generation = Snapshot::decode(data).unwrap().generation;
+        if version.is_none() && data.is_empty() {
+            return;
+        }
+        let head = Head::decode(data).unwrap();
+        let generation = head.generation();
         let floor = if self.was_deleted {
             self.known
         } else {
             self.newest
         };
         let is_newest = self.hosts.as_ref().map(|hosts| hosts.version) == version;
+        if let Head::Paged(index) = &head
+            && is_newest
+        {
+            self.names_of(index).expect("all pages are there");
+        }
         if self.has_lock && is_newest {
             assert!(generation > floor, "generation {generation} after {floor}");
         }
@@ -428,7 +549,11 @@ impl Model {
             Write::Delete(_) => None,
         };
         self.put(znode, data, false);
-        self.publishes += usize::from(znode == StateZnode::Hosts);
+        let is_publish = self
+            .hosts
+            .as_ref()
+            .is_some_and(|hosts| !hosts.data.is_empty());
+        self.publishes += usize::from(znode == StateZnode::Hosts && is_publish);
         Ok(self.hosts.as_ref().map_or(0, |hosts| hosts.version))
     }
 
@@ -448,8 +573,10 @@ impl Model {
             StateZnode::Hosts => {
                 let version = self.hosts.as_ref().map_or(0, |hosts| hosts.version + 1);
                 self.hosts = data.map(|data| Found { data, version });
-                let hosts = self.hosts.as_ref();
-                self.snapshot = hosts.and_then(|hosts| Snapshot::decode(&hosts.data).ok());
+                if self.hosts.is_none() {
+                    self.pages.clear();
+                }
+                self.snapshot = self.published();
                 if let Some(snapshot) = &self.snapshot {
                     self.newest = self.newest.max(snapshot.generation);
                     self.history.extend(self.data(znode));
@@ -476,7 +603,7 @@ impl Failure {
 }
 
 fn core(scope: &Scope, takes_over: bool) -> Core {
-    let draft = Draft::new(scope, "ns".into(), Hold::new(PATIENCE));
+    let draft = Draft::new(scope, "ns".into(), Hold::new(PATIENCE)).sized(SIZES);
     let mut core = Core::new(scope, "ns".into(), draft);
     core.take_over(takes_over);
     core

@@ -2,14 +2,14 @@
 
 use std::mem;
 
-use contract::Snapshot;
+use contract::Head as Published;
 use log::Level;
 use zookeeper::Error;
 
 use super::write::said_of_end;
-use super::{Core, Due, Head, Preparation, Stage, Term, remedy};
+use super::{Core, Due, Head, Preparation, ReadPages, Stage, remedy};
 use crate::publish::action::{Found, StateZnode};
-use crate::publish::draft::HoldEnd;
+use crate::publish::draft::{HoldEnd, Taken};
 use crate::publish::hold::Timestamp;
 
 impl Core {
@@ -33,10 +33,10 @@ impl Core {
                 let preparation = mem::replace(preparation, Preparation::Create);
                 self.read_before_standing(preparation, read, now);
             }
-            Stage::Leading(Term { head, .. }) => match head {
-                Head::Known(_) => self.read_again(znode, &read),
+            Stage::Leading(term) => match &mut term.head {
+                Head::Known(_) | Head::ReadPages(_) => self.read_again(znode, &read),
                 Head::ReadHold => {
-                    *head = Head::ReadSettings;
+                    term.head = Head::ReadSettings;
                     let found = read.ok().flatten();
                     if let Some(held) = self
                         .hold
@@ -70,7 +70,7 @@ impl Core {
                 self.stage = Stage::Preparing(Preparation::ReadHosts(settings));
             }
             Preparation::ReadHosts(settings) => {
-                let head = found.and_then(|found| Snapshot::decode(&found.data).ok());
+                let head = found.and_then(|found| Published::decode(&found.data).ok());
                 if let Some(difference) = self.difference(settings.as_deref(), head.as_ref()) {
                     self.refuse(&difference, now);
                 }
@@ -102,25 +102,69 @@ impl Core {
             Head::ReadHosts(settings) => Some(settings),
             _ => None,
         };
-        term.head = Head::Known(found.as_ref().map(|found| found.version));
-        let head = found.map(|found| (found.version, Snapshot::decode(&found.data)));
-        if let Some(settings) = &inherited {
-            let snapshot = head.as_ref().and_then(|(_, head)| head.as_ref().ok());
-            if !self.agree(settings.as_deref(), snapshot, now) {
+        let Some(found) = found else {
+            term.head = Head::Known(None);
+            if inherited
+                .as_ref()
+                .is_none_or(|settings| self.agree(settings.as_deref(), None, now))
+            {
+                self.draft.compare(None, inherited.is_some(), now.monotonic);
+            }
+            return;
+        };
+        if inherited.is_none() && self.draft.is_own(&found.data) {
+            term.head = Head::Known(Some(found.version));
+            return;
+        }
+        let head = Published::decode(&found.data);
+        if let Some(settings) = &inherited
+            && !self.agree(settings.as_deref(), head.as_ref().ok(), now)
+        {
+            return;
+        }
+        let taken = match head {
+            Ok(Published::Paged(index)) => {
+                if let Stage::Leading(term) = &mut self.stage {
+                    term.head = Head::ReadPages(Box::new(ReadPages {
+                        version: found.version,
+                        index,
+                        inherited,
+                    }));
+                }
                 return;
             }
-        }
-        if let Some((_, Err(error))) = &head {
+            Ok(Published::Whole(snapshot)) => Ok(Taken {
+                snapshot,
+                index: None,
+            }),
+            Err(error) => Err(error.to_string()),
+        };
+        self.take_in_head(found.version, taken, inherited.is_some(), now);
+    }
+
+    /// Takes in what is published, or why that is no snapshot.
+    pub(super) fn take_in_head(
+        &mut self,
+        version: i32,
+        taken: Result<Taken, String>,
+        is_inherited: bool,
+        now: Timestamp,
+    ) {
+        let Stage::Leading(term) = &mut self.stage else {
+            return;
+        };
+        term.head = Head::Known(Some(version));
+        if let Err(error) = &taken {
             let hosts = self.path(StateZnode::Hosts);
             let text = format!("{hosts} holds no snapshot of ours and is replaced: {error}");
             self.say(Level::Warn, text);
         }
-        let head = head.as_ref().map(|(version, head)| (*version, head));
-        self.draft.compare(head, inherited.is_some(), now.monotonic);
+        let head = Some((version, taken.as_ref().ok()));
+        self.draft.compare(head, is_inherited, now.monotonic);
     }
 
     /// Whether this replica may publish after its predecessor.
-    fn agree(&mut self, settings: Option<&[u8]>, head: Option<&Snapshot>, now: Timestamp) -> bool {
+    fn agree(&mut self, settings: Option<&[u8]>, head: Option<&Published>, now: Timestamp) -> bool {
         if let Some(difference) = self.difference(settings, head) {
             // While this replica waited, another one published by other settings.
             if !self.takes_over {

@@ -352,6 +352,8 @@ enum Step {
     PutBack(u8),
     AnotherPublishes(u8),
     AnotherSettings,
+    FinishAhead(Option<Failure>),
+    LosePage(u8),
 }
 
 fn continuity() -> impl Strategy<Value = Continuity> {
@@ -402,6 +404,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::PutBack),
         3 => (0..NAMES).prop_map(Step::AnotherPublishes),
         1 => Just(Step::AnotherSettings),
+        4 => prop::option::weighted(0.2, failure()).prop_map(Step::FinishAhead),
+        1 => any::<u8>().prop_map(Step::LosePage),
     ]
 }
 
@@ -428,6 +432,8 @@ fn happen(model: &mut Model, step: Step) {
         Step::Delete(znode) => model.foreign_write(znode, None),
         Step::PutBack(number) => model.put_back(number.into()),
         Step::AnotherPublishes(count) => model.another_publishes(hosts(count)),
+        Step::FinishAhead(failure) => drop(model.finish_ahead(failure)),
+        Step::LosePage(number) => model.lose_page(number.into()),
         Step::AnotherSettings => {
             model.foreign_write(StateZnode::Settings, Some(OTHERS.to_vec()));
         }

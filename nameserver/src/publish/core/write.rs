@@ -1,6 +1,7 @@
 //! What is written while leading.
 
 use std::mem;
+use std::time::{Duration, Instant};
 
 use contract::{Counted, Held};
 use log::Level;
@@ -10,6 +11,13 @@ use super::{Core, Due, Head, Stage, Writing, remedy};
 use crate::publish::action::{Action, StateZnode, Write};
 use crate::publish::draft::{HoldEnd, Publication, TooLarge};
 use crate::publish::hold::Timestamp;
+
+/// How long agents are busy with one changed name, as a guess on the safe side.
+const PER_NAME: Duration = Duration::from_millis(1);
+/// How long they are busy with many, at most.
+const MOST_WORK: Duration = Duration::from_millis(200);
+/// How much work may lie before them.
+const ALLOWANCE: Duration = Duration::from_millis(50);
 
 impl Core {
     /// What is to be done next for `STATE/hosts` to hold the draft.
@@ -24,6 +32,7 @@ impl Core {
             Head::ReadHold => return Some(Action::Read(StateZnode::Hold)),
             Head::ReadSettings => return Some(Action::Read(StateZnode::Settings)),
             Head::ReadHosts(_) | Head::ReadAgain => return Some(Action::Read(StateZnode::Hosts)),
+            Head::ReadPages(ref read) => return Some(Action::ReadPages(read.index.clone())),
             Head::Known(version) => version,
         };
         if let Some(due) = term.settings_due {
@@ -59,13 +68,40 @@ impl Core {
 
     /// Writes the draft over the given version, if it is due.
     fn publish(&mut self, version: Option<i32>, now: Timestamp) -> Option<Action> {
-        let mut publication = match self.draft.publication(now.wall) {
-            Ok(Some(publication)) => publication,
-            Ok(None) => {
-                (self.complaint, self.too_large) = (None, None);
-                return None;
-            }
-            Err(too_large) => return self.too_large(&too_large),
+        let revision = self.draft.revision();
+        let ready = match &mut self.stage {
+            Stage::Leading(term) => term.ready.take(),
+            _ => None,
+        };
+        let mut publication = match ready {
+            Some((of, publication)) if of == revision => publication,
+            _ if self.paced().is_some_and(|at| at > now.monotonic) => return None,
+            _ => match self.draft.publication(now.wall) {
+                Ok(Some(publication)) if version.is_none() && !publication.pages.is_empty() => {
+                    if let Stage::Leading(term) = &mut self.stage {
+                        term.writing = Some(Writing::Place);
+                    }
+                    return Some(Action::Write(Write::Create(StateZnode::Hosts, Vec::new())));
+                }
+                Ok(Some(mut publication)) if !publication.pages.is_empty() => {
+                    let pages = mem::take(&mut publication.pages);
+                    for page in &pages {
+                        // Unless it is named in time, it is of no use.
+                        let component = page.entry.component();
+                        self.orphans.add(component, page.bytes.len(), now.monotonic);
+                    }
+                    if let Stage::Leading(term) = &mut self.stage {
+                        term.writing = Some(Writing::Pages(revision, publication));
+                    }
+                    return Some(Action::WritePages(pages));
+                }
+                Ok(Some(publication)) => publication,
+                Ok(None) => {
+                    (self.complaint, self.too_large) = (None, None);
+                    return None;
+                }
+                Err(too_large) => return self.too_large(&too_large),
+            },
         };
         self.too_large = None;
         let bytes = mem::take(&mut publication.bytes);
@@ -76,6 +112,20 @@ impl Core {
             None => Write::Create(StateZnode::Hosts, bytes),
             version => Write::Set(StateZnode::Hosts, bytes, version),
         }))
+    }
+
+    /// Before when nothing is published, so that the agents come along in a burst: they need some time
+    /// for each name. A few names never wait.
+    pub(super) fn paced(&self) -> Option<Instant> {
+        self.busy_until
+            .and_then(|until| until.checked_sub(ALLOWANCE))
+    }
+
+    fn pace(&mut self, names: usize, now: Instant) {
+        let names = u32::try_from(names).unwrap_or(u32::MAX);
+        let until = self.busy_until.map_or(now, |until| until.max(now));
+        let work = PER_NAME.saturating_mul(names).min(MOST_WORK);
+        self.busy_until = Some((until + work).min(now + ALLOWANCE + MOST_WORK));
     }
 
     fn too_large(&mut self, too_large: &TooLarge) -> Option<Action> {
@@ -111,8 +161,10 @@ impl Core {
             (None, _) => {}
             (Some(_), Err(Error::Deposed)) => self.deposed(now),
             (Some(Writing::Settings), written) => self.settings_written(written),
+            (Some(Writing::Pages(..)), _) => {}
+            (Some(Writing::Place), written) => self.place_made(written, now),
             (Some(Writing::Hosts(publication)), written) => {
-                self.hosts_written(&publication, written, now);
+                self.hosts_written(publication, written, now);
             }
             (Some(Writing::Hold(held)), written) => {
                 if let Err(error) = self.hold.written(held, written) {
@@ -142,9 +194,28 @@ impl Core {
         }
     }
 
+    /// Agents take the empty znode for one of which they wait for better.
+    fn place_made(&mut self, written: Result<i32, Error>, now: Timestamp) {
+        let Stage::Leading(term) = &mut self.stage else {
+            return;
+        };
+        match written {
+            Ok(version) => {
+                term.head = Head::Known(Some(version));
+                self.echoes += 1;
+                self.draft.passed_over(version);
+            }
+            Err(Error::NodeExists | Error::NoNode) => term.look_again(),
+            Err(error) => {
+                let (hosts, why) = (self.path(StateZnode::Hosts), remedy(&error));
+                self.complain(format!("cannot create {hosts}: {why}"), now);
+            }
+        }
+    }
+
     fn hosts_written(
         &mut self,
-        publication: &Publication,
+        publication: Publication,
         written: Result<i32, Error>,
         now: Timestamp,
     ) {
@@ -157,18 +228,13 @@ impl Core {
                 self.echoes += 1;
                 self.publishes += 1;
                 self.complaint = None;
+                let (diff, names) = (&publication.diff, Counted(publication.names, "name"));
+                let changed = diff.added.len() + diff.changed.len() + diff.removed.len();
+                let text = format!("generation {}: {diff}; {names}", publication.generation);
+                self.say(Level::Info, text);
+                self.pace(changed, now.monotonic);
+                self.forsake(&publication.gone, now);
                 self.draft.published(publication);
-                let Publication {
-                    generation,
-                    diff,
-                    names,
-                    ..
-                } = publication;
-                let names = Counted(*names, "name");
-                self.say(
-                    Level::Info,
-                    format!("generation {generation}: {diff}; {names}"),
-                );
             }
             Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => term.look_again(),
             Err(error) => {
