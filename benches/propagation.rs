@@ -7,16 +7,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use benches::{Times, millis, print, ratio};
+use benches::{Times, millis, print, ratio, seen};
 use lab::HostsFile;
 use lab::ZooKeeper;
 use lab::{hostsync, nameserver};
 use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode};
 
-const SIZES: [usize; 3] = [100, 1_000, 10_000];
+const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const ROUNDS: usize = 300;
 /// So many changes are not counted: caches and the server's compiler warm up.
 const WARM_UP: usize = 30;
@@ -93,7 +92,7 @@ struct Sizes {
 /// Times from sending a change to the file showing it.
 fn product(server: &ZooKeeper, size: usize, way: &str) -> (Times, Sizes) {
     let tree = server.tree("propagation");
-    let paths: Vec<_> = (0..size).map(|i| format!("/n{i:05}")).collect();
+    let paths: Vec<_> = (0..size).map(|i| format!("/n{i:06}")).collect();
     tree.create_many(paths.iter().map(|path| (path.as_str(), "10.255.255.255")));
     let hosts = HostsFile::with("127.0.0.1\tlocalhost\n");
     let _nameserver = nameserver(&tree).run();
@@ -117,32 +116,6 @@ fn product(server: &ZooKeeper, size: usize, way: &str) -> (Times, Sizes) {
     let snapshot = tree.get("/nameserver/hosts").expect("published").len();
     let file = hosts.bytes().len();
     (Times::new(times), Sizes { snapshot, file })
-}
-
-/// When the file has the line. It is read only when its inode or time of change is another one, so
-/// that looking takes little from the two cores that everything shares.
-fn seen(path: &Path, line: &[u8], begun: Instant) -> Duration {
-    use std::os::unix::fs::MetadataExt;
-    let mut looked_at = None;
-    loop {
-        let at = begun.elapsed();
-        if let Ok(stat) = fs::metadata(path) {
-            let version = Some((stat.ino(), stat.ctime(), stat.ctime_nsec()));
-            if version != looked_at {
-                looked_at = version;
-                let bytes = fs::read(path).unwrap_or_default();
-                if bytes.windows(line.len()).any(|window| window == line) {
-                    return at;
-                }
-            }
-        }
-        assert!(
-            at < Duration::from_secs(10),
-            "{path:?} never showed {:?}",
-            String::from_utf8_lossy(line)
-        );
-        std::thread::sleep(Duration::from_micros(20));
-    }
 }
 
 /// Times from setting one znode to reading another that a watcher of the first set.

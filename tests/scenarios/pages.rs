@@ -1,9 +1,10 @@
 //! Many names: `STATE/hosts` is an index, and the names stand in pages below it.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
-use lab::{PATIENCE, Running, Tree, nameserver, tree, wait_until};
+use lab::{Outcome, PATIENCE, Running, Tree, nameserver, tree, wait_until};
 
 const HOSTS: &str = "/nameserver/hosts";
 /// What an index may take up.
@@ -20,7 +21,11 @@ fn many(count: usize) -> Vec<String> {
 fn publishing(name: &'static str, count: usize) -> (Tree, Running) {
     let tree = tree(name);
     tree.create_many(many(count).iter().map(|path| (path.as_str(), "10.7.0.1")));
-    let server = nameserver(&tree).flag("id", "ns1").run();
+    // What is deleted here is meant.
+    let server = nameserver(&tree)
+        .flag("id", "ns1")
+        .flag("drop-hold", "0")
+        .run();
     let seen = tree.soon_publishes("all names", |snapshot| snapshot.0["names"] == count);
     assert_eq!(seen.names().len(), count);
     assert_eq!(seen.0["format"], 2);
@@ -113,6 +118,33 @@ fn a_successor_goes_on_with_the_pages_and_sweeps_what_nobody_names() {
     assert!(pages.iter().any(kept), "{pages:?}");
     soon_swept(&tree);
     assert!(tree.stat(&orphan).is_none());
+}
+
+/// What docs/contract.md gives to those who read the names with another program.
+#[test]
+fn the_python_of_the_contract_reads_both_formats() {
+    let document = include_str!("../../docs/contract.md");
+    let (_, program) = document.split_once("```python\n").expect("a program");
+    let (program, _) = program.split_once("```").expect("its end");
+    let (tree, _server) = publishing("pages-python", 1_000);
+    let reads = |what: &str| {
+        let published = tree.snapshot().expect("it is published");
+        let mut python = Command::new("/usr/bin/python3");
+        python.args(["-c", program, tree.address(), "/nameserver"]);
+        let outcome = Outcome::of(python).expect_code(0);
+        assert_eq!(outcome.json(), published.0["hosts"], "{what}");
+    };
+    reads("pages");
+    let paths = many(1_000);
+    tree.set(&paths[7], "10.8.0.1");
+    tree.delete(&paths[8]);
+    tree.soon_lacks("n00008.example");
+    tree.soon_maps("n00007.example", &["10.8.0.1"]);
+    reads("changes");
+    tree.delete_all_of(&paths[9..600]);
+    tree.delete_all_of(&paths[600..]);
+    tree.soon_publishes("few names", |snapshot| snapshot.0["format"] == 1);
+    reads("all in one");
 }
 
 #[test]
