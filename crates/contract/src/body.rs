@@ -62,6 +62,11 @@ mod tests {
     fn what_is_too_long_is_not_even_looked_at() {
         let long = vec![b' '; MAX_BODY_BYTES + 1];
         assert!(matches!(Agent::decode(&long), Err(BodyError::TooLarge(_))));
+        assert!(matches!(
+            Agent::decode(&long[1..]),
+            Err(BodyError::Invalid(_))
+        ));
+        assert_eq!(MAX_BODY_BYTES, 65_536);
         let junk = Agent::decode(b"junk").unwrap_err().to_string();
         assert!(junk.starts_with("it is not valid: "), "{junk}");
     }

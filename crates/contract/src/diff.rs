@@ -98,6 +98,26 @@ mod tests {
         assert!(Diff::between(&old, &old).is_empty());
     }
 
+    #[test]
+    fn five_names_of_a_kind_are_listed() {
+        let names = ["a", "b", "c", "d", "e", "f"].map(|name| (name, &["10.0.0.1"][..]));
+        let added = |count| Diff::between(&Hosts::new(), &hosts(&names[..count])).to_string();
+        assert_eq!(added(5), "5 added (a, b, c, d, e), 0 changed, 0 removed");
+        assert_eq!(added(6), "6 added (a, b, c, d, e, …), 0 changed, 0 removed");
+    }
+
+    #[test]
+    fn a_difference_of_one_kind_is_one() {
+        let (one, two) = (
+            hosts(&[("a", &["10.0.0.1"])]),
+            hosts(&[("a", &["10.0.0.2"])]),
+        );
+        let none = Hosts::new();
+        for (old, new) in [(&none, &one), (&one, &two), (&one, &none)] {
+            assert!(!Diff::between(old, new).is_empty(), "{old:?} {new:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn agrees_with_looking_each_name_up(

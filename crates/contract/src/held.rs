@@ -85,4 +85,19 @@ mod tests {
         assert_eq!(Held::decode(&json).unwrap(), held);
         assert_eq!(held.list(), "n0, n1, n2, n3, n4, …");
     }
+
+    #[test]
+    fn a_remark_says_how_many_which_and_how_long() {
+        let names: Vec<Name> = (0..5).map(|i| format!("n{i}").parse().unwrap()).collect();
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(90);
+        let remark = |count: usize| Held::new(names[..count].iter(), until).remark();
+        assert_eq!(
+            remark(1),
+            "1 name that the tree lost is held until 1970-01-01T00:01:30Z: n0"
+        );
+        assert_eq!(
+            remark(5),
+            "5 names that the tree lost are held until 1970-01-01T00:01:30Z: n0, n1, n2, n3, n4"
+        );
+    }
 }

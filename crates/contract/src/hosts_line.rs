@@ -26,4 +26,14 @@ mod tests {
         assert_eq!(OWNER.end(), "# END hostsync");
         assert_eq!(OWNER.name(), "hostsync");
     }
+
+    #[test]
+    fn what_lies_in_our_block_is_not_foreign() {
+        let text = b"10.0.0.1 a\n# BEGIN hostsync\n10.0.0.2 b\n# END hostsync\n10.0.0.3 c\n";
+        let address = |text: &str| text.parse().unwrap();
+        assert_eq!(
+            foreign(text),
+            [(1, "a", address("10.0.0.1")), (5, "c", address("10.0.0.3"))]
+        );
+    }
 }

@@ -153,6 +153,13 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_its_text() {
+        let path = path("/db/a b");
+        assert_eq!((path.as_str(), path.as_ref()), ("/db/a b", "/db/a b"));
+        assert_eq!(String::from(path), "/db/a b");
+    }
+
+    #[test]
     fn relations() {
         assert_eq!(path("/").child("db").unwrap(), path("/db"));
         assert_eq!(path("/db").child("a b").unwrap(), path("/db/a b"));

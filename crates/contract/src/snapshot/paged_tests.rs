@@ -33,6 +33,18 @@ fn an_index_byte_for_byte() {
 }
 
 #[test]
+fn a_head_is_what_it_holds() {
+    let head = Head::decode(EXAMPLE.as_bytes()).unwrap();
+    assert_eq!((head.generation(), head.names()), (1_207, 2));
+    assert_eq!((head.leader(), head.zxid()), ("ns1", 4_294_967_338));
+    assert_eq!(head.domain().map(Name::as_str), Some("zk"));
+    assert_eq!(head.presence(), std::time::Duration::from_secs(20));
+    assert_eq!(head.root().as_str(), "/services");
+    let published = head.published().duration_since(SystemTime::UNIX_EPOCH);
+    assert_eq!(published.unwrap().subsec_millis(), 123);
+}
+
+#[test]
 fn what_others_leave_out_is_concluded() {
     let text = EXAMPLE.replace("\"since\":1190,\"sum\":\"00000000000000ff\",", "");
     let index = index_of(&text);
@@ -91,6 +103,15 @@ fn a_page_is_the_one_that_the_index_names_or_none() {
         hosts
     );
     assert!(Page::decode(&page.bytes, &page.entry, Some("b")).is_err());
+    let longest = MAX_ENCODED_BYTES - page.bytes.len();
+    for (blanks, is_too_long) in [(longest, false), (longest + 1, true)] {
+        let bytes = [&page.bytes[..], &vec![b' '; blanks]].concat();
+        let mut entry = page.entry.clone();
+        entry.digest = Digest::of(&bytes);
+        let read = Page::decode(&bytes, &entry, None);
+        let refused = matches!(read, Err(DecodeError::TooLarge(_)));
+        assert_eq!((refused, read.is_ok()), (is_too_long, !is_too_long));
+    }
     let other = page
         .bytes
         .iter()

@@ -66,9 +66,53 @@ fn each_broken_rule_is_named() {
         let message = refusal(&text);
         assert!(message.contains(said), "{message}");
     }
+    for (from, to, said) in [
+        (
+            "{\"db\":[\"10.0.0.5\",\"10.0.0.6\"],\"primary.db\":[\"10.0.0.5\"]}",
+            "7",
+            "expected names with lists",
+        ),
+        ("[\"10.0.0.5\"]", "7", "expected a list of addresses"),
+    ] {
+        let message = refusal(&EXAMPLE.replace(from, to));
+        assert!(message.contains(said), "{message}");
+    }
     assert!(refusal("").contains("EOF"));
     assert!(refusal(&"{\"x\":".repeat(100_000)).contains("EOF"));
     assert!(refusal(&" ".repeat(MAX_ENCODED_BYTES + 1)).contains("more than the"));
+}
+
+#[test]
+fn the_longest_that_fits_is_read() {
+    let text = format!("{EXAMPLE}{}", " ".repeat(MAX_ENCODED_BYTES - EXAMPLE.len()));
+    assert!(Snapshot::decode(text.as_bytes()).is_ok());
+    assert!(refusal(&format!("{text} ")).contains("more than the"));
+}
+
+#[test]
+fn a_format_to_come_is_told_whatever_it_holds() {
+    let message = refusal(r#"{"format":3}"#);
+    assert!(message.contains("format 3, and"), "{message}");
+    for known in [FORMAT, PAGED_FORMAT] {
+        let message = refusal(&format!(r#"{{"format":{known}}}"#));
+        assert!(message.contains("missing field"), "{message}");
+    }
+}
+
+#[test]
+fn a_head_is_what_it_holds() {
+    let head = Head::decode(EXAMPLE.as_bytes()).unwrap();
+    assert_eq!((head.generation(), head.names()), (7, 2));
+    assert_eq!((head.leader(), head.zxid()), ("ns1", 4_294_967_338));
+    assert_eq!((head.domain(), head.presence()), (None, PRESENCE));
+    assert_eq!(head.root().as_str(), "/services");
+    let published = head.published().duration_since(SystemTime::UNIX_EPOCH);
+    assert_eq!(published.unwrap(), Duration::from_millis(1_795_168_800_123));
+}
+
+#[test]
+fn a_digest_is_the_beginning_of_the_sha_256() {
+    assert_eq!(Digest::of(b"").to_string(), "e3b0c44298fc1c14");
 }
 
 #[test]
