@@ -23,6 +23,12 @@ fn bad_snapshots(generation: u64) -> Vec<(&'static str, Vec<u8>)> {
         (
             "another format",
             good()
+                .replace(r#""format":1"#, r#""format":3"#)
+                .into_bytes(),
+        ),
+        (
+            "an index without pages",
+            good()
                 .replace(r#""format":1"#, r#""format":2"#)
                 .into_bytes(),
         ),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use contract::{Diff, Hosts, Name, Snapshot, ZnodePath};
+use contract::{Diff, Hosts, Name, ZnodePath};
 use hosts_file::{HostsFile, Outcome, Pass};
 use zookeeper::{Connection, Options, Session, State};
 
@@ -71,15 +71,14 @@ async fn read(options: Options, znode: &ZnodePath, limit: Duration) -> anyhow::R
 
 async fn read_over(connection: &Connection, znode: &ZnodePath) -> anyhow::Result<Published> {
     connection.sync().await.context("cannot read ZooKeeper")?;
-    let found = connection.read(znode).await;
+    let found = connection.read_snapshot(znode).await;
     let found = found.with_context(|| format!("cannot read {znode}"))?;
-    let Some(found) = found else {
+    let Some((stat, snapshot)) = found else {
         bail!("{znode} does not exist: start a nameserver, or see --state");
     };
-    let snapshot = Snapshot::decode(&found.data);
     Ok(Published {
-        czxid: found.stat.czxid,
-        mzxid: found.stat.mzxid,
+        czxid: stat.czxid,
+        mzxid: stat.mzxid,
         snapshot: snapshot.with_context(|| format!("{znode} is not used"))?,
     })
 }

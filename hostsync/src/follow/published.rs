@@ -1,5 +1,7 @@
 //! A snapshot with its place in ZooKeeper's history, and which one may follow which.
 
+use std::cmp::Ordering;
+
 use contract::Snapshot;
 
 /// A snapshot as it was read from its znode.
@@ -35,31 +37,66 @@ pub enum Refusal {
     Rewritten(u64),
 }
 
+/// What a head that may be used is to the snapshot in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Of another history, or the first one: it says nothing about the one in use.
+    Apart,
+    /// A later generation of the same history.
+    Later,
+    /// The same generation of the same history, which is to say the same.
+    Same,
+}
+
+impl Relation {
+    /// How what was published as `generation`, in a znode of these transactions, is related to
+    /// `used`; decided before any page is read.
+    ///
+    /// A newer generation may follow, and so may any generation of a znode that was created anew. A
+    /// znode whose last write is older than the one already seen belongs to another history:
+    /// ZooKeeper was emptied, or restored from a backup. Its transaction numbers start over, so that
+    /// even `czxid` may be the same by chance, and its generations cannot be compared.
+    ///
+    /// # Errors
+    /// It is older than `used`.
+    pub fn between(
+        (czxid, mzxid): (i64, i64),
+        generation: u64,
+        used: Option<&Published>,
+    ) -> Result<Self, Refusal> {
+        let Some(used) = used else {
+            return Ok(Self::Apart);
+        };
+        let is_same_history = czxid == used.czxid && mzxid >= used.mzxid;
+        let current = used.snapshot.generation;
+        match generation.cmp(&current) {
+            _ if !is_same_history => Ok(Self::Apart),
+            Ordering::Greater => Ok(Self::Later),
+            Ordering::Equal => Ok(Self::Same),
+            Ordering::Less => Err(Refusal::Older {
+                offered: generation,
+                used: current,
+            }),
+        }
+    }
+}
+
 impl Published {
     /// Whether this may follow `used`; false when it says the same.
-    ///
-    /// A newer generation may, and so may any generation of a znode that was created anew. A znode
-    /// whose last write is older than the one already seen belongs to another history: ZooKeeper
-    /// was emptied, or restored from a backup. Its transaction numbers start over, so that even
-    /// `czxid` may be the same by chance, and its generations cannot be compared.
     ///
     /// # Errors
     /// It is not newer than `used`, and says something else.
     pub fn follows(&self, used: Option<&Self>) -> Result<bool, Refusal> {
-        let Some(used) = used else { return Ok(true) };
-        let same_history = self.czxid == used.czxid && self.mzxid >= used.mzxid;
-        let (offered, current) = (self.snapshot.generation, used.snapshot.generation);
-        if !same_history || offered > current {
-            Ok(true)
-        } else if offered < current {
-            Err(Refusal::Older {
-                offered,
-                used: current,
-            })
-        } else if self.snapshot.hosts == used.snapshot.hosts {
+        let generation = self.snapshot.generation;
+        let place = (self.czxid, self.mzxid);
+        if Relation::between(place, generation, used)? != Relation::Same {
+            return Ok(true);
+        }
+        let is_same = used.is_some_and(|used| used.snapshot.hosts == self.snapshot.hosts);
+        if is_same {
             Ok(false)
         } else {
-            Err(Refusal::Rewritten(offered))
+            Err(Refusal::Rewritten(generation))
         }
     }
 }

@@ -48,6 +48,11 @@ fn metrics(status: &Status) -> Metrics {
             "The generation in the hosts file; 0 for none",
             snapshot.applied.unwrap_or(0) as f64,
         )
+        .counter(
+            "repairs",
+            "How often all names were read anew, because changes did not lead to those that were published",
+            snapshot.repairs,
+        )
         .gauge(
             "names",
             "Names of ours in the hosts file",

@@ -92,6 +92,9 @@ pub struct Snapshot {
     pub leader: Option<String>,
     /// Why what the znode holds now is not used.
     pub problem: Option<String>,
+    /// How often all of it was read anew, because changes did not lead to what was published.
+    #[serde(default)]
+    pub repairs: u64,
 }
 
 /// The hosts file.
@@ -158,6 +161,7 @@ impl Status {
             published: used.map(|used| time(used.published)),
             leader: used.map(|used| used.leader.clone()),
             problem: view.problem.clone(),
+            repairs: view.repairs,
         };
         let hosts_file = HostsFile {
             path: facts.hosts_file.clone(),
@@ -335,8 +339,8 @@ mod tests {
     fn in_step_or_the_reasons() {
         let view = |generation| View {
             snapshot: used(generation),
-            problem: None,
             is_confirmed: true,
+            ..View::default()
         };
         let of = |state: &State, view: &View, applied: &Applied| {
             let status = Status::new(&facts(), state, view, applied, None);
@@ -377,8 +381,8 @@ mod tests {
     fn text_and_json() {
         let view = View {
             snapshot: used(7),
-            problem: None,
             is_confirmed: true,
+            ..View::default()
         };
         let mut status = Status::new(&facts(), &connected(), &view, &applied(7), None);
         let json = serde_json::to_string(&status).unwrap();
