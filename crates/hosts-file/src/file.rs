@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -54,7 +55,7 @@ pub struct Pass {
     /// True when it wrote because the file was not as an earlier pass left it.
     pub repaired: bool,
     /// Names that foreign lines map and that are therefore left to them, in order.
-    pub shadowed: Vec<Name>,
+    pub shadowed: Arc<[Name]>,
     /// Damage to our block that was found and repaired.
     pub notes: Vec<Note>,
     /// Extended attributes that the file has lost because they may not be set.

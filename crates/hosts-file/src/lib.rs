@@ -75,6 +75,8 @@
 mod address;
 mod addresses;
 #[cfg(feature = "file")]
+mod checksum;
+#[cfg(feature = "file")]
 mod error;
 #[cfg(feature = "file")]
 mod file;

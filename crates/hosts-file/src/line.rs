@@ -43,14 +43,14 @@ pub(crate) fn is_dead(line: &[u8]) -> bool {
             let name = str::from_utf8(name).ok();
             rest.starts_with(address)
                 && address.iter().all(is_address)
-                && name.is_some_and(|name| name.parse::<Name>().is_ok())
+                && name.is_some_and(|name| Name::check(name).is_ok())
         }
         _ => false,
     }
 }
 
 /// The two words of a line that begins with one in the first column.
-fn tokens(line: &[u8]) -> Option<(&str, &str)> {
+pub(crate) fn tokens(line: &[u8]) -> Option<(&str, &str)> {
     let text = str::from_utf8(line.trim_ascii_end()).ok()?;
     let (address, name) = text.split_once([' ', '\t'])?;
     Some((address, name.trim_start_matches([' ', '\t'])))

@@ -198,7 +198,7 @@ impl Agent {
         self.applied.send_replace(Applied {
             published: Some(Arc::clone(wanted)),
             names: change.wanted.len() - pass.shadowed.len(),
-            shadowed: pass.shadowed,
+            shadowed: pass.shadowed.to_vec(),
             target: Some(pass.target),
             method: Some(pass.method),
             slots: pass.slots,

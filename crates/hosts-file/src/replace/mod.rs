@@ -81,7 +81,7 @@ impl Replacer {
             method: Method::Replace,
             wrote: written.is_some(),
             repaired: written.is_some() && !is_first,
-            shadowed: plan.shadowed,
+            shadowed: plan.shadowed.into(),
             notes: plan.notes,
             lost_attributes: written.unwrap_or_default(),
             slots: None,

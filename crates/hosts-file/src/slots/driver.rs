@@ -1,17 +1,23 @@
 //! Doing what the table says to a file.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::FileStore;
+use super::known::{Known, Memory};
 use super::operations::Operation;
+use super::reading;
 use super::store::{Stamp, Store};
+use super::sums::Sums;
 use super::table::{SlotCounts, Table};
-use super::{GRACE, Time, layout};
-use crate::{Address, Error, Hosts, Name, Owner};
+use super::{GRACE, Time};
+use crate::{Error, Hosts, MAX_BYTES, Name, Owner};
 
 /// How often a pass starts over when others change the file meanwhile.
 const ATTEMPTS: usize = 20;
+/// About as many names are written at a time, to hold few bytes.
+const LIMIT: usize = 2048;
 
 /// A file that is written in slots.
 #[derive(Debug)]
@@ -19,7 +25,11 @@ pub(crate) struct Driver<S = FileStore> {
     store: S,
     owner: Owner,
     /// None when it is to be made from the file, at first and after a failure.
-    table: Option<Table>,
+    pub(super) table: Option<Table>,
+    /// What the file should hold.
+    pub(super) sums: Sums,
+    /// The most names of a step.
+    pub(super) limit: usize,
     /// What the file looked like after our last write.
     seen: Option<Stamp>,
     /// When to set the time of change once more, and to look at the whole file.
@@ -45,7 +55,7 @@ pub(crate) struct Progress {
     pub(crate) wrote: bool,
     /// Whether it put right what somebody else had changed.
     pub(crate) repaired: bool,
-    pub(crate) shadowed: Vec<Name>,
+    pub(crate) shadowed: Arc<[Name]>,
     /// When to make another pass though nothing changes.
     pub(crate) wake: Option<Duration>,
     pub(crate) counts: SlotCounts,
@@ -70,6 +80,8 @@ impl<S: Store> Driver<S> {
             store,
             owner,
             table: None,
+            sums: Sums::default(),
+            limit: LIMIT,
             seen: None,
             touch_at: None,
             wake_at: None,
@@ -90,7 +102,7 @@ impl<S: Store> Driver<S> {
 
     /// How many lines of ours there are. `last` is as in [`Self::pass`].
     pub(crate) fn lines(&mut self, last: &Hosts) -> Result<usize, Error> {
-        self.adopt(last, None)?;
+        self.adopt(last, last, None)?;
         Ok(self.table.as_ref().map_or(0, |table| table.counts().live))
     }
 
@@ -107,21 +119,22 @@ impl<S: Store> Driver<S> {
     fn try_pass(&mut self, wanted: &Hosts, last: &Hosts) -> Result<Progress, Error> {
         let mut wrote = false;
         let rewrites = self.rewrites;
-        self.look(last)?;
-        for _ in 0..ATTEMPTS {
+        self.look(wanted, last)?;
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
             let now = self.store.now();
             let Some(table) = &mut self.table else {
-                self.adopt(last, None)?;
+                self.adopt(wanted, last, None)?;
                 continue;
             };
-            let batch = table.step(wanted, now, &self.owner);
-            if batch.operations.is_empty() {
+            let batch = table.step(wanted, now, &self.owner, self.limit);
+            if batch.operations.is_empty() && batch.is_last {
                 let wake = [batch.wake, self.touch_at].into_iter().flatten().min();
                 self.wake_at = wake;
                 return Ok(Progress {
                     wrote,
                     repaired: wrote && self.rewrites > rewrites,
-                    shadowed: batch.shadowed,
+                    shadowed: Arc::clone(table.shadowed()),
                     wake: wake.map(|at| at.saturating_sub(now)),
                     counts: SlotCounts {
                         rewrites: self.rewrites,
@@ -129,24 +142,65 @@ impl<S: Store> Driver<S> {
                     },
                 });
             }
-            wrote = true;
-            let performed = self.perform(&batch.operations)?;
-            if let Performed::Grown(at) = performed {
-                self.adopt(last, Some(at))?;
+            attempts += usize::from(batch.is_last);
+            if batch.operations.is_empty() {
+                continue;
             }
-            self.touch()?;
-            if performed == Performed::Interrupted || !self.holds(&batch.operations)? {
+            wrote = true;
+            if !self.write(&batch.operations, wanted, last)? {
                 // They landed while somebody else truncated the file and wrote it again.
+                attempts += usize::from(!batch.is_last);
                 self.rewrites += 1;
-                self.adopt(last, None)?;
+                self.adopt(wanted, last, None)?;
             }
         }
         Err(self.store.contended())
     }
 
-    /// Reads the file again if somebody else has changed it. Some time after a burst it is read in
+    /// Does what the table says. False when somebody else has changed the file meanwhile.
+    fn write(
+        &mut self,
+        operations: &[Operation],
+        wanted: &Hosts,
+        last: &Hosts,
+    ) -> Result<bool, Error> {
+        let size = self.table.as_ref().map_or(0, Table::size);
+        let grown = size + appended(operations).map_or(0, |bytes| bytes.len() as u64);
+        if grown > MAX_BYTES {
+            return Err(self.store.too_large(grown));
+        }
+        if !self.sums.expect(&mut self.store, size, operations)? {
+            return Ok(false);
+        }
+        let performed = self.perform(operations)?;
+        if let Performed::Grown(at) = performed {
+            self.grow(operations, at, wanted, last)?;
+        }
+        self.touch()?;
+        Ok(performed != Performed::Interrupted && self.holds(operations)?)
+    }
+
+    /// Takes in what was appended at some place.
+    fn grow(
+        &mut self,
+        operations: &[Operation],
+        at: u64,
+        wanted: &Hosts,
+        last: &Hosts,
+    ) -> Result<(), Error> {
+        let now = self.store.now();
+        match (&mut self.table, appended(operations)) {
+            (Some(table), Some(bytes)) if table.size() == at && table.is_terminated() => {
+                table.grow(bytes, &self.owner, now);
+                Ok(())
+            }
+            _ => self.adopt(wanted, last, Some(at)),
+        }
+    }
+
+    /// Reads the file again if somebody else has changed it. Some time after a burst it is compared in
     /// any case: a change between our last write and our setting the time would not have shown.
-    fn look(&mut self, last: &Hosts) -> Result<(), Error> {
+    fn look(&mut self, wanted: &Hosts, last: &Hosts) -> Result<(), Error> {
         let is_due = self.touch_at.is_some_and(|at| at <= self.store.now());
         let is_disturbed = self.seen.is_some() && Some(self.store.stamp()?) != self.seen;
         if is_disturbed {
@@ -156,28 +210,41 @@ impl<S: Store> Driver<S> {
             self.touch_at = None;
             self.set_time()?;
         }
-        if is_due || is_disturbed || self.table.is_none() {
-            self.adopt(last, None)?;
+        if (is_due || is_disturbed) && !self.is_as_it_should_be()? {
+            self.adopt(wanted, last, None)?;
         }
         Ok(())
     }
 
+    /// Compares the bytes of the file with what it should be.
+    fn is_as_it_should_be(&mut self) -> Result<bool, Error> {
+        let stamp = self.store.stamp()?;
+        let size = self.table.as_ref().map(Table::size);
+        let is_right = Some(stamp.size) == size
+            && self.sums.hold(&mut self.store, stamp.size)?
+            && self.store.stamp()? == stamp;
+        if is_right {
+            self.seen = Some(stamp);
+        }
+        Ok(is_right)
+    }
+
     /// Makes the table from the bytes of the file.
-    fn adopt(&mut self, last: &Hosts, grown: Option<u64>) -> Result<(), Error> {
-        let (text, stamp) = self.store.read()?;
-        let before = self.table.take();
-        let is_known = |name: &Name, address: &Address| {
-            let was = last
-                .get(name)
-                .is_some_and(|addresses| addresses.contains(address));
-            was || before
-                .as_ref()
-                .is_some_and(|before| before.says(name, address))
+    fn adopt(&mut self, wanted: &Hosts, last: &Hosts, grown: Option<u64>) -> Result<(), Error> {
+        let memory = match self.table.take() {
+            Some(table) => table.into_memory(),
+            None => Memory::default(),
         };
-        let layout = layout::read(&text, &self.owner, &is_known);
+        let known = Known {
+            wanted,
+            last,
+            memory: &memory,
+        };
+        let found = reading::read(&mut self.store, &self.owner, &known)?;
         let now = self.store.now();
-        self.table = Some(Table::new(layout, before.as_ref(), grown, now));
-        self.seen = Some(stamp);
+        self.table = Some(Table::new(found.layout, memory, grown, now));
+        self.sums = found.sums;
+        self.seen = Some(found.stamp);
         Ok(())
     }
 
@@ -248,6 +315,13 @@ impl<S: Store> Driver<S> {
         self.seen = Some(self.store.stamp()?);
         Ok(())
     }
+}
+
+fn appended(operations: &[Operation]) -> Option<&[u8]> {
+    operations.iter().find_map(|operation| match operation {
+        Operation::Append { bytes } => Some(&bytes[..]),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

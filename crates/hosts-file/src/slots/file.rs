@@ -13,7 +13,7 @@ use nix::sys::time::TimeSpec;
 
 use super::store::{Stamp, Store};
 use super::{GRACE, Time};
-use crate::{Error, proof, read};
+use crate::{Error, proof};
 
 /// A file on disk.
 #[derive(Debug)]
@@ -67,10 +67,17 @@ impl FileStore {
 }
 
 impl Store for FileStore {
-    fn read(&mut self) -> Result<(Vec<u8>, Stamp), Error> {
-        let file = self.file.try_clone().map_err(self.failed("read"))?;
-        let found = read::read_whole(file, &self.path)?;
-        Ok((found.text, stamp(&found.metadata)))
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<usize, Error> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match self.file.read_at(&mut bytes[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed("read")(error)),
+            }
+        }
+        Ok(read)
     }
 
     fn byte_at(&mut self, offset: u64) -> Result<Option<u8>, Error> {
@@ -124,6 +131,13 @@ impl Store for FileStore {
 
     fn contended(&self) -> Error {
         Error::Contended(self.path.clone())
+    }
+
+    fn too_large(&self, size: u64) -> Error {
+        Error::TooLarge {
+            path: self.path.clone(),
+            size,
+        }
     }
 }
 

@@ -11,12 +11,7 @@ const SPARE: usize = 8;
 /// bytes whose last line is complete or not. Its end falls on a page.
 ///
 /// The marker at its beginning is as long as it takes for the slots to be aligned.
-pub(super) fn block(
-    owner: &Owner,
-    size: u64,
-    is_terminated: bool,
-    mut sizes: Vec<usize>,
-) -> Vec<u8> {
+pub(super) fn block(owner: &Owner, size: u64, is_terminated: bool, mut sizes: Vec<u8>) -> Vec<u8> {
     let newline = if is_terminated { "" } else { "\n" };
     let begin = size + newline.len() as u64;
     let mut marker = CELL - (begin % CELL as u64) as usize;
@@ -27,7 +22,12 @@ pub(super) fn block(
     sizes.sort_unstable_by(|one, other| other.cmp(one));
     let spare = sizes.len() / SPARE + 1;
     let mut bytes = format!("{newline}{:width$}\n", owner.begin(), width = marker - 1).into_bytes();
+    // Nearly all of it; it may be many megabytes.
+    let all = sizes.iter().chain(sizes.iter().take(spare));
+    let cells: usize = all.map(|&cells| usize::from(cells)).sum();
+    bytes.reserve_exact(cells * CELL + 2 * PAGE as usize);
     for &cells in sizes.iter().chain(sizes.iter().take(spare)) {
+        let cells = usize::from(cells);
         while !in_one_group(size + bytes.len() as u64, cells) {
             bytes.extend(dead_slot(1));
         }
@@ -42,7 +42,7 @@ pub(super) fn block(
         if room == 0 {
             break;
         }
-        let cells = more.next().unwrap_or(1);
+        let cells = usize::from(more.next().unwrap_or(1));
         let fits = cells <= room && in_one_group(at, cells);
         bytes.extend(dead_slot(if fits { cells } else { 1 }));
     }
@@ -61,6 +61,8 @@ pub(super) fn dead_slot(cells: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Hosts;
+    use crate::slots::known::{Known, Memory};
     use crate::slots::layout;
 
     #[test]
@@ -76,13 +78,14 @@ mod tests {
                 }
                 text.extend(&block);
                 assert_eq!(text.len() as u64 % PAGE, 0, "{size}");
-                let layout = layout::read(&text, &owner, &|_, _| false);
-                for cells in [1, 2, 5, 7] {
+                let (hosts, memory) = (Hosts::new(), Memory::default());
+                let layout = layout::read(0, &text, &owner, &Known::of(&hosts, &memory));
+                for cells in [1u8, 2, 5, 7] {
                     let wanted = sizes.iter().filter(|&&size| size == cells).count();
                     let made = layout
                         .dead
                         .iter()
-                        .filter(|dead| dead.cells == cells)
+                        .filter(|(_, size)| *size == cells)
                         .count();
                     assert!(made >= wanted, "{size}: {made} of {cells} cells");
                 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::known::Known;
+use super::slot::{Era, Form, Offset, Slot};
 use super::{CELL, GROUP, MAX_CELLS};
 use crate::owner::Marker;
 use crate::{Address, Name, Owner, line};
@@ -11,10 +13,10 @@ use crate::{Address, Name, Owner, line};
 pub(super) struct Layout {
     /// Where our blocks begin.
     pub(super) blocks: Vec<u64>,
-    /// Our lines that say something.
-    pub(super) live: Vec<Live>,
-    /// Our dead slots.
-    pub(super) dead: Vec<Dead>,
+    /// Our lines that say something. Since when they do is not known.
+    pub(super) live: Vec<(Name, Slot)>,
+    /// Our dead slots, and their cells.
+    pub(super) dead: Vec<(Offset, u8)>,
     /// Dead lines of ours that are no slots, because somebody shifted them: offset, length, and
     /// whether they are blank.
     pub(super) displaced: Vec<(u64, u64, bool)>,
@@ -26,153 +28,187 @@ pub(super) struct Layout {
     pub(super) is_terminated: bool,
 }
 
-/// One of our lines that says something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Live {
-    pub(super) offset: u64,
-    /// Its length in cells; none for a line that is no slot.
-    pub(super) cells: Option<usize>,
-    /// Its length in bytes.
-    pub(super) length: u64,
-    /// Whether it stands between our markers.
-    pub(super) is_inside: bool,
-    pub(super) name: Name,
-    pub(super) address: Address,
+/// Finds our blocks, from the lines of a file.
+#[derive(Debug)]
+pub(super) struct Blocks<'a> {
+    owner: &'a Owner,
+    open: Option<u64>,
+    /// Where each begins and ends: the places of its markers.
+    found: Vec<(u64, u64)>,
 }
 
-/// One of our dead slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dead {
-    pub(super) offset: u64,
-    pub(super) cells: usize,
+/// Makes a layout from the lines of a file, of which the blocks are known.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    owner: &'a Owner,
+    known: &'a Known<'a>,
+    blocks: std::vec::IntoIter<(u64, u64)>,
+    /// The next block, or the one that we are in.
+    block: Option<(u64, u64)>,
+    layout: Layout,
 }
 
-/// Reads `text`. `is_known` tells of an entry outside our markers whether it is ours: others have
-/// rewritten the file without comments.
-pub(super) fn read(
-    text: &[u8],
-    owner: &Owner,
-    is_known: &dyn Fn(&Name, &Address) -> bool,
-) -> Layout {
-    let mut layout = Layout {
-        size: text.len() as u64,
-        is_terminated: text.is_empty() || text.ends_with(b"\n"),
-        ..Layout::default()
+/// Reads the text that begins at some place of a file.
+pub(super) fn read(base: u64, text: &[u8], owner: &Owner, known: &Known<'_>) -> Layout {
+    let each = |work: &mut dyn FnMut(u64, &[u8])| {
+        let mut offset = base;
+        for line in line::lines(text) {
+            work(offset, line);
+            offset += line.len() as u64;
+        }
     };
-    let lines = offsets(text);
-    let mut at = 0;
-    while let Some(&(offset, line)) = lines.get(at) {
-        at += 1;
-        match owner.marker(line) {
-            Some(Marker::Begin) => at += layout.block(offset, &lines[at..], owner),
-            // Without its block it is a comment like any other.
-            Some(Marker::End) => {}
-            None => layout.outside(offset, line, is_known),
+    let mut blocks = Blocks::new(owner);
+    each(&mut |offset, line| blocks.line(offset, line));
+    let mut reader = blocks.into_reader(known, base + text.len() as u64);
+    each(&mut |offset, line| reader.line(offset, line));
+    reader.into_layout()
+}
+
+impl<'a> Blocks<'a> {
+    /// None yet.
+    pub(super) fn new(owner: &'a Owner) -> Self {
+        Self {
+            owner,
+            open: None,
+            found: Vec::new(),
         }
     }
-    layout
-}
 
-fn offsets(text: &[u8]) -> Vec<(u64, &[u8])> {
-    let mut next = 0;
-    line::lines(text)
-        .map(|line| {
-            let offset = next;
-            next += line.len() as u64;
-            (offset, line)
-        })
-        .collect()
-}
-
-impl Layout {
-    /// Takes the lines behind a `BEGIN` apart; says how many of them belong to its block. Without
-    /// an `END`, since growing or somebody else was interrupted, none does.
-    fn block(&mut self, begin: u64, rest: &[(u64, &[u8])], owner: &Owner) -> usize {
-        let end = rest
-            .iter()
-            .position(|(_, line)| owner.marker(line).is_some());
-        match end {
-            Some(end) if owner.marker(rest[end].1) == Some(Marker::End) => {
-                self.blocks.push(begin);
-                for &(offset, line) in &rest[..end] {
-                    self.inside(offset, line);
-                }
-                end + 1
+    /// The next line. A `BEGIN` without an `END`, since growing or somebody else was interrupted, begins
+    /// nothing; an `END` without its block is a comment like any other.
+    pub(super) fn line(&mut self, offset: u64, line: &[u8]) {
+        match self.owner.marker(line) {
+            Some(Marker::Begin) => self.open = Some(offset),
+            Some(Marker::End) => {
+                let begun = self.open.take();
+                self.found.extend(begun.map(|begin| (begin, offset)));
             }
-            _ => 0,
+            None => {}
         }
+    }
+
+    /// To take the same lines apart, of a file of `size` bytes.
+    pub(super) fn into_reader(self, known: &'a Known<'a>, size: u64) -> Reader<'a> {
+        let blocks = self.found.iter();
+        let ours: u64 = blocks.map(|(begin, end)| end - begin).sum();
+        let mut layout = Layout {
+            blocks: self.found.iter().map(|(begin, _)| *begin).collect(),
+            size,
+            is_terminated: true,
+            ..Layout::default()
+        };
+        // As many as there are if each is one cell.
+        layout.live.reserve(ours as usize / CELL);
+        let mut blocks = self.found.into_iter();
+        Reader {
+            owner: self.owner,
+            known,
+            block: blocks.next(),
+            blocks,
+            layout,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The next line.
+    pub(super) fn line(&mut self, offset: u64, line: &[u8]) {
+        self.layout.is_terminated = line.ends_with(b"\n");
+        if self.owner.marker(line).is_some() {
+            if self.block.is_some_and(|(_, end)| end == offset) {
+                self.block = self.blocks.next();
+            }
+            return;
+        }
+        match self.block {
+            Some((begin, _)) if begin < offset => self.inside(offset, line),
+            _ => self.outside(offset, line),
+        }
+    }
+
+    /// After the last line.
+    pub(super) fn into_layout(self) -> Layout {
+        self.layout
     }
 
     fn inside(&mut self, offset: u64, line: &[u8]) {
         let cells = cells(offset, line);
-        let is_comment = line.starts_with(b"#");
-        if let Some(entry) = stained(line) {
-            return self.live(offset, line, None, true, entry);
+        if let Some(text) = stained(line)
+            && let Some(entry) = self.entry(text)
+        {
+            return self.live(offset, line, Form::Inside, entry);
         }
-        match (line::entry(line), cells) {
-            (Some(entry), _) => self.live(offset, line, cells, true, entry),
-            (None, Some(cells)) if is_comment => self.dead.push(Dead { offset, cells }),
+        match (self.entry(line), cells) {
+            (Some(entry), Some(_)) => self.live(offset, line, Form::Slot, entry),
+            (Some(entry), None) => self.live(offset, line, Form::Inside, entry),
+            (None, Some(cells)) if line.starts_with(b"#") => {
+                self.layout.dead.push((place(offset), cells));
+            }
             (None, None) if line::is_dead(line) => {
                 let is_blank = line[1..].trim_ascii().is_empty();
-                self.displaced.push((offset, line.len() as u64, is_blank));
+                let displaced = (offset, line.len() as u64, is_blank);
+                self.layout.displaced.push(displaced);
             }
             _ => self.foreign(line),
         }
     }
 
-    fn outside(&mut self, offset: u64, line: &[u8], is_known: &dyn Fn(&Name, &Address) -> bool) {
-        match line::entry(line) {
-            Some((name, address)) if is_known(&name, &address) => {
-                self.live(offset, line, None, false, (name, address));
+    fn outside(&mut self, offset: u64, line: &[u8]) {
+        match self.entry(line) {
+            Some((name, address)) if self.known.is_ours(&name, &address) => {
+                self.live(offset, line, Form::Outside, (name, address));
             }
             _ => self.foreign(line),
         }
     }
 
-    fn live(
-        &mut self,
-        offset: u64,
-        line: &[u8],
-        cells: Option<usize>,
-        is_inside: bool,
-        (name, address): (Name, Address),
-    ) {
-        let length = line.len() as u64;
-        self.live.push(Live {
-            offset,
-            cells,
-            length,
-            is_inside,
-            name,
+    fn entry(&self, line: &[u8]) -> Option<(Name, Address)> {
+        let (address, name) = line::tokens(line)?;
+        let address = address.parse().ok()?;
+        Some((self.known.name(name)?, address))
+    }
+
+    fn live(&mut self, offset: u64, line: &[u8], form: Form, (name, address): (Name, Address)) {
+        let slot = Slot {
+            offset: place(offset),
+            length: line.len() as u32,
+            era: Era::default(),
             address,
-        });
+            form,
+        };
+        self.layout.live.push((name, slot));
     }
 
     fn foreign(&mut self, line: &[u8]) {
         if let Some((_, names)) = line::mapping(line) {
             let names = names.filter_map(|name| str::from_utf8(name).ok());
-            self.foreign_names
-                .extend(names.map(str::to_ascii_lowercase));
+            let foreign = &mut self.layout.foreign_names;
+            foreign.extend(names.map(str::to_ascii_lowercase));
         }
     }
 }
 
-/// What a line of ours says in whose padding a slot died that had been at that place before somebody
-/// shifted all of them.
-fn stained(line: &[u8]) -> Option<(Name, Address)> {
+/// A place in a file that is not too large to be read.
+pub(super) fn place(offset: u64) -> Offset {
+    Offset::try_from(offset).expect("a file is at most MAX_BYTES long")
+}
+
+/// What a line holds before its padding, in which a slot died that had been at that place before
+/// somebody shifted all of them.
+fn stained(line: &[u8]) -> Option<&[u8]> {
     let (text, comment) = line.split_at(line.iter().position(|&byte| byte == b'#')?);
     let is_empty = comment
         .iter()
         .all(|byte| matches!(byte, b'#' | b' ' | b'\n'));
-    line::entry(text).filter(|_| is_empty)
+    (is_empty && !text.is_empty()).then_some(text)
 }
 
 /// The length in cells of a line that has the place and the form of a slot.
-fn cells(offset: u64, line: &[u8]) -> Option<usize> {
+fn cells(offset: u64, line: &[u8]) -> Option<u8> {
     let (cells, rest) = (line.len() / CELL, line.len() % CELL);
     let is_aligned = offset.is_multiple_of(CELL as u64) && rest == 0 && line.ends_with(b"\n");
     let fits = (1..=MAX_CELLS).contains(&cells) && in_one_group(offset, cells);
-    (is_aligned && fits).then_some(cells)
+    (is_aligned && fits).then_some(cells as u8)
 }
 
 /// True when no group boundary lies within so many cells from `offset` on.
@@ -183,11 +219,14 @@ pub(super) fn in_one_group(offset: u64, cells: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Hosts;
+    use crate::slots::known::Memory;
 
     fn read(inside: &str) -> Layout {
         let text = format!("# BEGIN hostsync\n{inside}\n# END hostsync\n");
         let owner = Owner::new("hostsync").unwrap();
-        super::read(text.as_bytes(), &owner, &|_, _| false)
+        let (hosts, memory) = (Hosts::new(), Memory::default());
+        super::read(0, text.as_bytes(), &owner, &Known::of(&hosts, &memory))
     }
 
     #[test]
@@ -196,7 +235,7 @@ mod tests {
         let [live] = &layout.live[..] else {
             panic!("{layout:?}")
         };
-        assert_eq!((live.name.as_str(), live.cells), ("db", None));
+        assert_eq!((live.0.as_str(), live.1.form), ("db", Form::Inside));
         assert!(layout.foreign_names.is_empty());
         for foreign in ["10.0.0.5 db # mine", "10.0.0.5 db www #"] {
             assert!(read(foreign).live.is_empty(), "{foreign}");

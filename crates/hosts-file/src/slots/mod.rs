@@ -11,16 +11,29 @@
 //!    lies behind the old one, where every reader comes by later, else after [`GRACE`].
 //! 4. The file only ever grows, by whole pages of dead slots; nothing is moved or truncated.
 //!
-//! `layout` reads the slots from the bytes of a file, `table` decides as a pure state machine what
+//! `layout` reads the slots from the lines of a file, `table` decides as a pure state machine what
 //! to do next, `driver` does it over a `store`: a real `file`, or the model of one in the tests.
+//!
+//! What is done costs what changes. The table looks only at names of which something else is wanted
+//! than at its last step, or of which lines are on their way out. The whole file is read and taken
+//! apart when it is first met, after a failure, and when somebody else has changed it; to know that
+//! nobody has, it is compared with the `sums` of what it should be.
 
+mod agenda;
+mod difference;
 mod driver;
 mod file;
+mod free;
 mod growth;
+mod known;
 mod layout;
 mod operations;
+mod reading;
 mod reclaim;
+mod scan;
+mod slot;
 mod store;
+mod sums;
 mod table;
 
 use std::time::Duration;
@@ -36,6 +49,8 @@ const GROUP: u64 = 1024;
 const MAX_CELLS: usize = 7;
 /// The file grows by multiples of this.
 const PAGE: u64 = 4096;
+/// How much of the file is held at a time while it is read; whole pages.
+const CHUNK: usize = 16 * PAGE as usize;
 /// No reader takes longer from the first to the last byte that it looks at. Measured, with a wide
 /// margin; a reader that is stopped for longer can see a slot that was reused.
 const GRACE: Duration = Duration::from_secs(2);

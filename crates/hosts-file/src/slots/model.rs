@@ -5,14 +5,17 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::driver::Driver;
+use super::known::{Known, Memory};
 use super::store::{Stamp, Store};
-use super::table::SlotCounts;
-use super::{GRACE, GROUP, Time};
+use super::sums::Sums;
+use super::table::{SlotCounts, Table};
+use super::{GRACE, GROUP, Time, layout};
 use crate::{Address, Error, Hosts, Name, Owner, line};
 
 /// How many readers arrive after each change.
@@ -32,7 +35,7 @@ pub(super) struct Model {
     /// What the file was made to say last, as the daemon keeps it on disk.
     last: Hosts,
     pub(super) counts: SlotCounts,
-    pub(super) shadowed: Vec<Name>,
+    pub(super) shadowed: Arc<[Name]>,
 }
 
 /// What goes wrong at one call of the store.
@@ -73,6 +76,8 @@ pub(super) struct Disk {
     pub(super) history: BTreeMap<Name, Vec<Promise>>,
     pub(super) foreign: Vec<u8>,
     pub(super) written: usize,
+    /// How many bytes the process has read.
+    pub(super) read: usize,
     /// Looking after every operation takes too long for large files.
     pub(super) is_watched: bool,
     /// What goes wrong, after so many more calls.
@@ -135,6 +140,7 @@ impl Model {
             is_disturbed: false,
             history: BTreeMap::new(),
             written: 0,
+            read: 0,
             is_watched: true,
             fault: None,
             is_dead: false,
@@ -146,7 +152,7 @@ impl Model {
             disk,
             last: Hosts::new(),
             counts: SlotCounts::default(),
-            shadowed: Vec::new(),
+            shadowed: Arc::default(),
         }
     }
 
@@ -164,7 +170,9 @@ impl Model {
 
     /// Starts the process again, which remembers nothing but what it last made the file say.
     pub(super) fn restart(&mut self) {
+        let limit = self.driver.limit;
         self.driver = Driver::new(ModelStore(Rc::clone(&self.disk)), owner());
+        self.driver.limit = limit;
         self.disk_mut().is_dead = false;
     }
 
@@ -197,9 +205,49 @@ impl Model {
         };
         self.last.clone_from(wanted);
         self.disk_mut().fulfilled(wanted, &progress.shadowed);
+        self.check_settled(wanted);
         self.counts = progress.counts;
         self.shadowed = progress.shadowed;
         progress.wake.map(|wait| self.disk().now + wait)
+    }
+
+    /// The sum of the changes has led where a comparison of all names leads.
+    fn check_settled(&self, wanted: &Hosts) {
+        if !self.disk().is_watched {
+            return;
+        }
+        let table = self.driver.table.as_ref().unwrap();
+        let now = self.disk().now;
+        let [mut as_it_is, mut doubtful] = [table.clone(), table.doubtful()];
+        let step = |table: &mut Table| table.step(wanted, now, &owner(), usize::MAX);
+        let batch = step(&mut doubtful);
+        assert_eq!(batch.operations, [], "something was left undone");
+        assert_eq!(batch, step(&mut as_it_is));
+        assert_eq!(doubtful.counts(), table.counts());
+        assert_eq!(doubtful.shadowed(), table.shadowed());
+    }
+
+    /// What is known of the file is what is in it, provided that nobody else has changed it unseen.
+    pub(super) fn check_known(&self) {
+        let text = &self.disk().text;
+        let table = self.driver.table.as_ref().unwrap();
+        let memory = Memory::default();
+        let known = Known::of(&self.last, &memory);
+        let layout = layout::read(0, text, &owner(), &known);
+        let mut sums = Sums::default();
+        sums.extend(text);
+        assert!(self.driver.sums == sums, "not the checksums of the file");
+        let read = Table::new(layout, memory, None, self.disk().now);
+        assert_eq!(table.inside(), read.inside());
+        let cells = |counts: SlotCounts| counts.dead + counts.waiting;
+        assert_eq!(cells(table.counts()), cells(read.counts()));
+        assert_eq!(table.size(), read.size());
+    }
+
+    /// Looks at so many names at a time.
+    pub(super) fn with_limit(mut self, limit: usize) -> Self {
+        self.driver.limit = limit;
+        self
     }
 }
 
@@ -252,9 +300,13 @@ fn error(errno: Errno) -> Error {
 }
 
 impl Store for ModelStore {
-    fn read(&mut self) -> Result<(Vec<u8>, Stamp), Error> {
-        let text = self.call(Call::Other)?.text.clone();
-        Ok((text, self.stamp()?))
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<usize, Error> {
+        let mut disk = self.call(Call::Other)?;
+        let rest = disk.text.get(offset as usize..).unwrap_or_default();
+        let read = rest.len().min(bytes.len());
+        bytes[..read].copy_from_slice(&rest[..read]);
+        disk.read += read;
+        Ok(read)
     }
 
     fn byte_at(&mut self, offset: u64) -> Result<Option<u8>, Error> {
@@ -308,6 +360,10 @@ impl Store for ModelStore {
 
     fn contended(&self) -> Error {
         error(Errno::EBUSY)
+    }
+
+    fn too_large(&self, _: u64) -> Error {
+        error(Errno::EFBIG)
     }
 }
 
@@ -434,7 +490,7 @@ impl Disk {
 
     /// At rest, the file says at least what is wanted, and nothing that was never wanted.
     fn fulfilled(&mut self, wanted: &Hosts, shadowed: &[Name]) {
-        for name in wanted.keys() {
+        for name in wanted.keys().filter(|name| !shadowed.contains(name)) {
             let promise = self
                 .history
                 .get_mut(name)

@@ -1,5 +1,7 @@
 //! Single writes, and the order in which a batch does them.
 
+use std::slice;
+
 /// One write. Between any two of them, and in any mixture of the bytes before and after one, every
 /// line of the file is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,18 @@ pub(super) enum Operation {
     Sync,
     /// Appends dead slots. Always the last of a batch: where they are is known only afterwards.
     Append { bytes: Vec<u8> },
+}
+
+impl Operation {
+    /// Where it writes to a file of `size` bytes, and what.
+    pub(super) fn written(&self, size: u64) -> Option<(u64, &[u8])> {
+        match self {
+            Self::Body { offset, bytes } => Some((*offset, bytes)),
+            Self::Flip { offset, byte } => Some((*offset, slice::from_ref(byte))),
+            Self::Append { bytes } => Some((size, bytes)),
+            Self::Sync => None,
+        }
+    }
 }
 
 /// The writes of a batch, sorted by what must precede what: bodies, then what comes alive, then

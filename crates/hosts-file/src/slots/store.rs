@@ -12,8 +12,8 @@ pub(crate) struct Stamp {
 
 /// A file and the clock beside it. A call that fails may have done a part of what it should.
 pub(crate) trait Store {
-    /// All that is in it, and what it looked like then.
-    fn read(&mut self) -> Result<(Vec<u8>, Stamp), Error>;
+    /// The bytes from an offset on, as many as there are and fit; says how many.
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<usize, Error>;
 
     /// The byte at an offset; none behind the end.
     fn byte_at(&mut self, offset: u64) -> Result<Option<u8>, Error>;
@@ -39,4 +39,7 @@ pub(crate) trait Store {
 
     /// Others change it all the time.
     fn contended(&self) -> Error;
+
+    /// It is, or would become, longer than is read.
+    fn too_large(&self, size: u64) -> Error;
 }

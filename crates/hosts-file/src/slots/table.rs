@@ -1,26 +1,30 @@
 //! The slots of a file as a state machine: what is there, what is wanted and the time in, single
 //! writes out. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use super::layout::{Layout, Live};
+use super::agenda::Agenda;
+use super::difference::{Difference, says_exactly};
+use super::free::Free;
+use super::known::{Known, Memory};
+use super::layout::{self, Layout, place};
 use super::operations::{Operation, Writes};
 use super::reclaim::Displaced;
+use super::scan::{self, Entry, Scan};
+use super::slot::{Eras, Form, LONG_AGO, Offset, Slot, Slots};
 use super::{CELL, GRACE, Time, growth};
 use crate::{Address, Hosts, Name, Owner};
-
-/// Before any time at which a table is asked: its clock begins at [`GRACE`].
-const LONG_AGO: Time = Time::ZERO;
 
 /// What is to be done next.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// To be done in this order.
+    /// To be done in this order. After them there may be more to do at once.
     pub(super) operations: Vec<Operation>,
+    /// False while not all names have been looked at that are to be.
+    pub(super) is_last: bool,
     /// When there will be more to do, though nothing changes.
     pub(super) wake: Option<Time>,
-    /// Wanted names that are left to foreign lines, in order.
-    pub(super) shadowed: Vec<Name>,
 }
 
 /// What our part of a file consists of.
@@ -42,117 +46,92 @@ pub struct SlotCounts {
 /// The slots of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    /// The live lines of each name, in the order of the file.
-    live: BTreeMap<Name, Vec<Slot>>,
-    /// Dead slots that may be written, by their cells.
-    ready: BTreeMap<usize, BTreeSet<u64>>,
-    /// Dead slots that a reader may still be reading, the longest dead first.
-    waiting: VecDeque<Waiting>,
+    /// The live lines of each name.
+    live: BTreeMap<Name, Slots>,
+    /// How many those are.
+    lines: usize,
+    eras: Eras,
+    free: Free,
     displaced: Displaced,
     /// Where our blocks begin, and since when they have been there.
     blocks: BTreeMap<u64, Time>,
     foreign_names: BTreeSet<String>,
+    /// Wanted names that are left to foreign lines, in order.
+    shadowed: Arc<[Name]>,
     size: u64,
     is_terminated: bool,
     /// Whether anything came alive since the last sync.
     is_unsynced: bool,
-    retiring: usize,
-}
-
-/// A live line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Slot {
-    offset: u64,
-    address: Address,
-    /// None for a line that is no slot and is to be replaced by one.
-    cells: Option<usize>,
-    length: u64,
-    /// Whether it stands between our markers.
-    is_inside: bool,
-    /// Since when it is known to be alive.
-    since: Time,
-}
-
-/// A dead slot that a reader may still be reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Waiting {
-    since: Time,
-    offset: u64,
-    cells: usize,
-}
-
-/// What one name lacks and has too much.
-#[derive(Debug, Default)]
-struct Difference {
-    missing: Vec<Address>,
-    /// Live lines that say what is wanted.
-    kept: Vec<Slot>,
-    /// Live lines that say what is not wanted, or say it twice, or are no slots.
-    superseded: Vec<Slot>,
+    /// What was wanted at the last step.
+    wanted: Hosts,
+    /// The comparison of all names with what is wanted, while that is under way.
+    scan: Option<Scan>,
+    agenda: Agenda,
+    /// Whether there are slots that hungry names have not been offered.
+    is_fed: bool,
 }
 
 impl Table {
-    /// The slots of a file. What `before` knows of the times of slots that are still there is taken
+    /// The slots of a file. What is remembered of the times of slots that are still there is taken
     /// over; of others it is only known that they are there now. `grown` is where dead slots were
     /// just appended, in which nobody can be reading anything.
-    pub(super) fn new(
-        layout: Layout,
-        before: Option<&Self>,
-        grown: Option<u64>,
-        now: Time,
-    ) -> Self {
-        let mut table = Self {
-            live: BTreeMap::new(),
-            ready: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            displaced: Displaced::new(layout.displaced, now),
-            blocks: BTreeMap::new(),
-            foreign_names: layout.foreign_names,
-            size: layout.size,
-            is_terminated: layout.is_terminated,
-            // Of lines that are taken over nothing is known; one sync too many does no harm.
-            is_unsynced: before.is_none_or(|before| before.is_unsynced),
-            retiring: 0,
+    pub(super) fn new(layout: Layout, memory: Memory, grown: Option<u64>, now: Time) -> Self {
+        let Layout {
+            blocks,
+            mut live,
+            dead,
+            displaced,
+            foreign_names,
+            size,
+            is_terminated,
+        } = layout;
+        let mut eras = memory.eras.clone();
+        let era = eras.at(now);
+        for (name, slot) in &mut live {
+            let since = memory.since(name, &slot.address, slot.offset);
+            slot.era = since.unwrap_or(era);
+        }
+        let is_new = |offset| grown.is_some_and(|from| u64::from(offset) >= from);
+        let since = |offset| match is_new(offset) {
+            true => LONG_AGO,
+            false => memory.dead_since(offset).unwrap_or(now),
         };
-        for begin in layout.blocks {
-            let since = before.and_then(|before| before.blocks.get(&begin).copied());
-            table.blocks.insert(begin, since.unwrap_or(now));
+        let dead = dead.into_iter();
+        let dead = dead.map(|(offset, cells)| (offset, cells, since(offset)));
+        let since = |begin| memory.blocks.get(&begin).copied().unwrap_or(now);
+        let blocks = blocks.into_iter().map(|begin| (begin, since(begin)));
+        Self {
+            lines: live.len(),
+            live: by_name(live),
+            eras,
+            free: Free::new(dead.collect()),
+            displaced: Displaced::new(displaced, now),
+            blocks: blocks.collect(),
+            foreign_names,
+            shadowed: Arc::default(),
+            size,
+            is_terminated,
+            // Of lines that are taken over nothing is known; one sync too many does no harm.
+            is_unsynced: !memory.is_synced,
+            wanted: Hosts::new(),
+            scan: Some(Scan::default()),
+            agenda: Agenda::default(),
+            is_fed: false,
         }
-        for live in layout.live {
-            let since = before.and_then(|before| before.since(&live)).unwrap_or(now);
-            let Live {
-                offset,
-                cells,
-                length,
-                is_inside,
-                name,
-                address,
-            } = live;
-            let slot = Slot {
-                offset,
-                address,
-                cells,
-                length,
-                is_inside,
-                since,
-            };
-            table.live.entry(name).or_default().push(slot);
-        }
-        let known = before.map(Self::dead_since).unwrap_or_default();
-        for dead in layout.dead {
-            let is_new = grown.is_some_and(|from| dead.offset >= from);
-            match known.get(&dead.offset) {
-                _ if is_new => table.wait(LONG_AGO, dead.offset, dead.cells),
-                Some(None) => table.wait(LONG_AGO, dead.offset, dead.cells),
-                Some(&Some(since)) => table.wait(since, dead.offset, dead.cells),
-                None => table.wait(now, dead.offset, dead.cells),
-            }
-        }
-        table
-            .waiting
-            .make_contiguous()
-            .sort_by_key(|waiting| waiting.since);
-        table
+    }
+
+    /// What the next table needs to know of this one.
+    pub(super) fn into_memory(self) -> Memory {
+        let mut memory = Memory::default();
+        memory.eras = self.eras;
+        memory.blocks = self.blocks;
+        memory.is_synced = !self.is_unsynced;
+        let live = self.live.into_iter().flat_map(|(name, slots)| {
+            let said = |slot: &Slot| (name.clone(), slot.address, slot.offset, slot.era);
+            slots.iter().map(said).collect::<Vec<_>>()
+        });
+        memory.remember(live, self.free.into_dead());
+        memory
     }
 
     /// How long a file is that holds exactly this.
@@ -160,199 +139,262 @@ impl Table {
         self.size
     }
 
+    /// Whether its last line is complete.
+    pub(super) fn is_terminated(&self) -> bool {
+        self.is_terminated
+    }
+
+    /// Wanted names that are left to foreign lines, in order.
+    pub(super) fn shadowed(&self) -> &Arc<[Name]> {
+        &self.shadowed
+    }
+
     /// What our part of the file consists of.
     pub(super) fn counts(&self) -> SlotCounts {
-        let lines: usize = self.live.values().map(Vec::len).sum();
+        let (dead, waiting) = self.free.counts();
+        let retiring = self.agenda.lines();
         SlotCounts {
-            live: lines - self.retiring,
-            retiring: self.retiring,
-            dead: self
-                .ready
-                .iter()
-                .map(|(cells, slots)| cells * slots.len())
-                .sum(),
-            waiting: self.waiting.iter().map(|waiting| waiting.cells).sum(),
+            live: self.lines - retiring,
+            retiring,
+            dead,
+            waiting,
             rewrites: 0,
         }
     }
 
-    /// True when a live line of ours says this.
-    pub(super) fn says(&self, name: &Name, address: &Address) -> bool {
-        let slots = self.live.get(name);
-        slots.is_some_and(|slots| slots.iter().any(|slot| slot.address == *address))
+    /// The file has grown by these bytes, behind a last line that was complete.
+    pub(super) fn grow(&mut self, bytes: &[u8], owner: &Owner, now: Time) {
+        let (hosts, memory) = (Hosts::new(), Memory::default());
+        let grown = layout::read(self.size, bytes, owner, &Known::of(&hosts, &memory));
+        self.blocks
+            .extend(grown.blocks.into_iter().map(|begin| (begin, now)));
+        for (offset, cells) in grown.dead {
+            // Nobody can be reading anything there.
+            self.free.put(offset, cells);
+        }
+        self.size = grown.size;
+        self.is_fed = true;
     }
 
-    /// What is to be done next so that the file says what is `wanted`; to be called again after an
-    /// [`Operation::Append`], and when it is time to wake.
-    pub(super) fn step(&mut self, wanted: &Hosts, now: Time, owner: &Owner) -> Batch {
+    /// What is to be done next so that the file says what is `wanted`, of about `limit` names at most; to be
+    /// called again until nothing is, and when it is time to wake.
+    pub(super) fn step(&mut self, wanted: &Hosts, now: Time, owner: &Owner, limit: usize) -> Batch {
         let mut writes = Writes::default();
-        let mut batch = Batch::default();
-        self.mature(now);
-        let (cells, wake) = self.displaced.reclaim(now, &mut writes);
-        // Somebody may still be reading the blank lines that were there, which end elsewhere.
+        self.eras.forget(now);
+        self.is_fed |= self.free.mature(now);
+        let (cells, reclaimed) = self.displaced.reclaim(now, &mut writes);
         for offset in cells {
-            self.wait(now, offset, 1);
+            // Somebody may still be reading the blank lines that were there, which end elsewhere.
+            self.free.wait(now, place(offset), 1);
         }
-        batch.wake = wake;
-        let lacking = self.lacking(wanted, &mut batch.shadowed);
         let mut unplaced = Vec::new();
         let mut retiring = Vec::new();
-        for (name, mut difference) in lacking {
-            if self.activate(&name, &mut difference, now, &mut writes, &mut unplaced) {
-                let ready = self.waiting.front().map(|waiting| waiting.since + GRACE);
-                batch.wake = earlier(batch.wake, ready);
+        for name in self.unsettled(wanted, now, limit) {
+            let mut is_hungry = false;
+            if let Some(mut difference) = self.difference(&name, wanted) {
+                let lacking = unplaced.len();
+                let waits = self.activate(&name, &mut difference, now, &mut writes, &mut unplaced);
+                is_hungry = waits || unplaced.len() > lacking;
+                retiring.push((name.clone(), difference));
+            } else {
+                self.agenda.retire(&name, None);
             }
-            retiring.push((name, difference));
+            self.agenda.starve(&name, is_hungry);
         }
-        self.retiring = 0;
         for (name, difference) in retiring {
             let is_wanted =
                 wanted.contains_key(&name) && !self.foreign_names.contains(name.as_str());
-            let wake = self.retire(name, difference, is_wanted, now, &mut writes);
-            batch.wake = earlier(batch.wake, wake);
+            self.retire(name, difference, is_wanted, now, &mut writes);
         }
-        batch.operations = writes.into_operations();
+        let mut operations = writes.into_operations();
         if !unplaced.is_empty() {
+            // All that the others lack, so that the file grows once.
+            unplaced.extend(self.lacking_cells(wanted));
             let bytes = growth::block(owner, self.size, self.is_terminated, unplaced);
-            batch.operations.push(Operation::Append { bytes });
+            operations.push(Operation::Append { bytes });
         }
-        batch
+        let fed = self.free.due().filter(|_| self.agenda.is_hungry());
+        let wake = [reclaimed, self.agenda.next(), fed];
+        Batch {
+            operations,
+            is_last: self.is_complete(),
+            wake: wake.into_iter().flatten().min(),
+        }
     }
 
-    fn since(&self, live: &Live) -> Option<Time> {
-        let slots = self.live.get(&live.name)?;
-        let slot = slots
-            .iter()
-            .find(|slot| slot.offset == live.offset && slot.address == live.address)?;
-        Some(slot.since)
+    /// One that will look at all names, whatever it has done so far.
+    #[cfg(test)]
+    pub(super) fn doubtful(&self) -> Self {
+        Self {
+            scan: Some(Scan::default()),
+            ..self.clone()
+        }
     }
 
-    /// Since when each dead slot has been dead, by offset; none for those that may be written.
-    fn dead_since(&self) -> HashMap<u64, Option<Time>> {
-        let ready = self.ready.values().flatten().map(|&offset| (offset, None));
-        let waiting = self
-            .waiting
-            .iter()
-            .map(|waiting| (waiting.offset, Some(waiting.since)));
-        ready.chain(waiting).collect()
-    }
-
-    fn wait(&mut self, since: Time, offset: u64, cells: usize) {
-        self.waiting.push_back(Waiting {
-            since,
-            offset,
-            cells,
+    /// Its lines between our markers, since when they are alive left out: what any other table of the
+    /// same file has too.
+    #[cfg(test)]
+    pub(super) fn inside(&self) -> BTreeSet<(Name, Offset, u32, Address, bool)> {
+        let each = self.live.iter().flat_map(|(name, slots)| {
+            let inside = slots.iter().filter(|slot| slot.form != Form::Outside);
+            inside.map(move |slot| {
+                let is_slot = slot.form == Form::Slot;
+                (
+                    name.clone(),
+                    slot.offset,
+                    slot.length,
+                    slot.address,
+                    is_slot,
+                )
+            })
         });
+        each.collect()
     }
 
-    /// Takes the slots that have been dead for long enough into use.
-    fn mature(&mut self, now: Time) {
-        while let Some(&Waiting {
-            since,
-            offset,
-            cells,
-        }) = self.waiting.front()
-            && since + GRACE <= now
-        {
-            self.waiting.pop_front();
-            self.ready.entry(cells).or_default().insert(offset);
+    /// The names that may have something to be done, and are to be looked at now.
+    fn unsettled(&mut self, wanted: &Hosts, now: Time, limit: usize) -> BTreeSet<Name> {
+        let changed = self.wanted.diff(wanted);
+        let changed: Vec<Name> = changed.map(|item| scan::name_of(&item).clone()).collect();
+        self.shadow(&changed, wanted);
+        self.wanted.clone_from(wanted);
+        self.agenda.queue(changed.into_iter());
+        // Slots that come by themselves are waited for.
+        if std::mem::take(&mut self.is_fed) || !self.awaits_slots() {
+            self.agenda.feed();
+        }
+        let mut names = BTreeSet::from_iter(self.agenda.take(now, limit));
+        if let Some(scan) = self.scan.take() {
+            let mut lacking = self.lacking(&scan, wanted);
+            names.extend(lacking.by_ref().take(limit).map(|(name, ..)| name.clone()));
+            let next = lacking.next().map(|(name, ..)| name.clone());
+            drop(lacking);
+            self.scan = next.map(|name| Scan { from: Some(name) });
+        }
+        names
+    }
+
+    /// False while not all names have been looked at that are to be.
+    fn is_complete(&self) -> bool {
+        self.scan.is_none() && self.agenda.queued().is_empty()
+    }
+
+    /// The names not scanned yet whose live lines are not what is wanted.
+    fn lacking<'a>(&'a self, scan: &Scan, wanted: &'a Hosts) -> impl Iterator<Item = Entry<'a>> {
+        scan.rest(&self.live, wanted)
+            .map(|(name, addresses, slots)| (name, self.unless_foreign(name, addresses), slots))
+            .filter(|(_, addresses, slots)| !says_exactly(slots, addresses))
+    }
+
+    fn unless_foreign<'a>(&self, name: &Name, addresses: &'a [Address]) -> &'a [Address] {
+        match self.foreign_names.contains(name.as_str()) {
+            true => &[],
+            false => addresses,
         }
     }
 
-    /// The names whose live lines are not what is wanted. Both sides are sorted by name, so this
-    /// is one pass over them.
-    fn lacking(&self, wanted: &Hosts, shadowed: &mut Vec<Name>) -> Vec<(Name, Difference)> {
-        let mut lacking = Vec::new();
-        let mut lives = self.live.iter().peekable();
-        for (name, addresses) in wanted {
-            while let Some((gone, slots)) = lives.next_if(|(live, _)| *live < name) {
-                lacking.push((gone.clone(), Difference::between(&[], slots)));
-            }
-            let slots = lives
-                .next_if(|(live, _)| *live == name)
-                .map_or(&[][..], |(_, slots)| slots);
-            let is_foreign = self.foreign_names.contains(name.as_str());
-            if is_foreign {
-                shadowed.push(name.clone());
-            }
-            let addresses = if is_foreign { &[][..] } else { addresses };
-            if !says_exactly(slots, addresses) {
-                lacking.push((name.clone(), Difference::between(addresses, slots)));
+    fn difference(&self, name: &Name, wanted: &Hosts) -> Option<Difference> {
+        let addresses = wanted.get(name).map_or(&[][..], |addresses| addresses);
+        let slots = self.live.get(name).map_or(&[][..], |slots| slots);
+        Difference::between(self.unless_foreign(name, addresses), slots)
+    }
+
+    /// Takes in that something else is wanted of these names.
+    fn shadow(&mut self, changed: &[Name], wanted: &Hosts) {
+        let is_foreign = |name: &&Name| self.foreign_names.contains(name.as_str());
+        let is_told = |name: &Name| self.shadowed.binary_search(name).is_ok();
+        let mut foreign = changed.iter().filter(is_foreign);
+        if foreign.any(|name| is_told(name) != wanted.contains_key(name)) {
+            let foreign = self.foreign_names.iter();
+            let shadowed = foreign.filter_map(|name| wanted.get_key_value(name.as_str()));
+            self.shadowed = shadowed.map(|(name, _)| name.clone()).collect();
+        }
+    }
+
+    /// The sizes of slots that the names will lack that are to be looked at next.
+    fn lacking_cells(&self, wanted: &Hosts) -> Vec<u8> {
+        let mut sizes = Vec::new();
+        let mut add = |name: &Name, difference: Difference| {
+            let missing = difference.missing.iter();
+            let missing = missing.filter(|address| !self.can_wait(&difference, address));
+            sizes.extend(missing.map(|address| cells(&format!("{address} {name}"))));
+        };
+        let lacking = self.scan.as_ref().map(|scan| self.lacking(scan, wanted));
+        for (name, addresses, slots) in lacking.into_iter().flatten() {
+            if let Some(difference) = Difference::between(addresses, slots) {
+                add(name, difference);
             }
         }
-        lacking.extend(lives.map(|(gone, slots)| (gone.clone(), Difference::between(&[], slots))));
-        lacking
+        let queued = self.agenda.queued().iter();
+        for name in queued.filter(|name| !self.is_to_be_scanned(name)) {
+            if let Some(difference) = self.difference(name, wanted) {
+                add(name, difference);
+            }
+        }
+        self.free.without_room(sizes)
+    }
+
+    fn is_to_be_scanned(&self, name: &Name) -> bool {
+        let scan = self.scan.as_ref();
+        scan.is_some_and(|scan| scan.from.as_ref().is_none_or(|from| name >= from))
+    }
+
+    /// True while there will be new slots without anything else happening.
+    fn awaits_slots(&self) -> bool {
+        self.free.due().is_some() || self.displaced.is_pending()
+    }
+
+    /// True when a line that is no slot says this where it is, and the file need not grow for it.
+    fn can_wait(&self, difference: &Difference, address: &Address) -> bool {
+        let mut said = difference.superseded.iter();
+        self.awaits_slots() && said.any(|slot| slot.address == *address)
     }
 
     /// Brings what is missing of a name to life, as far as there are slots; the sizes of those that
-    /// are lacking go to `unplaced`. True when something waits for slots to become ready: a line that
-    /// is no slot says what is wanted where it is, and the file need not grow for it.
+    /// are lacking go to `unplaced`. True when something waits for slots to become ready.
     fn activate(
         &mut self,
         name: &Name,
         difference: &mut Difference,
         now: Time,
         writes: &mut Writes,
-        unplaced: &mut Vec<usize>,
+        unplaced: &mut Vec<u8>,
     ) -> bool {
         let mut waits = false;
         let last = difference.superseded.iter().map(|slot| slot.offset).max();
-        for address in &difference.missing {
+        for address in std::mem::take(&mut difference.missing) {
             let text = format!("{address} {name}");
-            let cells = (text.len() + 1).div_ceil(CELL);
-            let Some((offset, cells)) = self.take(cells, last, now) else {
-                let said = &difference.superseded;
-                match said.iter().position(|slot| slot.address == *address) {
-                    Some(at) if !self.waiting.is_empty() || self.displaced.is_pending() => {
-                        difference.kept.push(difference.superseded.remove(at));
-                        waits = true;
-                    }
-                    _ => unplaced.push(cells),
+            let wanted = cells(&text);
+            let is_old = |offset| old_at(&self.blocks, offset) <= now;
+            let Some((offset, cells)) = self.free.take(wanted, last, is_old) else {
+                if !self.can_wait(difference, &address) {
+                    unplaced.push(wanted);
+                    continue;
+                }
+                let said = difference.superseded.iter();
+                let said = said.enumerate().find(|(_, slot)| slot.address == address);
+                if let Some((at, _)) = said {
+                    difference.kept.push(difference.superseded.remove(at));
+                    waits = true;
                 }
                 continue;
             };
-            let length = cells * CELL;
+            let length = usize::from(cells) * CELL;
             let line = format!("{text:width$}\n", width = length - 1);
-            writes.body(offset, &line.as_bytes()[1..]);
-            writes.activate(offset, line.as_bytes()[0]);
+            writes.body(offset.into(), &line.as_bytes()[1..]);
+            writes.activate(offset.into(), line.as_bytes()[0]);
             self.is_unsynced = true;
-            let slot = Slot {
+            difference.kept.push(Slot {
                 offset,
-                address: *address,
-                cells: Some(cells),
-                length: length as u64,
-                is_inside: true,
-                since: now,
-            };
-            difference.kept.push(slot);
+                length: length as u32,
+                era: self.eras.at(now),
+                address,
+                form: Form::Slot,
+            });
         }
         waits
     }
 
-    /// Finds a dead slot of at least so many cells; slots are never split or joined, since a reader
-    /// could put half of each together. Behind the line that is superseded, in a block that every
-    /// reader knows to be there, is best: then that line may die at once. Otherwise the first
-    /// place, so that readers find the new address before the old one.
-    fn take(&mut self, cells: usize, superseded: Option<u64>, now: Time) -> Option<(u64, usize)> {
-        let (&cells, slots) = self
-            .ready
-            .range(cells..)
-            .find(|(_, slots)| !slots.is_empty())?;
-        let behind = superseded.and_then(|last| slots.range(last..).next().copied());
-        let behind = behind.filter(|&offset| self.is_old(offset, now));
-        let offset = behind.or_else(|| slots.first().copied())?;
-        self.ready.get_mut(&cells)?.remove(&offset);
-        Some((offset, cells))
-    }
-
-    /// True when the block around an offset has been there for longer than any reader reads: some
-    /// ask for the size first and stop there.
-    fn is_old(&self, offset: u64, now: Time) -> bool {
-        let block = self.blocks.range(..=offset).next_back();
-        block.is_some_and(|(_, &since)| since + GRACE <= now)
-    }
-
-    /// Ends what is superseded and may die; says when the rest may.
+    /// Ends what is superseded and may die, and notes when the rest may.
     fn retire(
         &mut self,
         name: Name,
@@ -360,21 +402,22 @@ impl Table {
         is_wanted: bool,
         now: Time,
         writes: &mut Writes,
-    ) -> Option<Time> {
+    ) {
         let Difference {
             mut kept,
             superseded,
             ..
         } = difference;
-        let mut wake = None;
+        let mut next = None;
         // The oldest first, each relying on younger ones, which may be superseded too; and none
         // before an older one. Else a name that changes more often than the grace period ends
         // never has a line that is old enough for the others to go.
         let mut alive = VecDeque::from(superseded);
-        alive.make_contiguous().sort_by_key(|slot| slot.since);
+        let age = |slot: &Slot| (self.eras.time(slot.era), slot.era);
+        alive.make_contiguous().sort_by_key(age);
         while let Some(slot) = alive.pop_front() {
             let others = kept.iter().chain(&alive);
-            let others = others.map(|survivor| self.may_die_for(&slot, survivor, now));
+            let others = others.map(|survivor| self.may_die_for(&slot, survivor));
             let may_die = match is_wanted {
                 true => others.min(),
                 false => Some(now),
@@ -383,24 +426,27 @@ impl Table {
                 self.deactivate(&slot, is_wanted, now, writes);
                 continue;
             }
-            wake = earlier(wake, may_die);
             alive.push_front(slot);
+            next = may_die;
             break;
         }
-        self.retiring += alive.len();
+        let retiring = next.map(|at| (at, alive.len()));
+        self.agenda.retire(&name, retiring);
         kept.extend(alive);
-        match kept.is_empty() {
-            true => drop(self.live.remove(&name)),
-            false => drop(self.live.insert(name, kept)),
-        }
-        wake
+        self.lines += kept.len();
+        let before = match Slots::new(kept) {
+            Some(slots) => self.live.insert(name, slots),
+            None => self.live.remove(&name),
+        };
+        self.lines -= before.map_or(0, |slots| slots.len());
     }
 
     /// From when on no reader can miss both a line and the one that takes its place.
-    fn may_die_for(&self, slot: &Slot, survivor: &Slot, now: Time) -> Time {
-        match survivor.offset > slot.offset && self.is_old(survivor.offset, now) {
-            true => now,
-            false => survivor.since + GRACE,
+    fn may_die_for(&self, slot: &Slot, survivor: &Slot) -> Time {
+        let old = self.eras.time(survivor.era) + GRACE;
+        match survivor.offset > slot.offset {
+            true => old.min(old_at(&self.blocks, survivor.offset)),
+            false => old,
         }
     }
 
@@ -409,49 +455,46 @@ impl Table {
             writes.sync();
             self.is_unsynced = false;
         }
-        writes.deactivate(slot.offset);
-        match slot.cells {
-            Some(cells) => self.wait(now, slot.offset, cells),
-            None if slot.is_inside => self.displaced.add(slot.offset, slot.length, now),
-            // Outside of our markers it is now a comment like any other.
-            None => {}
-        }
-    }
-}
-
-impl Difference {
-    fn between(addresses: &[Address], slots: &[Slot]) -> Self {
-        let mut difference = Self::default();
-        for slot in slots {
-            let is_said = difference
-                .kept
-                .iter()
-                .any(|kept| kept.address == slot.address);
-            match slot.cells.is_some() && !is_said && addresses.contains(&slot.address) {
-                true => difference.kept.push(slot.clone()),
-                false => difference.superseded.push(slot.clone()),
+        writes.deactivate(slot.offset.into());
+        match (slot.cells(), slot.form) {
+            (Some(cells), _) => self.free.wait(now, slot.offset, cells),
+            (None, Form::Outside) => {
+                // It is now a comment like any other.
             }
+            (None, _) => self
+                .displaced
+                .add(slot.offset.into(), slot.length.into(), now),
         }
-        let is_missing =
-            |address: &&Address| difference.kept.iter().all(|kept| kept.address != **address);
-        difference.missing = addresses.iter().filter(is_missing).copied().collect();
-        difference
     }
 }
 
-/// The usual case: nothing is to be done for a name.
-fn says_exactly(slots: &[Slot], addresses: &[Address]) -> bool {
-    let is_said = |slot: &Slot| slot.cells.is_some() && addresses.contains(&slot.address);
-    slots.len() == addresses.len()
-        && slots.iter().all(is_said)
-        && addresses
-            .iter()
-            .all(|address| slots.iter().any(|slot| slot.address == *address))
+/// From when on the block around an offset has been there for longer than any reader reads: some ask for
+/// the size first and stop there.
+fn old_at(blocks: &BTreeMap<u64, Time>, offset: Offset) -> Time {
+    let block = blocks.range(..=u64::from(offset)).next_back();
+    block.map_or(Time::MAX, |(_, &since)| since + GRACE)
 }
 
-fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
+/// How many cells a line takes.
+fn cells(text: &str) -> u8 {
+    (text.len() + 1).div_ceil(CELL) as u8
+}
+
+/// The lines of each name, in the order of the file.
+fn by_name(live: Vec<(Name, Slot)>) -> BTreeMap<Name, Slots> {
+    let single = live.into_iter();
+    let mut slots: Vec<_> = single
+        .map(|(name, slot)| (name, Slots::One(slot)))
+        .collect();
+    slots.sort_unstable_by(|(name, slots), (other, others)| {
+        (name, slots[0].offset).cmp(&(other, others[0].offset))
+    });
+    slots.dedup_by(|(name, slots), (before, all)| {
+        let same = name == before;
+        if same {
+            all.push(slots[0]);
+        }
+        same
+    });
+    slots.into_iter().collect()
 }

@@ -1,0 +1,84 @@
+//! Names that are to be looked at, though nothing else be wanted of them: when, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+
+use super::Time;
+use crate::Name;
+
+/// The names that are to be looked at, now or later.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Agenda {
+    /// Those that are to be looked at now.
+    queue: BTreeSet<Name>,
+    /// Names with lines that retire: when the next of those may go, and how many there are.
+    retiring: BTreeMap<Name, (Time, usize)>,
+    /// The same by time.
+    due: BTreeSet<(Time, Name)>,
+    /// How many lines retire.
+    lines: usize,
+    /// Names that lack slots.
+    hungry: BTreeSet<Name>,
+}
+
+impl Agenda {
+    /// So many lines of a name retire, the next one at some time; or none does, and nothing is due.
+    pub(super) fn retire(&mut self, name: &Name, next: Option<(Time, usize)>) {
+        if let Some((at, lines)) = self.retiring.remove(name) {
+            self.lines -= lines;
+            self.due.remove(&(at, name.clone()));
+        }
+        if let Some((at, lines)) = next {
+            self.lines += lines;
+            self.retiring.insert(name.clone(), (at, lines));
+            self.due.insert((at, name.clone()));
+        }
+    }
+
+    /// Whether a name lacks slots.
+    pub(super) fn starve(&mut self, name: &Name, is_hungry: bool) {
+        if is_hungry {
+            self.hungry.insert(name.clone());
+        } else {
+            self.hungry.remove(name);
+        }
+    }
+
+    /// True when some name lacks slots.
+    pub(super) fn is_hungry(&self) -> bool {
+        !self.hungry.is_empty()
+    }
+
+    /// These names are to be looked at now.
+    pub(super) fn queue(&mut self, names: impl Iterator<Item = Name>) {
+        self.queue.extend(names);
+    }
+
+    /// Those that lack slots are to be looked at now.
+    pub(super) fn feed(&mut self) {
+        self.queue.append(&mut self.hungry);
+    }
+
+    /// So many of the names that are to be looked at now, those among them of which lines may go.
+    pub(super) fn take(&mut self, now: Time, limit: usize) -> Vec<Name> {
+        let due = self.due.iter().take_while(|(at, _)| *at <= now);
+        self.queue.extend(due.map(|(_, name)| name.clone()));
+        let first = iter::from_fn(|| self.queue.pop_first());
+        first.take(limit).collect()
+    }
+
+    /// The names that are to be looked at now and were not taken.
+    pub(super) fn queued(&self) -> &BTreeSet<Name> {
+        &self.queue
+    }
+
+    /// When the next line may go.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// How many lines retire.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+}
