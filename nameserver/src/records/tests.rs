@@ -344,6 +344,12 @@ fn nerve() {
     let json = r#"{"host":"1.2.3.4","port":3000,"name":"mymachine"}"#;
     check(&[
         ("ID_0000000003", json, "nerve: 1.2.3.4:3000"),
+        ("x", r#"{"host":"1.2.3.4","name":"m"}"#, "JSON: 1.2.3.4"),
+        (
+            "x",
+            r#"{"ip":"1.2.3.4","port":3000,"name":"m"}"#,
+            "JSON: 1.2.3.4:3000",
+        ),
         (
             "ID_0000000003",
             r#"{"host":"1.2.3.4","port":3000,"name":"m","weight":7,"labels":{"az":"a"},"available":true}"#,
@@ -668,6 +674,12 @@ fn kafka() {
             Format::Kafka,
             "unspecified",
         ),
+        (
+            "1",
+            r#"{"jmx_port":-1,"endpoints":[]}"#,
+            Format::Kafka,
+            "endpoints",
+        ),
     ]);
 }
 
@@ -689,7 +701,17 @@ fn hbase() {
     check(&[
         ("rs1,16020,1630123025659", "", "HBase: rs1:16020"),
         ("rs1,16020,7", "10.0.0.1", "plain text: 10.0.0.1"),
+        ("rs1,16020,163012302565", "", "HBase: rs1:16020"),
     ]);
+    for other in [
+        "rs1,16020,1630123025659,x",
+        "rs1,,1630123025659",
+        "rs1,http,1630123025659",
+        "rs1,16020,163012302565x",
+        "rs1,16020,",
+    ] {
+        check(&[(other, "", "nothing: holds no data")]);
+    }
     refuses(&[
         ("rs1,0,1630123025659", "", Format::HBase, "port \"0\""),
         (
@@ -701,6 +723,11 @@ fn hbase() {
     ]);
     // Less than its first bytes promise.
     assert!(problem(b"\xff\0\0\0\x14region").contains("no UTF-8"));
+    assert!(problem(b"\xff\0\0\0\0region").contains("no UTF-8"));
+    assert_eq!(
+        said(&read("x", b"\xff\0\0\0\x01r")),
+        "nothing: holds binary data of HBase"
+    );
 }
 
 #[test]
@@ -713,6 +740,9 @@ fn solr() {
             "Solr: solr1.example.com:8983",
         ),
         ("my_host:8983_", "", "Solr: my_host:8983"),
+        (":8983_solr", "", "nothing: holds no data"),
+        ("10.0.0.1:_solr", "", "nothing: holds no data"),
+        ("10.0.0.1:http_solr", "", "nothing: holds no data"),
         ("[fd00::1]:8983_solr", "", "Solr: [fd00::1]:8983"),
         ("fd00::1:8983_solr", "", "Solr: [fd00::1]:8983"),
         (
@@ -866,6 +896,8 @@ fn kazoo_parties() {
             "nothing: holds no data",
         ),
         ("node-10.86.5.55:80", "", "nothing: holds no data"),
+        ("nodenode-10.86.5.55:80", "", "nothing: holds no data"),
+        ("abcdef0-10.86.5.55:80", "", "nothing: holds no data"),
     ]);
     refuses(&[
         (&party, "no address", Format::Party, "is no address"),
@@ -907,6 +939,22 @@ fn sky_dns_and_grpc() {
             r#"{"host":"10.0.0.2","port":50051}"#,
             "JSON: 10.0.0.2:50051",
         ),
+        // With an address beside the host, or without a host, it is neither.
+        (
+            "x1",
+            r#"{"host":"ten","ip":"10.0.0.2","ttl":60}"#,
+            "JSON: 10.0.0.2",
+        ),
+        (
+            "x1",
+            r#"{"ttl":60}"#,
+            "nothing: holds JSON without an address",
+        ),
+        (
+            "x1",
+            r#"{"address":"10.0.0.2","port":"50051"}"#,
+            "JSON: 10.0.0.2:50051",
+        ),
     ]);
     refuses(&[
         (
@@ -937,6 +985,50 @@ fn sky_dns_and_grpc() {
 }
 
 #[test]
+fn the_longest_record_is_read() {
+    let blanks = " ".repeat(MAX_RECORD_BYTES - "10.0.0.1".len());
+    let longest = format!("10.0.0.1{blanks}");
+    assert_eq!(longest.len(), 65_536);
+    check(&[("x", &longest, "plain text: 10.0.0.1")]);
+    assert!(problem(format!("{longest} ").as_bytes()).contains("65537 bytes long"));
+}
+
+#[test]
+fn a_reading_has_the_format_of_what_it_is() {
+    for (data, format) in [
+        ("10.0.0.1", Some(Format::Text)),
+        (r#"{"host":"1.1.1.1","ttl":60}"#, Some(Format::SkyDns)),
+        (
+            r#"{"type":"service","service":{"srvce":"_a","proto":"_tcp","port":1}}"#,
+            Some(Format::Joyent),
+        ),
+        (r#"{"host":"","ttl":60}"#, Some(Format::SkyDns)),
+        ("", None),
+    ] {
+        assert_eq!(read("x", data.as_bytes()).format(), format, "{data}");
+    }
+}
+
+#[test]
+fn where_the_name_holds_the_address() {
+    for (format, component, is_in_name) in [
+        (Format::HBase, "x", true),
+        (Format::HiveServer, "x", true),
+        (Format::Registrator, "x", true),
+        (Format::ShallowParty, "x", true),
+        (Format::Nerve, "base64_x", true),
+        (Format::Nerve, "x", false),
+        (Format::Text, "base64_x", false),
+    ] {
+        assert_eq!(
+            format.is_in_name(component),
+            is_in_name,
+            "{format} {component}"
+        );
+    }
+}
+
+#[test]
 fn an_instance_tells_its_addresses_and_host_names() {
     let data = r#"{"jmx_port":-1,"endpoints":["A://10.0.0.1:1","B://b:2","C://10.0.0.2:3"]}"#;
     let reading = read("1", data.as_bytes());
@@ -948,6 +1040,49 @@ fn an_instance_tells_its_addresses_and_host_names() {
     assert_eq!(addresses, ["10.0.0.1", "10.0.0.2"]);
     let names: Vec<_> = instance.host_names().map(contract::Name::as_str).collect();
     assert_eq!(names, ["b"]);
+}
+
+#[test]
+fn an_instance_is_in_service_unless_its_record_says_otherwise() {
+    for (available, is_in_service) in [("true", true), ("false", false)] {
+        let data = format!(r#"{{"host":"1.2.3.4","port":1,"name":"m","available":{available}}}"#);
+        let reading = read("x", data.as_bytes());
+        let instance = reading.instance().unwrap();
+        assert_eq!(instance.is_in_service(), is_in_service, "{data}");
+    }
+}
+
+#[test]
+fn a_service_takes_only_records_of_its_own_kind() {
+    let data = r#"{"type":"service","service":{"srvce":"_a","proto":"_tcp","port":1}}"#;
+    let Reading::Service(service) = read("x", data.as_bytes()) else {
+        panic!("{data}");
+    };
+    for (data, takes) in [
+        (r#"{"type":"host","host":{"address":"10.0.0.1"}}"#, false),
+        (
+            r#"{"type":"load_balancer","load_balancer":{"address":"10.0.0.1"}}"#,
+            true,
+        ),
+        ("10.0.0.1", false),
+    ] {
+        let reading = read("x", data.as_bytes());
+        assert_eq!(service.takes(reading.instance().unwrap()), takes, "{data}");
+    }
+}
+
+#[test]
+fn json_is_shown_without_its_inner_parts() {
+    for (text, shown) in [
+        ("{}", "{}"),
+        (r#"{"a":1}"#, "{…}"),
+        ("[1]", "[…]"),
+        ("null", "null"),
+        ("1.5", "1.5"),
+    ] {
+        let json: json::Json<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(json.to_string(), shown);
+    }
 }
 
 /// Pieces from which znodes are put together that nearly have a format.

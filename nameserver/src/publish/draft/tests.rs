@@ -73,6 +73,18 @@ fn only_differences_are_due_and_the_generation_counts_on() {
 }
 
 #[test]
+fn what_is_told_is_the_newest_that_is_known() {
+    let mut draft = draft();
+    draft.compare(Some((9, None)), true, Instant::now());
+    assert_eq!((draft.generation(), draft.zxid()), (10, 0));
+    draft.reflect(70);
+    draft.reflect(69);
+    let snapshot = publish(&mut draft);
+    assert_eq!((snapshot.generation, snapshot.zxid), (11, 70));
+    assert_eq!((draft.generation(), draft.zxid()), (11, 70));
+}
+
+#[test]
 fn a_successor_publishes_under_its_own_id_and_counts_on() {
     let mut old = draft();
     old.compare(None, true, Instant::now());
