@@ -38,4 +38,7 @@ pub struct Arguments {
     /// How long the history is; the rests come on top
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
+    /// So many names more that nobody touches
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=500_000))]
+    pub names: u32,
 }

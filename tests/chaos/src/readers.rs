@@ -1,6 +1,6 @@
 //! Those who look at the hosts files, and at the znode of the snapshot, all the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab::Client;
+use serde_json::Value;
 
 use crate::check::file::judge;
 use crate::check::past::Past;
@@ -141,6 +142,45 @@ impl Older {
     }
 }
 
+/// Pages that were read; they never change.
+#[derive(Debug, Default)]
+struct Pages(HashMap<String, Value>);
+
+impl Pages {
+    /// How many are kept.
+    const MOST: usize = 2_000;
+
+    /// An index with all its names, as if it stood in one znode; none where a page is not there.
+    fn complete(&mut self, client: &Client, hosts: &str, mut index: Value) -> Option<Vec<u8>> {
+        if self.0.len() > Self::MOST {
+            self.0.clear();
+        }
+        let (mut names, mut as_of) = (serde_json::Map::new(), Vec::new());
+        for page in index["pages"].as_array()? {
+            let (generation, digest) = (page[1].as_u64()?, page[2].as_str()?);
+            as_of.push((page[0].as_str()?, generation));
+            let component = format!("{generation}-{digest}");
+            if !self.0.contains_key(&component) {
+                let (data, _) = client.read(&format!("{hosts}/{component}")).ok()??;
+                let page = serde_json::from_slice(&data).ok()?;
+                self.0.insert(component.clone(), page);
+            }
+            names.extend(self.0[&component]["hosts"].as_object()?.clone());
+        }
+        for change in index["changes"].as_array()? {
+            let name = change[1].as_str()?;
+            let page = as_of.iter().rfind(|(first, _)| *first <= name)?;
+            match &change[2] {
+                _ if change[0].as_u64()? <= page.1 => {}
+                Value::Null => drop(names.remove(name)),
+                addresses => drop(names.insert(name.to_owned(), addresses.clone())),
+            }
+        }
+        index["hosts"] = Value::Object(names);
+        serde_json::to_vec(&index).ok()
+    }
+}
+
 /// Reads the znode at `path` until the run is over.
 pub(crate) fn read_snapshot(
     client: &Client,
@@ -151,6 +191,7 @@ pub(crate) fn read_snapshot(
     journal: &Journal,
 ) {
     let (mut watcher, mut reads, mut last) = (Watcher::default(), 0, 0);
+    let (mut pages, mut gone) = (Pages::default(), None);
     while !journal.is_over() {
         sleep(PAUSE);
         let Ok(znode) = client.read(path) else {
@@ -161,10 +202,34 @@ pub(crate) fn read_snapshot(
         let Some((data, stat)) = znode.filter(|(_, stat)| stat.mzxid != last) else {
             continue;
         };
-        last = stat.mzxid;
-        if matches!(genuine(&data), Some(Ok(_))) {
+        let mut data = data;
+        if let Some(Ok(head)) = genuine(&data) {
             older.keep(data.clone());
+            if head["format"] == 2 {
+                match pages.complete(client, path, head) {
+                    Some(whole) => data = whole,
+                    // A newer index names others, or soon will where an old one was put back.
+                    None if gone.is_none_or(|(of, since): (i64, Instant)| {
+                        of != stat.mzxid || since.elapsed() < LONGEST
+                    }) =>
+                    {
+                        if gone.is_none_or(|(of, _)| of != stat.mzxid) {
+                            gone = Some((stat.mzxid, Instant::now()));
+                        }
+                        continue;
+                    }
+                    None => {
+                        let text = format!(
+                            "transaction {:#x}: a page of the index is not there",
+                            stat.mzxid
+                        );
+                        journal.violation(&text);
+                        break;
+                    }
+                }
+            }
         }
+        last = stat.mzxid;
         let version = Version {
             czxid: stat.czxid,
             mzxid: stat.mzxid,

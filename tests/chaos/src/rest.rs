@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use lab::Client;
 
 use crate::check::file::difference;
+use crate::history;
 use crate::journal::Journal;
 use crate::model::{self, Tree};
 use crate::watched::Watched;
@@ -22,6 +23,7 @@ pub(crate) type Times = Vec<Duration>;
 pub(crate) fn rest<'a>(
     client: &Client,
     state: &str,
+    names: u32,
     files: impl Iterator<Item = &'a Watched> + Clone,
     is_done: impl Fn() -> bool,
     journal: &Journal,
@@ -31,7 +33,7 @@ pub(crate) fn rest<'a>(
     while !journal.is_over() {
         // First: what is changed while the tree is read shows in the next pass.
         let is_last = is_done();
-        let hosts = model::hosts(&tree(client, state));
+        let hosts = model::hosts(&tree(client, state, names));
         let mut wrong = None;
         for (watched, time) in files.clone().zip(&mut times) {
             let text = fs::read(&watched.path).unwrap_or_default();
@@ -63,9 +65,12 @@ pub(crate) fn rest<'a>(
     None
 }
 
-/// All znodes but the nameservers' own.
-fn tree(client: &Client, state: &str) -> Tree {
-    let mut tree = Tree::new();
+/// All znodes but the nameservers' own; those that nobody touches are not read.
+fn tree(client: &Client, state: &str, names: u32) -> Tree {
+    let bulk = history::bulk(names);
+    let mut tree: Tree = bulk
+        .map(|(path, address)| (path, address.to_string().into_bytes()))
+        .collect();
     let mut to_read = vec![String::new()];
     // Another server than the last one may lag behind.
     let _ = client.sync("/");
@@ -73,7 +78,7 @@ fn tree(client: &Client, state: &str) -> Tree {
         let shown = if parent.is_empty() { "/" } else { &parent };
         for child in client.children(shown) {
             let path = format!("{parent}/{child}");
-            if path == state {
+            if path == state || path.starts_with(history::BULK) {
                 continue;
             }
             tree.extend(client.get(&path).map(|data| (path.clone(), data)));

@@ -50,9 +50,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for change in &setup {
         sessions::apply(&world.tree, &change.kind).context("the first znodes")?;
     }
-    let past = Past::new(&setup, &steps);
+    let bulk: Vec<_> = history::bulk(arguments.names)
+        .map(|(path, address)| (path, address.to_string()))
+        .collect();
+    let znodes = bulk.iter().map(|(path, data)| (&**path, &**data));
+    world.tree.create_many(znodes);
+    let past = Past::new(&setup, arguments.names, &steps);
     world.start();
     let mut play = Play {
+        names: arguments.names,
         steps: &steps,
         past: &past,
         journal: &journal,
@@ -73,6 +79,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// A history under way.
 struct Play<'a> {
+    /// How many names there are that nobody ever touches.
+    names: u32,
     steps: &'a [Step],
     past: &'a Past,
     journal: &'a Journal,
@@ -99,7 +107,8 @@ impl Workers<'_> {
 impl Play<'_> {
     fn all(&mut self, world: &mut World) -> anyhow::Result<()> {
         let (journal, past) = (self.journal, self.past);
-        let pinned: &BTreeSet<String> = &history::pinned().collect();
+        let bulk = history::bulk(self.names).map(|(path, _)| path[1..].to_owned());
+        let pinned: &BTreeSet<String> = &history::pinned().chain(bulk).collect();
         let (older, pending) = (&Older::default(), &AtomicUsize::new(0));
         let servers = world.tree.address().to_owned();
         let client = &Client::connect(&servers);
@@ -185,7 +194,7 @@ impl Play<'_> {
         }
         let is_done = || pending.load(Ordering::SeqCst) == 0;
         let files = world.files.iter().map(|file| -> &Watched { file });
-        let times = rest::rest(client, STATE, files, is_done, self.journal);
+        let times = rest::rest(client, STATE, self.names, files, is_done, self.journal);
         if let Some(times) = times {
             self.journal.note(&format!("in step after {times:.2?}"));
             let at = self.steps[..self.done].last().map_or(0, |step| step.at);

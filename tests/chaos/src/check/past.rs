@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::history::{Change, Event, Kind, Step};
+use crate::history::{self, Change, Event, Kind, Step};
 use crate::model;
 
 /// The addresses of each name, and the step of the history from which on it may have each.
@@ -15,14 +15,18 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Nothing but `setup` has happened yet; the steps count from 1.
-    pub(crate) fn new(setup: &[Change], steps: &[Step]) -> Self {
+    /// Nothing but `setup`, and so many names more, has happened yet; the steps count from 1.
+    pub(crate) fn new(setup: &[Change], bulk: u32, steps: &[Step]) -> Self {
         let mut past = Self {
             names: HashMap::new(),
             begun: AtomicUsize::new(0),
         };
         for change in setup {
             past.learn(change, 0);
+        }
+        for (path, address) in history::bulk(bulk) {
+            let addresses = HashMap::from([(address, 0)]);
+            past.names.insert(model::name(&path), addresses);
         }
         for (number, step) in (1..).zip(steps) {
             if let Event::Change(change) = &step.event {
@@ -107,7 +111,7 @@ pub(crate) mod tests {
             at: 0,
             event: Event::Change(Change { session: 0, kind }),
         };
-        Past::new(&[], &kinds.map(step))
+        Past::new(&[], 0, &kinds.map(step))
     }
 
     #[test]

@@ -13,7 +13,7 @@ use fastrand::Rng;
 pub(crate) use faults::{Daemon, Fault, Foreign, Place, Tampering, Way};
 #[cfg(test)]
 pub(crate) use tree::Data;
-pub(crate) use tree::{Change, Kind, SESSIONS, pinned, setup};
+pub(crate) use tree::{BULK, Change, Kind, SESSIONS, bulk, pinned, setup};
 
 /// So many nameservers stand for election.
 pub(crate) const NAMESERVERS: usize = 2;

@@ -131,6 +131,9 @@ impl Data {
     }
 }
 
+/// How the paths of [`bulk`] begin.
+pub(crate) const BULK: &str = "/bulk";
+
 /// What the tree holds before anything happens: the pinned names, and the parents of the rest.
 pub(crate) fn setup() -> Vec<Change> {
     let put = |path: String, data: Data| Change {
@@ -170,6 +173,15 @@ pub(crate) fn setup() -> Vec<Change> {
         changes.push(put(path, data));
     }
     changes
+}
+
+/// Many names more, which nobody touches either, as paths and addresses.
+pub(crate) fn bulk(names: u32) -> impl Iterator<Item = (String, IpAddr)> {
+    (0..names).map(|number| {
+        let [_, high, middle, low] = (0x000a_0000 + number).to_be_bytes();
+        let address = Ipv4Addr::new(10, high, middle, low);
+        (format!("{BULK}{number:06}"), address.into())
+    })
 }
 
 /// The names that [`setup`] makes and that nobody touches.
