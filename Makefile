@@ -26,10 +26,11 @@ soak: ## readers of a bind-mounted hosts file while it changes 1,000 times a sec
 	cargo run --release --quiet --package soak -- --seconds $(SECONDS) --updates $(UPDATES) --names $(NAMES) --writer $(WRITER)
 
 SEED =
-chaos: ## break both daemons, ZooKeeper and the network at random, SECONDS long; the same SEED does the same (root)
+chaos: ## break both daemons, ZooKeeper and the network at random, SECONDS long; the same SEED does the same; NAMES=20000: with many names (root)
 	@scripts/setup
 	cargo build
-	cargo run --quiet --package chaos -- --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	cargo run --quiet --package chaos -- --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(filter command line,$(origin NAMES)),--names $(NAMES))
 
 lint: ## formatting, clippy, shellcheck, and the licences and sources of dependencies
 	@scripts/lint
