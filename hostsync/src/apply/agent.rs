@@ -1,7 +1,6 @@
 //! The agent: one idempotent pass that makes the hosts file agree with the latest good snapshot,
 //! and what wakes it.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use zookeeper::Backoff;
 
+use crate::apply::entries::Entries;
 use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
 use crate::apply::selection::Selection;
@@ -26,6 +26,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// How long a start waits for ZooKeeper before it puts the kept snapshot over a file that has names
 /// already: they may be newer, since they are written first.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the entries follow changes before they are selected anew, to see that it comes to the same.
+const CHECK: Duration = Duration::from_secs(3600);
 
 /// What the agent has done so far, for those who ask.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,8 @@ pub struct Applied {
     pub slots: Option<SlotCounts>,
     /// Why the last pass failed, if it did.
     pub failure: Option<String>,
+    /// How often following the changes did not end where selecting anew did.
+    pub repairs: u64,
 }
 
 impl Applied {
@@ -58,7 +62,11 @@ impl Applied {
 pub struct Agent {
     hosts_file: HostsFile,
     watch: Watch,
-    selection: Selection,
+    entries: Entries,
+    /// When they were last selected anew.
+    checked: Instant,
+    /// What was last made to be in the file.
+    written: Hosts,
     view: watch::Receiver<View>,
     /// Local names, beside those of the snapshot.
     bound: watch::Receiver<Arc<Bound>>,
@@ -83,10 +91,15 @@ impl Agent {
     ) -> Self {
         let kept = view.borrow().snapshot.clone();
         let applied_bound = Arc::clone(&bound.borrow());
+        let mut entries = Entries::new(selection);
+        let written = kept.as_ref().map(|kept| &kept.snapshot.hosts);
+        let written = written.map(|hosts| entries.follow(hosts).clone());
         Self {
             hosts_file,
             watch: Watch::default(),
-            selection,
+            entries,
+            checked: Instant::now(),
+            written: with_bound(written.unwrap_or_default(), &applied_bound),
             view,
             bound,
             applied_bound,
@@ -122,9 +135,10 @@ impl Agent {
             self.next = Some(Instant::now() + grace);
         }
         loop {
+            let mut is_asked_for = false;
             tokio::select! {
                 biased;
-                () = pass.notified() => {}
+                () = pass.notified() => is_asked_for = true,
                 // The sender lives as long as the process.
                 _ = self.view.changed() => {}
                 Ok(()) = self.bound.changed() => {}
@@ -132,6 +146,26 @@ impl Agent {
                 () = at(self.next) => {}
             }
             self.pass();
+            if is_asked_for || self.checked.elapsed() >= CHECK {
+                self.check();
+            }
+        }
+    }
+
+    /// Sees to it that the changes ended where all of it would.
+    fn check(&mut self) {
+        self.checked = Instant::now();
+        if self.entries.check() {
+            return;
+        }
+        log::warn!(
+            "the names that are selected were not what following their changes led to; put them right"
+        );
+        self.applied.send_modify(|applied| applied.repairs += 1);
+        let published = self.applied.borrow().published.clone();
+        if let Some(published) = published {
+            let bound = Arc::clone(&self.bound.borrow());
+            self.reconcile(&published, &bound);
         }
     }
 
@@ -160,21 +194,21 @@ impl Agent {
 
     fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
         let before = self.applied.borrow().published.clone();
-        let last = before.clone().or_else(|| self.kept.clone());
-        let nothing = Hosts::new();
-        let last = last.as_ref().map_or(&nothing, |last| &last.snapshot.hosts);
-        let applied_bound = Arc::clone(&self.applied_bound);
-        let entries = with_bound(self.selection.entries(&wanted.snapshot.hosts), bound);
-        let known = with_bound(Cow::Borrowed(last), &applied_bound);
+        let last = before.as_ref().or(self.kept.as_ref());
+        let last = last.map(|last| last.snapshot.hosts.clone());
+        let known = with_bound(last.unwrap_or_default(), &self.applied_bound);
+        let entries = self.entries.follow(&wanted.snapshot.hosts).clone();
+        let entries = with_bound(entries, bound);
         self.next = None;
         match self.hosts_file.reconcile(&entries, &known) {
             Ok(Outcome::Done(pass)) => {
+                let is_bound = Arc::ptr_eq(&self.applied_bound, bound);
+                let is_news = !is(before.as_ref(), wanted) || !is_bound;
                 self.applied_bound = Arc::clone(bound);
-                let old = with_bound(self.selection.entries(last), &applied_bound);
-                let is_news = !is(before.as_ref(), wanted) || !Arc::ptr_eq(&applied_bound, bound);
+                let written = std::mem::replace(&mut self.written, entries.clone());
                 let change = Change {
                     generation: wanted.snapshot.generation,
-                    before: is_news.then_some(&old),
+                    before: is_news.then_some(&written),
                     wanted: &entries,
                     kept: is(self.kept.as_ref(), wanted),
                 };
@@ -195,6 +229,7 @@ impl Agent {
         for (level, line) in self.report.done(change, &pass) {
             log::log!(level, "{line}");
         }
+        let repairs = self.applied.borrow().repairs;
         self.applied.send_replace(Applied {
             published: Some(Arc::clone(wanted)),
             names: change.wanted.len() - pass.shadowed.len(),
@@ -203,6 +238,7 @@ impl Agent {
             method: Some(pass.method),
             slots: pass.slots,
             failure: None,
+            repairs,
         });
     }
 

@@ -1,13 +1,15 @@
 //! Makes the hosts file agree with the latest snapshot.
 //!
 //! * [`agent`] is the loop: one idempotent pass, and what wakes it.
-//! * [`selection`] picks the entries of the file from a snapshot. Pure.
+//! * [`selection`] says which names of a snapshot become [`entries`] of the file, which follow it change by
+//!   change. Pure.
 //! * [`report`] says what a pass changed, once.
 //! * [`remedy`] adds to what goes wrong with the file what to do about it.
 //! * [`cache_writer`] keeps on disk what was applied, for a start without ZooKeeper.
 
 pub mod agent;
 pub mod cache_writer;
+pub mod entries;
 pub mod remedy;
 pub mod report;
 pub mod selection;

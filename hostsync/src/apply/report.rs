@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use contract::{Counted, Diff, Hosts, Name};
 use hosts_file::{Method, Pass, Reason};
@@ -17,7 +18,7 @@ pub type Line = (Level, String);
 #[derive(Debug, Default)]
 pub struct Report {
     failure: Option<String>,
-    shadowed: BTreeSet<Name>,
+    shadowed: Arc<[Name]>,
     method: Option<Method>,
     lost_attributes: BTreeSet<OsString>,
 }
@@ -110,10 +111,14 @@ impl Report {
 
     fn names(&mut self, pass: &Pass) -> Vec<Line> {
         let file = pass.target.display();
-        let now: BTreeSet<Name> = pass.shadowed.iter().cloned().collect();
-        let before = std::mem::replace(&mut self.shadowed, now);
         let mut lines = Vec::new();
-        let new: Vec<&Name> = self.shadowed.difference(&before).collect();
+        if self.shadowed == pass.shadowed {
+            return lines;
+        }
+        let before = std::mem::replace(&mut self.shadowed, Arc::clone(&pass.shadowed));
+        let before: BTreeSet<&Name> = before.iter().collect();
+        let now: BTreeSet<&Name> = self.shadowed.iter().collect();
+        let new: Vec<&Name> = now.difference(&before).copied().collect();
         if !new.is_empty() {
             let line = format!(
                 "left to other lines of {file}, which map them already: {}; take those lines out \
@@ -122,7 +127,7 @@ impl Report {
             );
             lines.push((Warn, line));
         }
-        let gone: Vec<&Name> = before.difference(&self.shadowed).collect();
+        let gone: Vec<&Name> = before.difference(&now).copied().collect();
         if !gone.is_empty() {
             let line = format!("no longer left to other lines of {file}: {}", list(&gone));
             lines.push((Info, line));

@@ -1,8 +1,6 @@
 //! Which of the published names this machine wants.
 
-use std::borrow::Cow;
-
-use contract::Hosts;
+use contract::{Hosts, Name};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// The names that `--select` asks for; all of them without it.
@@ -25,18 +23,26 @@ impl Selection {
         Ok(Self(Some(set.build()?)))
     }
 
-    /// The entries for the hosts file: sorted by name, the addresses of a name in the order of the
-    /// snapshot.
-    pub fn entries<'a>(&self, hosts: &'a Hosts) -> Cow<'a, Hosts> {
-        let Some(set) = &self.0 else {
-            return Cow::Borrowed(hosts);
-        };
-        let selected = hosts.iter().filter(|(name, _)| set.is_match(name.as_str()));
-        Cow::Owned(
-            selected
-                .map(|(name, list)| (name.clone(), list.clone()))
-                .collect(),
-        )
+    /// True without any glob.
+    pub fn is_of_all(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// True for a name that is asked for.
+    pub fn selects(&self, name: &Name) -> bool {
+        let matches = |set: &GlobSet| set.is_match(name.as_str());
+        self.0.as_ref().is_none_or(matches)
+    }
+
+    /// Those of these names that are asked for; looks at each of them.
+    pub fn entries(&self, hosts: &Hosts) -> Hosts {
+        if self.is_of_all() {
+            return hosts.clone();
+        }
+        let selected = hosts.iter().filter(|(name, _)| self.selects(name));
+        selected
+            .map(|(name, list)| (name.clone(), list.clone()))
+            .collect()
     }
 }
 

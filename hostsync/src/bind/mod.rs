@@ -12,10 +12,9 @@ mod flag;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use contract::{Hosts, Name};
+use contract::{Addresses, Hosts, Name};
 
 pub use crate::store::bindings::Bound;
 
@@ -28,14 +27,10 @@ pub type Troubles = BTreeMap<Name, String>;
 
 /// The entries of a hosts file with the local names among them. A local name comes before a
 /// published one.
-pub fn with_bound<'a>(entries: Cow<'a, Hosts>, bound: &Bound) -> Cow<'a, Hosts> {
-    if bound.is_empty() {
-        return entries;
-    }
-    let mut entries = entries.into_owned();
+pub fn with_bound(mut entries: Hosts, bound: &Bound) -> Hosts {
     let bound = bound
         .iter()
-        .map(|(name, address)| (name.clone(), vec![*address]));
+        .map(|(name, address)| (name.clone(), Addresses::from(&[*address][..])));
     entries.extend(bound);
-    Cow::Owned(entries)
+    entries
 }

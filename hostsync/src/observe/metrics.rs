@@ -50,7 +50,7 @@ fn metrics(status: &Status) -> Metrics {
         )
         .counter(
             "repairs",
-            "How often all names were read anew, because changes did not lead to those that were published",
+            "How often changes did not lead to what was published, so that all of it was looked at anew",
             snapshot.repairs,
         )
         .gauge(

@@ -92,7 +92,7 @@ pub struct Snapshot {
     pub leader: Option<String>,
     /// Why what the znode holds now is not used.
     pub problem: Option<String>,
-    /// How often all of it was read anew, because changes did not lead to what was published.
+    /// How often changes did not lead to what was published, so that all of it was looked at anew.
     #[serde(default)]
     pub repairs: u64,
 }
@@ -161,7 +161,7 @@ impl Status {
             published: used.map(|used| time(used.published)),
             leader: used.map(|used| used.leader.clone()),
             problem: view.problem.clone(),
-            repairs: view.repairs,
+            repairs: view.repairs + applied.repairs,
         };
         let hosts_file = HostsFile {
             path: facts.hosts_file.clone(),
@@ -332,6 +332,7 @@ mod tests {
             method: Some(Method::Replace),
             slots: None,
             failure: None,
+            repairs: 0,
         }
     }
 
