@@ -137,6 +137,15 @@ fn what_slots_left_is_ours() {
     assert_eq!(plan.foreign, 3);
 }
 
+#[test]
+fn our_lines_are_counted_whole_block_or_not() {
+    for end in ["", "# END hostsync\n"] {
+        let text = format!("10.9.9.9 a\n# BEGIN hostsync\n10.0.0.5 db\n10.0.0.6 db\n{end}");
+        let last = hosts(&[("db", &["10.0.0.5", "10.0.0.6"])]);
+        assert_eq!(without(text.as_bytes(), &last).ours, 2, "{end:?}");
+    }
+}
+
 /// Lines that are foreign wherever they stand. The first maps a name of the entries below.
 const FOREIGN: [&[u8]; 9] = [
     b"10.1.1.1 other N1",

@@ -66,6 +66,22 @@ mod tests {
     use crate::slots::layout;
 
     #[test]
+    fn a_block_has_an_eighth_more_and_is_filled_up_with_the_same() {
+        let owner = Owner::new("hostsync").unwrap();
+        for count in 1..300 {
+            let text = block(&owner, 0, true, vec![2; count]);
+            let (hosts, memory) = (Hosts::new(), Memory::default());
+            let layout = layout::read(0, &text, &owner, &Known::of(&hosts, &memory));
+            // An odd cell is left over behind the marker at the beginning, and before that at the end.
+            let cells = 2 + 2 * (count + count / 8 + 1) + 1;
+            let pages = (cells * CELL).div_ceil(PAGE as usize);
+            assert_eq!(text.len(), pages * PAGE as usize, "{count}");
+            let single = layout.dead.iter().filter(|(_, size)| *size == 1).count();
+            assert_eq!(single, 2, "{count}");
+        }
+    }
+
+    #[test]
     fn blocks_are_aligned_whatever_precedes_them() {
         let owner = Owner::new("hostsync").unwrap();
         for size in 0..300 {
