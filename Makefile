@@ -11,7 +11,7 @@ demo: ## a ZooKeeper, both daemons, a name that follows its znode, a killed lead
 test: ## install what is missing, build, and run every test
 	@scripts/test
 
-bench: ## propagation and walk as ratios to their floors, DNS as ratios to dnsmasq
+bench: ## propagation and walk as ratios to their floors, what a change costs, DNS as ratios to dnsmasq
 	@scripts/setup bench
 	cargo build --release
 	cargo bench --package benches

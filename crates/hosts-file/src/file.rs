@@ -230,7 +230,7 @@ impl HostsFile {
     fn driver(&mut self, target: &Path) -> Result<&mut Driver, Error> {
         let is_of = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
         if !is_of {
-            if read::find(target)?.is_none() {
+            if !read::exists(target)? {
                 rename::replace(target, None, b"", &self.owner)?;
             }
             self.slots = Some(Driver::open(target, self.owner.clone())?);

@@ -1,13 +1,21 @@
 //! Is a file a mount point of its own, as `/etc/hosts` is in every container?
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// True when something is mounted on exactly this path, as this process sees it. Without `/proc`
 /// the answer is no, and a rename that fails with EBUSY tells the truth.
 pub(crate) fn is_mount_point(path: &Path) -> bool {
-    fs::read("/proc/self/mountinfo").is_ok_and(|table| lists(&table, path))
+    mounts().is_ok_and(|table| lists(&table, path))
+}
+
+/// The whole table. Its length is not known before, and to feel one's way is a dozen of calls.
+fn mounts() -> io::Result<Vec<u8>> {
+    let mut table = Vec::with_capacity(16 * 1024);
+    File::open("/proc/self/mountinfo")?.read_to_end(&mut table)?;
+    Ok(table)
 }
 
 /// True when the table, in the format of `/proc/self/mountinfo`, has a mount on exactly this path.

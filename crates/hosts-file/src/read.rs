@@ -69,10 +69,10 @@ impl Found {
     }
 }
 
-/// Reads the file at `path`; none when there is none.
-pub(crate) fn find(path: &Path) -> Result<Option<Found>, Error> {
+/// Whether there is a file at `path`; an error where there is something else.
+pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
     let metadata = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other.map_err(Error::io("read", path))?,
     };
     // Asked before the file is opened: opening a pipe would wait for a writer.
@@ -81,6 +81,14 @@ pub(crate) fn find(path: &Path) -> Result<Option<Found>, Error> {
     }
     if !metadata.is_file() {
         return Err(Error::NotRegular(path.to_owned()));
+    }
+    Ok(true)
+}
+
+/// Reads the file at `path`; none when there is none.
+pub(crate) fn find(path: &Path) -> Result<Option<Found>, Error> {
+    if !exists(path)? {
+        return Ok(None);
     }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

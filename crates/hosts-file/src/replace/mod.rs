@@ -7,7 +7,6 @@ pub(crate) mod rename;
 pub(crate) mod temporary;
 
 use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +15,7 @@ pub use block::Note;
 use block::Plan;
 use rename::{Replaced, replace};
 
+use crate::checksum::checksum;
 use crate::file::{Cleaned, Outcome, Pass};
 use crate::read::{self, Found};
 use crate::{Error, Hosts, Method, Owner};
@@ -31,7 +31,7 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 pub(crate) struct Replacer {
     /// How many foreign bytes the last pass saw.
     foreign: Option<usize>,
-    /// The file after the last pass, and a hash of its text.
+    /// The file after the last pass, and a checksum of its text.
     agreed: Option<(PathBuf, u64)>,
 }
 
@@ -39,7 +39,7 @@ impl Replacer {
     /// True when the file is as the last pass left it. Much cheaper than another pass.
     pub(crate) fn still_agrees(&self, target: PathBuf) -> bool {
         let text = read::find(&target).ok().flatten().map(|found| found.text);
-        let now = text.map(|text| (target, hash(&text)));
+        let now = text.map(|text| (target, checksum(&text)));
         now.is_some() && now == self.agreed
     }
 
@@ -75,7 +75,7 @@ impl Replacer {
 
     fn done(&mut self, target: &Path, plan: Plan, written: Option<Vec<OsString>>) -> Outcome {
         let is_first = self.foreign.replace(plan.foreign).is_none();
-        self.agreed = Some((target.to_owned(), hash(&plan.text)));
+        self.agreed = Some((target.to_owned(), checksum(&plan.text)));
         Outcome::Done(Pass {
             target: target.to_owned(),
             method: Method::Replace,
@@ -98,12 +98,6 @@ impl Replacer {
         let age = SystemTime::now().duration_since(modified).ok()?;
         SETTLE.checked_sub(age)
     }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text);
-    hasher.finish()
 }
 
 /// Takes our lines out, and leaves every other byte. `last` is as in [`Replacer::reconcile`].

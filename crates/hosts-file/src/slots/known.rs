@@ -64,14 +64,14 @@ impl<'a> Known<'a> {
 
 impl Memory {
     /// Takes in what is alive and what is dead.
-    pub(super) fn remember(
+    pub(super) fn remember<'a>(
         &mut self,
-        lines: impl Iterator<Item = (Name, Address, Offset, Era)>,
+        lines: impl Iterator<Item = (&'a Name, Address, Offset, Era)>,
         dead: impl Iterator<Item = (Offset, Time)>,
     ) {
         let hasher = &self.hasher;
         let lines = lines
-            .map(|(name, address, offset, era)| (hasher.hash_one((&name, address)), offset, era));
+            .map(|(name, address, offset, era)| (hasher.hash_one((name, address)), offset, era));
         self.lines.extend(lines);
         self.lines
             .sort_unstable_by_key(|(hash, offset, _)| (*hash, *offset));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::known::Known;
+use super::live::Live;
 use super::slot::{Era, Form, Offset, Slot};
 use super::{CELL, GROUP, MAX_CELLS};
 use crate::owner::Marker;
@@ -14,7 +15,7 @@ pub(super) struct Layout {
     /// Where our blocks begin.
     pub(super) blocks: Vec<u64>,
     /// Our lines that say something. Since when they do is not known.
-    pub(super) live: Vec<(Name, Slot)>,
+    pub(super) live: Live,
     /// Our dead slots, and their cells.
     pub(super) dead: Vec<(Offset, u8)>,
     /// Dead lines of ours that are no slots, because somebody shifted them: offset, length, and
@@ -89,16 +90,12 @@ impl<'a> Blocks<'a> {
 
     /// To take the same lines apart, of a file of `size` bytes.
     pub(super) fn into_reader(self, known: &'a Known<'a>, size: u64) -> Reader<'a> {
-        let blocks = self.found.iter();
-        let ours: u64 = blocks.map(|(begin, end)| end - begin).sum();
-        let mut layout = Layout {
+        let layout = Layout {
             blocks: self.found.iter().map(|(begin, _)| *begin).collect(),
             size,
             is_terminated: true,
             ..Layout::default()
         };
-        // As many as there are if each is one cell.
-        layout.live.reserve(ours as usize / CELL);
         let mut blocks = self.found.into_iter();
         Reader {
             owner: self.owner,
@@ -176,7 +173,7 @@ impl Reader<'_> {
             address,
             form,
         };
-        self.layout.live.push((name, slot));
+        self.layout.live.push(name, slot);
     }
 
     fn foreign(&mut self, line: &[u8]) {
@@ -232,13 +229,12 @@ mod tests {
     #[test]
     fn a_line_with_nothing_but_an_empty_comment_is_ours_and_no_slot() {
         let layout = read("10.0.0.5 db      #          ");
-        let [live] = &layout.live[..] else {
-            panic!("{layout:?}")
-        };
-        assert_eq!((live.0.as_str(), live.1.form), ("db", Form::Inside));
+        let db = layout.live.get(&"db".parse().unwrap());
+        assert_eq!(db.len(), 1);
+        assert_eq!(db[0].form, Form::Inside);
         assert!(layout.foreign_names.is_empty());
         for foreign in ["10.0.0.5 db # mine", "10.0.0.5 db www #"] {
-            assert!(read(foreign).live.is_empty(), "{foreign}");
+            assert!(read(foreign).live.lines() == 0, "{foreign}");
         }
     }
 }

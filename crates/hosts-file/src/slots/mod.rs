@@ -27,6 +27,7 @@ mod free;
 mod growth;
 mod known;
 mod layout;
+mod live;
 mod operations;
 mod reading;
 mod reclaim;

@@ -1,10 +1,10 @@
 //! The comparison of all names with what is wanted.
 
-use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Bound;
 
-use super::slot::{Slot, Slots};
+use super::live::Live;
+use super::slot::Slot;
 use crate::{Address, Addresses, Hosts, Name};
 use imbl::ordmap::DiffItem;
 
@@ -32,12 +32,13 @@ impl Scan {
     /// pass over them.
     pub(super) fn rest<'a>(
         &self,
-        live: &'a BTreeMap<Name, Slots>,
+        live: &'a Live,
         wanted: &'a Hosts,
     ) -> impl Iterator<Item = Entry<'a>> {
-        let from = self.from.as_ref().map_or(Bound::Unbounded, Bound::Included);
-        let range = (from, Bound::<&Name>::Unbounded);
-        let mut lives = live.range::<Name, _>(range).peekable();
+        let from = self.from.as_ref();
+        let bound = from.map_or(Bound::Unbounded, Bound::Included);
+        let range = (bound, Bound::<&Name>::Unbounded);
+        let mut lives = live.from(from).peekable();
         let mut wanted = wanted.range::<_, Name>(range).peekable();
         iter::from_fn(move || {
             let gone = match (lives.peek(), wanted.peek()) {
@@ -45,9 +46,7 @@ impl Scan {
                 (live, _) => live.is_some(),
             };
             if gone {
-                return lives
-                    .next()
-                    .map(|(name, slots)| (name, &[][..], &slots[..]));
+                return lives.next().map(|(name, slots)| (name, &[][..], slots));
             }
             let (name, addresses) = wanted.next()?;
             let slots = lives.next_if(|(live, _)| *live == name);

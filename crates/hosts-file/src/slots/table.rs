@@ -9,10 +9,11 @@ use super::difference::{Difference, says_exactly};
 use super::free::Free;
 use super::known::{Known, Memory};
 use super::layout::{self, Layout, place};
+use super::live::Live;
 use super::operations::{Operation, Writes};
 use super::reclaim::Displaced;
 use super::scan::{self, Entry, Scan};
-use super::slot::{Eras, Form, LONG_AGO, Offset, Slot, Slots};
+use super::slot::{Eras, Form, LONG_AGO, Offset, Slot};
 use super::{CELL, GRACE, Time, growth};
 use crate::{Address, Hosts, Name, Owner};
 
@@ -47,9 +48,7 @@ pub struct SlotCounts {
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     /// The live lines of each name.
-    live: BTreeMap<Name, Slots>,
-    /// How many those are.
-    lines: usize,
+    live: Live,
     eras: Eras,
     free: Free,
     displaced: Displaced,
@@ -87,10 +86,10 @@ impl Table {
         } = layout;
         let mut eras = memory.eras.clone();
         let era = eras.at(now);
-        for (name, slot) in &mut live {
+        live.each(|name, slot| {
             let since = memory.since(name, &slot.address, slot.offset);
             slot.era = since.unwrap_or(era);
-        }
+        });
         let is_new = |offset| grown.is_some_and(|from| u64::from(offset) >= from);
         let since = |offset| match is_new(offset) {
             true => LONG_AGO,
@@ -101,8 +100,7 @@ impl Table {
         let since = |begin| memory.blocks.get(&begin).copied().unwrap_or(now);
         let blocks = blocks.into_iter().map(|begin| (begin, since(begin)));
         Self {
-            lines: live.len(),
-            live: by_name(live),
+            live,
             eras,
             free: Free::new(dead.collect()),
             displaced: Displaced::new(displaced, now),
@@ -126,9 +124,9 @@ impl Table {
         memory.eras = self.eras;
         memory.blocks = self.blocks;
         memory.is_synced = !self.is_unsynced;
-        let live = self.live.into_iter().flat_map(|(name, slots)| {
-            let said = |slot: &Slot| (name.clone(), slot.address, slot.offset, slot.era);
-            slots.iter().map(said).collect::<Vec<_>>()
+        let live = self.live.from(None).flat_map(|(name, slots)| {
+            let slots = slots.iter();
+            slots.map(move |slot| (name, slot.address, slot.offset, slot.era))
         });
         memory.remember(live, self.free.into_dead());
         memory
@@ -154,7 +152,7 @@ impl Table {
         let (dead, waiting) = self.free.counts();
         let retiring = self.agenda.lines();
         SlotCounts {
-            live: self.lines - retiring,
+            live: self.live.lines() - retiring,
             retiring,
             dead,
             waiting,
@@ -235,7 +233,7 @@ impl Table {
     /// same file has too.
     #[cfg(test)]
     pub(super) fn inside(&self) -> BTreeSet<(Name, Offset, u32, Address, bool)> {
-        let each = self.live.iter().flat_map(|(name, slots)| {
+        let each = self.live.from(None).flat_map(|(name, slots)| {
             let inside = slots.iter().filter(|slot| slot.form != Form::Outside);
             inside.map(move |slot| {
                 let is_slot = slot.form == Form::Slot;
@@ -294,8 +292,7 @@ impl Table {
 
     fn difference(&self, name: &Name, wanted: &Hosts) -> Option<Difference> {
         let addresses = wanted.get(name).map_or(&[][..], |addresses| addresses);
-        let slots = self.live.get(name).map_or(&[][..], |slots| slots);
-        Difference::between(self.unless_foreign(name, addresses), slots)
+        Difference::between(self.unless_foreign(name, addresses), self.live.get(name))
     }
 
     /// Takes in that something else is wanted of these names.
@@ -433,12 +430,7 @@ impl Table {
         let retiring = next.map(|at| (at, alive.len()));
         self.agenda.retire(&name, retiring);
         kept.extend(alive);
-        self.lines += kept.len();
-        let before = match Slots::new(kept) {
-            Some(slots) => self.live.insert(name, slots),
-            None => self.live.remove(&name),
-        };
-        self.lines -= before.map_or(0, |slots| slots.len());
+        self.live.set(name, kept);
     }
 
     /// From when on no reader can miss both a line and the one that takes its place.
@@ -478,23 +470,4 @@ fn old_at(blocks: &BTreeMap<u64, Time>, offset: Offset) -> Time {
 /// How many cells a line takes.
 fn cells(text: &str) -> u8 {
     (text.len() + 1).div_ceil(CELL) as u8
-}
-
-/// The lines of each name, in the order of the file.
-fn by_name(live: Vec<(Name, Slot)>) -> BTreeMap<Name, Slots> {
-    let single = live.into_iter();
-    let mut slots: Vec<_> = single
-        .map(|(name, slot)| (name, Slots::One(slot)))
-        .collect();
-    slots.sort_unstable_by(|(name, slots), (other, others)| {
-        (name, slots[0].offset).cmp(&(other, others[0].offset))
-    });
-    slots.dedup_by(|(name, slots), (before, all)| {
-        let same = name == before;
-        if same {
-            all.push(slots[0]);
-        }
-        same
-    });
-    slots.into_iter().collect()
 }
