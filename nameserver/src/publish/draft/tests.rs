@@ -85,6 +85,26 @@ fn what_is_told_is_the_newest_that_is_known() {
 }
 
 #[test]
+fn agents_are_asked_for_what_was_told_to_ask_for() {
+    let mut draft = draft();
+    draft.compare(None, true, Instant::now());
+    draft.ask_for_presence(Duration::from_secs(20));
+    assert_eq!(publish(&mut draft).presence, Duration::from_secs(20));
+}
+
+#[test]
+fn what_may_differ_is_counted() {
+    let mut draft = draft();
+    draft.compare(None, true, Instant::now());
+    for (count, text) in ["a", "b", "c"].into_iter().enumerate() {
+        assert_eq!(draft.differences(), count);
+        draft.set(name(text), Some(&addresses(1)), Instant::now());
+    }
+    publish(&mut draft);
+    assert_eq!(draft.differences(), 0);
+}
+
+#[test]
 fn a_successor_publishes_under_its_own_id_and_counts_on() {
     let mut old = draft();
     old.compare(None, true, Instant::now());
