@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::stream;
 use indicatif::ProgressBar;
 use lab::ZooKeeper;
+use nameserver::ingest::walk::{Step, Walk};
 use zookeeper::{Options, Session};
 use zookeeper_client::Client;
 
@@ -63,15 +64,14 @@ fn main() {
             let begun = Instant::now();
             let root = ZnodePath::root();
             let everything = |path: &ZnodePath| !path.as_str().starts_with("/zookeeper");
-            let walked = nameserver::ingest::walk::walk(
-                &connection,
-                &root,
-                everything,
-                &ProgressBar::hidden(),
-            )
-            .await;
+            let bar = ProgressBar::hidden();
+            let mut walk = Walk::start(connection.clone(), root, everything, bar);
+            let mut found = Vec::new();
+            while let Step::Visits(visits) = walk.next().await.expect("no fault") {
+                found.extend(visits.into_iter().map(|visit| (visit.path, visit.reading)));
+            }
             times.push(begun.elapsed());
-            assert_eq!(walked.expect("no fault").znodes.len(), paths.len() + 1);
+            assert_eq!(found.len(), paths.len() + 1);
         }
         let times = Times::new(times);
         rows.push(vec![

@@ -36,3 +36,4 @@ mod tampering;
 mod the_house;
 mod the_lab;
 mod usage;
+mod walks;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +10,10 @@ use crate::Quoted;
 
 /// An absolute znode path: `/`, or components each with a `/` before it and none after the last.
 ///
-/// Ordered by bytes, as *the first path wins* asks for.
+/// Ordered by bytes, as *the first path wins* asks for. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ZnodePath(Box<str>);
+pub struct ZnodePath(Arc<str>);
 
 /// Why a text is no [`ZnodePath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,10 +62,15 @@ impl ZnodePath {
 
     /// The path of the parent; none for `/`.
     pub fn parent(&self) -> Option<Self> {
+        Some(Self(self.parent_str()?.into()))
+    }
+
+    /// The path of the parent as text; none for `/`.
+    pub fn parent_str(&self) -> Option<&str> {
         match self.0.rsplit_once('/')? {
             _ if self.is_root() => None,
-            ("", _) => Some(Self::root()),
-            (parent, _) => Some(Self(parent.into())),
+            ("", _) => Some("/"),
+            (parent, _) => Some(parent),
         }
     }
 
@@ -116,14 +122,14 @@ impl TryFrom<String> for ZnodePath {
             Some(rest) if rest.split('/').any(|part| matches!(part, "" | "." | "..")) => {
                 Err(PathError::Component(text))
             }
-            Some(_) => Ok(Self(text.into_boxed_str())),
+            Some(_) => Ok(Self(text.into())),
         }
     }
 }
 
 impl From<ZnodePath> for String {
     fn from(path: ZnodePath) -> Self {
-        path.0.into()
+        path.0.as_ref().to_owned()
     }
 }
 

@@ -22,8 +22,11 @@ pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
         // What the name leads to by way of host names is read as well, until nothing new comes up.
         let mut names = HashSet::from([name.clone()]);
         let mut namespace = loop {
-            let concerned = |path: &ZnodePath| names.iter().any(|name| scope.concerns(path, name));
-            let needed = |path: &ZnodePath| scope.covers(path) && concerned(path);
+            let (wanted, covered) = (names.clone(), scope.clone());
+            let needed = move |path: &ZnodePath| {
+                let is_concerned = |name| covered.concerns(path, name);
+                covered.covers(path) && wanted.iter().any(is_concerned)
+            };
             let namespace = read(&connection, &scope, needed).await?;
             let known = names.len();
             names.extend(namespace.mentioned().cloned());

@@ -18,7 +18,7 @@ use log::LevelFilter;
 use zookeeper::{Connection, Session, State};
 use zookeeper_args::ZooKeeperArgs;
 
-use crate::ingest::walk::{progress_bar, walk};
+use crate::ingest::walk::{Step, Walk, Walked, progress_bar};
 use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
 
@@ -43,23 +43,38 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 async fn read(
     connection: &Connection,
     scope: &Scope,
-    needed: impl Fn(&ZnodePath) -> bool,
+    needed: impl Fn(&ZnodePath) -> bool + Send + 'static,
 ) -> anyhow::Result<Namespace> {
-    let progress = progress_bar();
     connection
         .sync()
         .await
         .context("cannot reach the leader of the ensemble")?;
-    let tree = walk(connection, scope.root(), needed, &progress).await;
-    progress.finish_and_clear();
-    let tree = tree.with_context(|| format!("cannot read {} and all below it", scope.root()))?;
-    if !tree.has_root {
+    let root = scope.root().clone();
+    let mut walk = Walk::start(connection.clone(), root, needed, progress_bar());
+    let mut namespace = Namespace::new(scope.clone(), []);
+    let walked = load(&mut walk, &mut namespace).await;
+    drop(walk);
+    let walked =
+        walked.with_context(|| format!("cannot read {} and all below it", scope.root()))?;
+    if !walked.has_root {
         bail!(
             "there is no znode {}; see --root, and the chroot after the servers",
             scope.root()
         );
     }
-    Ok(Namespace::new(scope.clone(), tree.znodes))
+    namespace.name_all();
+    Ok(namespace)
+}
+
+async fn load(walk: &mut Walk, namespace: &mut Namespace) -> Result<Walked, zookeeper::Error> {
+    loop {
+        match walk.next().await? {
+            Step::Visits(visits) => visits
+                .into_iter()
+                .for_each(|visit| namespace.put(&visit.path, visit.reading)),
+            Step::End(walked) => return Ok(walked),
+        }
+    }
 }
 
 /// Runs `work` in a runtime that ends with it, even while the system's resolver still keeps threads

@@ -1,21 +1,44 @@
 //! Reading the whole tree, with many requests in flight.
 
+use std::mem;
+
 use contract::ZnodePath;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use zookeeper::{Connection, Error};
 
 use crate::records::{self, Problem, Reading};
 
 /// How many requests are on their way at once. More gained nothing over loopback or a LAN.
 const IN_FLIGHT: usize = 512;
+/// How many znodes are handed on at once,
+const BATCH: usize = 256;
+/// and how many times that may wait for being taken.
+const WAITING: usize = 4;
 
-/// What a complete walk found.
-#[derive(Debug, Default)]
-pub struct Tree {
-    /// Every znode that was visited, the root among them.
-    pub znodes: Vec<(ZnodePath, Reading)>,
+/// A walk under way, on a task of its own. Dropped, it ends.
+#[derive(Debug)]
+pub struct Walk {
+    task: JoinSet<Result<Walked, Error>>,
+    batches: mpsc::Receiver<Vec<Visit>>,
+    progress: ProgressBar,
+}
+
+/// What a walk yields.
+#[derive(Debug)]
+pub enum Step {
+    /// Znodes that are there, a parent before its children.
+    Visits(Vec<Visit>),
+    /// It was the last one.
+    End(Walked),
+}
+
+/// What a complete walk found, besides the znodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Walked {
     /// The newest transaction that the znodes reflect; 0 without any.
     pub zxid: i64,
     /// Whether there is a root at all.
@@ -23,6 +46,7 @@ pub struct Tree {
 }
 
 /// One znode as read.
+#[derive(Debug)]
 pub struct Visit {
     /// Where it is.
     pub path: ZnodePath,
@@ -34,45 +58,93 @@ pub struct Visit {
     pub is_parent: bool,
 }
 
-/// Reads the znode at `root` and all below it for which `covers` holds.
-///
-/// A znode that is deleted meanwhile is left out; one that may not be read is a problem of its
-/// own. Watch the root before walking: then nothing is missed.
-///
-/// # Errors
-/// The connection broke, or the root may not be read. There is no partial result.
-pub async fn walk(
+impl Walk {
+    /// Reads the znode at `root` and all below it for which `covers` holds.
+    ///
+    /// A znode that is deleted meanwhile is left out; one that may not be read is a problem of its
+    /// own. Watch the root before walking: then nothing is missed.
+    pub fn start(
+        connection: Connection,
+        root: ZnodePath,
+        covers: impl Fn(&ZnodePath) -> bool + Send + 'static,
+        progress: ProgressBar,
+    ) -> Self {
+        let (batches, taken) = mpsc::channel(WAITING);
+        let mut task = JoinSet::new();
+        let bar = progress.clone();
+        task.spawn(async move { walk(&connection, root, covers, &bar, &batches).await });
+        Self {
+            task,
+            batches: taken,
+            progress,
+        }
+    }
+
+    /// What comes next; never called again after the end. Nothing is lost when the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// The connection broke, or the root may not be read: what was found is not the whole tree.
+    pub async fn next(&mut self) -> Result<Step, Error> {
+        if let Some(visits) = self.batches.recv().await {
+            return Ok(Step::Visits(visits));
+        }
+        match self.task.join_next().await {
+            Some(Ok(walked)) => walked.map(Step::End),
+            // It neither panics nor is it aborted, unless the whole program is.
+            Some(Err(_)) | None => Err(Error::Lost),
+        }
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        self.progress.finish_and_clear();
+    }
+}
+
+async fn walk(
     connection: &Connection,
-    root: &ZnodePath,
+    root: ZnodePath,
     covers: impl Fn(&ZnodePath) -> bool,
     progress: &ProgressBar,
-) -> Result<Tree, Error> {
-    let mut tree = Tree::default();
+    batches: &mpsc::Sender<Vec<Visit>>,
+) -> Result<Walked, Error> {
+    let mut walked = Walked::default();
     // Told apart from an empty tree: names must not vanish because an ACL or an identity is wrong.
-    connection.read(root).await?;
+    connection.read(&root).await?;
     let mut waiting = vec![root.clone()];
     let mut visits = FuturesUnordered::new();
+    let mut batch = Vec::new();
     loop {
         while visits.len() < IN_FLIGHT
             && let Some(path) = waiting.pop()
         {
             visits.push(visit_with_children(connection, path));
         }
-        let Some(visited) = visits.next().await else {
-            return Ok(tree);
-        };
-        let (visit, children) = visited?;
-        let children = children
-            .iter()
-            .filter_map(|child| visit.path.child(child).ok());
-        let before = waiting.len();
-        waiting.extend(children.filter(|child| covers(child)));
-        progress.inc_length((waiting.len() - before) as u64);
-        progress.inc(1);
-        if let Some(reading) = visit.reading {
-            tree.has_root |= visit.path == *root;
-            tree.zxid = tree.zxid.max(visit.zxid);
-            tree.znodes.push((visit.path, reading));
+        let visited = visits.next().await;
+        let is_last = visited.is_none();
+        if let Some(visited) = visited {
+            let (visit, children) = visited?;
+            let children = children
+                .iter()
+                .filter_map(|child| visit.path.child(child).ok());
+            let before = waiting.len();
+            waiting.extend(children.filter(|child| covers(child)));
+            progress.inc_length((waiting.len() - before) as u64);
+            progress.inc(1);
+            if visit.reading.is_some() {
+                walked.has_root |= visit.path == root;
+                walked.zxid = walked.zxid.max(visit.zxid);
+                batch.push(visit);
+            }
+        }
+        if is_last || batch.len() >= BATCH {
+            // Nobody listens any more when the walk is given up.
+            let _ = batches.send(mem::take(&mut batch)).await;
+        }
+        if is_last {
+            return Ok(walked);
         }
     }
 }
@@ -96,7 +168,7 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
         Err(error) if error.is_connection() => return Err(error),
         Err(error) => {
             let problem = Problem::Unreadable(error.to_string());
-            (Some(Reading::Problem(problem)), 0, false)
+            (Some(Reading::from(problem)), 0, false)
         }
     };
     Ok(Visit {

@@ -1,8 +1,11 @@
 //! What is to be said of a znode.
 
+use std::collections::BTreeMap;
+
 use contract::{MAX_ADDRESSES_PER_NAME, Name, NameError, ZnodePath};
 
-use crate::records::{Format, Outage, Problem};
+use super::{Namespace, Scope};
+use crate::records::{Format, Instance, Outage, Problem, Reading};
 
 /// Why a znode gives no name, or fewer addresses than it could.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,5 +80,107 @@ impl Finding {
             self,
             Self::Nameless(_) | Self::NoInstances | Self::OutOfService(_) | Self::InName(_)
         )
+    }
+}
+
+impl Namespace {
+    /// Every znode with what is to be said of it, in the order of the paths.
+    pub fn findings(&self) -> BTreeMap<ZnodePath, Vec<Finding>> {
+        let found = self
+            .tree
+            .paths()
+            .map(|path| (path.clone(), self.findings_of(path)));
+        found.filter(|(_, findings)| !findings.is_empty()).collect()
+    }
+
+    /// Every znode with something that an operator should mend, and all that is to be said of it,
+    /// in the order of the paths.
+    pub fn problems(&self) -> Vec<(ZnodePath, Vec<Finding>)> {
+        let found = self
+            .tree
+            .paths()
+            .map(|path| (path.clone(), self.findings_of(path)));
+        let is_problem =
+            |(_, findings): &(_, Vec<Finding>)| findings.iter().any(Finding::is_problem);
+        let mut problems: Vec<_> = found.filter(is_problem).collect();
+        problems.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        problems
+    }
+
+    /// What is to be said of one znode.
+    pub fn findings_of(&self, path: &ZnodePath) -> Vec<Finding> {
+        let (Some(reading), Some(name)) = (self.tree.get(path), self.scope.name(path)) else {
+            return Vec::new();
+        };
+        let standing = self.standing(path, |host| self.follow(host, path).unwrap_or_default());
+        let has_addresses = !standing.addresses.is_empty();
+        let mut findings = self.findings_in(reading, path, has_addresses);
+        if !has_addresses {
+            return findings;
+        }
+        match (name, reading.format()) {
+            (Err(_), Some(format)) if format.is_in_name(path.component()) => {
+                findings.push(Finding::InName(format))
+            }
+            (Err(error), _) => findings.push(error.into()),
+            (Ok(name), _) => {
+                findings.extend(self.taken(&name, false, path));
+                if !standing.leader.is_empty()
+                    && let Ok(leader) = Scope::leader_name(&name)
+                {
+                    findings.extend(self.taken(&leader, true, path));
+                }
+                if standing.addresses.len() > MAX_ADDRESSES_PER_NAME {
+                    findings.push(Finding::TooMany {
+                        name,
+                        count: standing.addresses.len(),
+                    });
+                }
+            }
+        }
+        findings
+    }
+
+    /// What is to be said of a reading, whether its path makes a name or not.
+    fn findings_in(
+        &self,
+        reading: &Reading,
+        path: &ZnodePath,
+        has_addresses: bool,
+    ) -> Vec<Finding> {
+        match reading {
+            Reading::Problem(problem) => vec![Finding::Record((**problem).clone())],
+            Reading::Nothing(_) | Reading::Service(_) if has_addresses => Vec::new(),
+            Reading::Nothing(why) => vec![Finding::Nameless(why)],
+            Reading::Service(_) => vec![Finding::NoInstances],
+            Reading::Instance(instance) => match instance.outage {
+                Some(outage) => vec![Finding::OutOfService(outage)],
+                None => self.dead_ends(instance, path),
+            },
+        }
+    }
+
+    /// The host names of an instance that lead nowhere.
+    fn dead_ends(&self, instance: &Instance, path: &ZnodePath) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        for host in instance.host_names() {
+            if let Err(why) = self.follow(host, path) {
+                let host = host.clone();
+                let finding = Finding::HostName { host, why };
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
+    fn taken(&self, name: &Name, as_leader: bool, path: &ZnodePath) -> Option<Finding> {
+        let winner = &self.claims.winner(name)?.claimant;
+        let lost = winner.path != *path || winner.as_leader != as_leader;
+        lost.then(|| Finding::Taken {
+            name: name.clone(),
+            winner: winner.path.clone(),
+        })
     }
 }

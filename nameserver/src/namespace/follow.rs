@@ -68,7 +68,7 @@ impl Namespace {
 
     /// The member that leads a service.
     pub fn leader(&self, service: &ZnodePath) -> Option<Member<'_>> {
-        let addresses = |member: &Member<'_>| self.addresses_at(member.instance, &member.path);
+        let addresses = |member: &Member<'_>| self.addresses_at(member.instance, member.path);
         let mut members = self.tree.members(service);
         members.find(|member| rules::may_lead(member, &addresses(member)))
     }
@@ -84,7 +84,8 @@ impl Namespace {
                 if from.any(|from| self.loops.hold(&from, &name)) {
                     return Err(DeadEnd::Loop);
                 }
-                return self.addresses(&name).ok_or(DeadEnd::Nowhere);
+                let addresses = self.addresses(&name).ok_or(DeadEnd::Nowhere)?;
+                return Ok(addresses);
             }
         }
         match self.resolved.get(host) {
@@ -122,7 +123,7 @@ impl Namespace {
 
 fn addresses<'a>(instance: &Instance, follow: impl Fn(&Name) -> &'a [Address]) -> Vec<Address> {
     let mut all = Unique::default();
-    for endpoint in &instance.endpoints {
+    for endpoint in instance.endpoints.iter() {
         match &endpoint.host {
             Host::Address(address) => all.add(*address),
             Host::Name(name) => follow(name).iter().for_each(|&address| all.add(address)),

@@ -3,6 +3,7 @@
 //! Pure: readings in, names out. [`Namespace::update`] costs what changed, and always ends where
 //! building the namespace anew would.
 
+mod children;
 mod claims;
 mod finding;
 mod follow;
@@ -12,9 +13,9 @@ mod rules;
 pub mod scope;
 mod tree;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use contract::{Address, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
+use contract::{Address, Addresses, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
 use crate::namespace::scope::Scope;
 use crate::records::{Instance, Reading};
@@ -62,26 +63,28 @@ impl Namespace {
             resolved: HashMap::new(),
             loops: Loops::default(),
         };
-        namespace.update(
-            znodes
-                .into_iter()
-                .map(|(path, reading)| (path, Some(reading))),
-        );
+        for (path, reading) in znodes {
+            namespace.put(&path, Some(reading));
+        }
+        namespace.name_all();
         namespace
     }
 
-    /// Takes over another complete tree. What the system's resolver said stays.
-    pub fn replace(&mut self, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) {
-        let resolved = std::mem::take(&mut self.resolved);
-        *self = Self {
-            resolved,
-            ..Self::new(self.scope.clone(), [])
+    /// Puts a znode in, as a walk finds one after the other. Nothing has a name before
+    /// [`Namespace::name_all`].
+    pub fn put(&mut self, path: &ZnodePath, reading: Option<Reading>) {
+        let new = host_names(reading.as_ref());
+        let before = match reading {
+            Some(reading) => self.tree.insert(path, reading),
+            None => self.tree.remove(path),
         };
-        self.update(
-            znodes
-                .into_iter()
-                .map(|(path, reading)| (path, Some(reading))),
-        );
+        self.mention(path, host_names(before.as_ref()), new);
+    }
+
+    /// Names everything that was put in.
+    pub fn name_all(&mut self) {
+        let paths: Vec<_> = self.tree.paths().cloned().collect();
+        self.name(&paths);
     }
 
     /// Takes over what changed: a znode's new reading, or none for one that is gone. Returns the
@@ -92,12 +95,7 @@ impl Namespace {
     ) -> HashSet<ZnodePath> {
         let mut touched = HashSet::new();
         for (path, reading) in changes {
-            let new = host_names(reading.as_ref());
-            let before = match reading {
-                Some(reading) => self.tree.insert(&path, reading),
-                None => self.tree.remove(&path),
-            };
-            self.mention(&path, host_names(before.as_ref()), new);
+            self.put(&path, reading);
             touched.extend(path.parent().into_iter().chain([path]));
         }
         self.refresh(touched)
@@ -150,10 +148,15 @@ impl Namespace {
         self.claims.hosts()
     }
 
+    /// Whether there is any name.
+    pub fn has_names(&self) -> bool {
+        self.claims.have_winner()
+    }
+
     /// The addresses of one name.
-    pub fn addresses(&self, name: &Name) -> Option<&[Address]> {
+    pub fn addresses(&self, name: &Name) -> Option<&Addresses> {
         let winner = self.claims.winner(name)?;
-        Some(winner.addresses.as_slice())
+        Some(&winner.addresses)
     }
 
     /// The znode that gives a name: its own, or that of its leader.
@@ -208,6 +211,39 @@ impl Namespace {
         own.into_iter().chain(leader)
     }
 
+    /// The name as the namespace keeps it, so that its text is there once; else the one that was
+    /// given.
+    pub fn shared(&self, name: Name) -> Name {
+        self.claims.kept(&name).cloned().unwrap_or(name)
+    }
+
+    /// The path as the namespace keeps it, so that its text is there once; else the one that was
+    /// given.
+    pub fn shared_path<'a>(&'a self, path: &'a ZnodePath) -> &'a ZnodePath {
+        self.tree.kept(path).unwrap_or(path)
+    }
+
+    /// Begins a round: no znode is marked.
+    pub fn begin_round(&mut self) {
+        self.tree.begin_round();
+    }
+
+    /// Marks a znode in this round, if it is there; returns what it says.
+    pub fn mark(&mut self, path: &ZnodePath) -> Option<&Reading> {
+        self.tree.mark(path)
+    }
+
+    /// Every znode that was not marked in this round, in no order.
+    pub fn unmarked(&self) -> impl Iterator<Item = &ZnodePath> {
+        self.tree.unmarked()
+    }
+
+    /// The name of a znode itself, whether it has addresses or not.
+    pub fn own_name(&self, path: &ZnodePath) -> Option<Name> {
+        let name = self.scope.name(path)?.ok()?;
+        Some(self.shared(name))
+    }
+
     /// The number of znodes below the root.
     pub fn len(&self) -> usize {
         self.tree.len() - usize::from(self.tree.get(self.scope.root()).is_some())
@@ -216,92 +252,6 @@ impl Namespace {
     /// True when there is no znode below the root.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Every znode with what is to be said of it, in the order of the paths.
-    pub fn findings(&self) -> BTreeMap<ZnodePath, Vec<Finding>> {
-        let found = self
-            .tree
-            .paths()
-            .map(|path| (path.clone(), self.findings_of(path)));
-        found.filter(|(_, findings)| !findings.is_empty()).collect()
-    }
-
-    /// What is to be said of one znode.
-    pub fn findings_of(&self, path: &ZnodePath) -> Vec<Finding> {
-        let (Some(reading), Some(name)) = (self.tree.get(path), self.scope.name(path)) else {
-            return Vec::new();
-        };
-        let standing = self.standing(path, |host| self.follow(host, path).unwrap_or_default());
-        let has_addresses = !standing.addresses.is_empty();
-        let mut findings = self.findings_in(reading, path, has_addresses);
-        if !has_addresses {
-            return findings;
-        }
-        match (name, reading.format()) {
-            (Err(_), Some(format)) if format.is_in_name(path.component()) => {
-                findings.push(Finding::InName(format))
-            }
-            (Err(error), _) => findings.push(error.into()),
-            (Ok(name), _) => {
-                findings.extend(self.taken(&name, false, path));
-                if !standing.leader.is_empty()
-                    && let Ok(leader) = Scope::leader_name(&name)
-                {
-                    findings.extend(self.taken(&leader, true, path));
-                }
-                if standing.addresses.len() > MAX_ADDRESSES_PER_NAME {
-                    findings.push(Finding::TooMany {
-                        name,
-                        count: standing.addresses.len(),
-                    });
-                }
-            }
-        }
-        findings
-    }
-
-    /// What is to be said of a reading, whether its path makes a name or not.
-    fn findings_in(
-        &self,
-        reading: &Reading,
-        path: &ZnodePath,
-        has_addresses: bool,
-    ) -> Vec<Finding> {
-        match reading {
-            Reading::Problem(problem) => vec![problem.clone().into()],
-            Reading::Nothing(_) | Reading::Service(_) if has_addresses => Vec::new(),
-            Reading::Nothing(why) => vec![Finding::Nameless(why)],
-            Reading::Service(_) => vec![Finding::NoInstances],
-            Reading::Instance(instance) => match instance.outage {
-                Some(outage) => vec![Finding::OutOfService(outage)],
-                None => self.dead_ends(instance, path),
-            },
-        }
-    }
-
-    /// The host names of an instance that lead nowhere.
-    fn dead_ends(&self, instance: &Instance, path: &ZnodePath) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = Vec::new();
-        for host in instance.host_names() {
-            if let Err(why) = self.follow(host, path) {
-                let host = host.clone();
-                let finding = Finding::HostName { host, why };
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
-            }
-        }
-        findings
-    }
-
-    fn taken(&self, name: &Name, as_leader: bool, path: &ZnodePath) -> Option<Finding> {
-        let winner = &self.claims.winner(name)?.claimant;
-        let lost = winner.path != *path || winner.as_leader != as_leader;
-        lost.then(|| Finding::Taken {
-            name: name.clone(),
-            winner: winner.path.clone(),
-        })
     }
 
     fn has_claims(&self, host: &Name) -> bool {
@@ -325,27 +275,32 @@ impl Namespace {
 
     /// Makes the claims of the given znodes what they should be, and those of every znode that
     /// holds one of their names, and so on. Returns all of them.
+    fn refresh(&mut self, mut touched: HashSet<ZnodePath>) -> HashSet<ZnodePath> {
+        self.add_holders(&mut touched);
+        if !self.loops.is_empty() {
+            let names = touched.iter().flat_map(|path| self.names_of(path));
+            let names: Vec<_> = names.collect();
+            names.iter().for_each(|name| self.loops.remove(name));
+        }
+        self.name(&touched);
+        touched
+    }
+
+    /// Makes the claims of the given znodes what they should be.
     ///
     /// First come the claims that need no host name, and places for the others: where a host name
     /// leads depends on who claims what. The others follow in the order in which they lead to each
     /// other.
-    fn refresh(&mut self, mut touched: HashSet<ZnodePath>) -> HashSet<ZnodePath> {
-        self.add_holders(&mut touched);
+    fn name<'a>(&mut self, paths: impl IntoIterator<Item = &'a ZnodePath>) {
         let mut following = Vec::new();
-        for path in &touched {
+        for path in paths {
             let standing = self.standing(path, |_| &[]);
             if standing.follows {
                 following.push(path);
             }
             self.claim(path, standing);
         }
-        if !self.loops.is_empty() {
-            let names = touched.iter().flat_map(|path| self.names_of(path));
-            let names: Vec<_> = names.collect();
-            names.iter().for_each(|name| self.loops.remove(name));
-        }
         self.follow_in_order(&following);
-        touched
     }
 
     /// Makes the claims of znodes that follow host names what they should be.
@@ -431,14 +386,14 @@ impl Namespace {
     ) {
         let claimant = Claimant {
             as_leader,
-            path: path.clone(),
+            path: self.shared_path(path).clone(),
         };
         if addresses.is_empty() && !is_held {
             return self.claims.remove(&name, &claimant);
         }
         let claim = Claim {
             claimant,
-            addresses,
+            addresses: Addresses::from(addresses),
         };
         self.claims.set(name, claim);
     }

@@ -53,6 +53,8 @@ pub struct Progress {
     pub publishes: u64,
     /// How often it has read the whole tree.
     pub walks: u64,
+    /// How many znodes that found otherwise than it was told of changes.
+    pub repairs: u64,
     /// What it holds, if anything.
     pub hold: Option<Held>,
     /// What it cannot do, and why.
@@ -214,7 +216,12 @@ impl Observed for Status {
                 "Snapshots that this replica wrote",
                 progress.publishes,
             )
-            .counter("walks", "Times that it read the whole tree", progress.walks);
+            .counter("walks", "Times that it read the whole tree", progress.walks)
+            .counter(
+                "repairs",
+                "Znodes that reading the whole tree again found otherwise than was told of changes",
+                progress.repairs,
+            );
         match &self.dns {
             Some(dns) => dns.metrics(metrics),
             None => metrics,

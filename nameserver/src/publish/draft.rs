@@ -24,8 +24,10 @@ pub struct Draft {
     hold: Hold,
     /// The root is gone, or a walk gave nothing at all.
     is_missing: bool,
-    /// The published addresses of every name that may differ from the draft.
+    /// The published addresses of every name that may differ from the draft, once that was compared.
     published: BTreeMap<Name, Option<Addresses>>,
+    /// Whether it is known what `STATE/hosts` holds, or was once.
+    is_compared: bool,
     /// Whether `STATE/hosts` must be written even if no name differs.
     overdue: bool,
     /// Where the published names are.
@@ -111,6 +113,7 @@ impl Draft {
             hold,
             is_missing: false,
             published: BTreeMap::new(),
+            is_compared: false,
             overdue: false,
             paging: Paging::new(Sizes::default()),
             sizes: Sizes::default(),
@@ -139,6 +142,10 @@ impl Draft {
     /// Takes over what the tree says of all names.
     pub fn set_all(&mut self, hosts: Hosts, now: Instant) {
         self.is_missing = hosts.is_empty();
+        if !self.is_compared && self.snapshot.hosts.is_empty() {
+            self.snapshot.hosts = hosts;
+            return;
+        }
         let known = self.snapshot.hosts.keys();
         let gone = known.filter(|&name| !hosts.contains_key(name));
         for name in gone.cloned().collect::<Vec<_>>() {
@@ -174,7 +181,9 @@ impl Draft {
             Some(addresses) => self.snapshot.hosts.insert(name.clone(), addresses),
             None => self.snapshot.hosts.remove(&name),
         };
-        self.published.entry(name).or_insert(old);
+        if self.is_compared {
+            self.published.entry(name).or_insert(old);
+        }
     }
 
     /// Takes over the newest transaction that the tree reflects.
@@ -192,6 +201,7 @@ impl Draft {
     /// had another root or domain. What somebody else wrote over our own is not, and is put right.
     pub fn compare(&mut self, head: Option<(i32, Option<&Taken>)>, trusted: bool, now: Instant) {
         self.published.clear();
+        self.is_compared = true;
         self.revision += 1;
         self.own = None;
         let (generation, taken) = match head {

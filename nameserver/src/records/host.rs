@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Deref;
+use std::slice;
 
 use contract::{Address, Label, Name};
+use smallvec::SmallVec;
 
 use super::Problem;
 
@@ -23,6 +26,35 @@ pub struct Endpoint {
     pub host: Host,
     /// The port, where the record has one.
     pub port: Option<u16>,
+}
+
+/// Where an instance can be reached, in order; nearly always a single place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoints {
+    /// A single one.
+    One(Endpoint),
+    /// Any other number of them.
+    Many(Box<[Endpoint]>),
+}
+
+impl Deref for Endpoints {
+    type Target = [Endpoint];
+
+    fn deref(&self) -> &[Endpoint] {
+        match self {
+            Self::One(endpoint) => slice::from_ref(endpoint),
+            Self::Many(endpoints) => endpoints,
+        }
+    }
+}
+
+impl From<SmallVec<[Endpoint; 1]>> for Endpoints {
+    fn from(endpoints: SmallVec<[Endpoint; 1]>) -> Self {
+        endpoints.into_inner().map_or_else(
+            |more| Self::Many(more.into_boxed_slice()),
+            |[only]| Self::One(only),
+        )
+    }
 }
 
 impl Host {

@@ -5,7 +5,7 @@ use std::fmt;
 use contract::{Address, Name};
 use smallvec::SmallVec;
 
-use super::{Endpoint, Format, Host};
+use super::{Endpoint, Endpoints, Format, Host};
 
 /// An instance of a service, or a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Instance {
     /// What kind of record says so.
     pub format: Format,
     /// Where it can be reached, at least one; several of one host differ in the port.
-    pub endpoints: SmallVec<[Endpoint; 1]>,
+    pub endpoints: Endpoints,
     /// How long an answer may be kept, in seconds, where the record says so.
     pub ttl: Option<u32>,
     /// The priority of its SRV record, where the record has one.
@@ -62,7 +62,7 @@ impl Instance {
     pub(super) fn at(format: Format, endpoints: SmallVec<[Endpoint; 1]>) -> Self {
         Self {
             format,
-            endpoints,
+            endpoints: endpoints.into(),
             ttl: None,
             priority: None,
             weight: None,

@@ -28,7 +28,7 @@ mod solr;
 mod text;
 
 pub use format::Format;
-pub use host::{Endpoint, Host};
+pub use host::{Endpoint, Endpoints, Host};
 pub use instance::{Instance, Membership, Outage};
 pub use problem::Problem;
 pub use service::{Service, Srv};
@@ -48,7 +48,7 @@ pub enum Reading {
     /// Nothing that names could be made of, which is fine; holds why.
     Nothing(&'static str),
     /// Something that should have been an instance or a service and is not.
-    Problem(Problem),
+    Problem(Box<Problem>),
 }
 
 /// What a family makes of a znode: none when the shape is not its own.
@@ -121,6 +121,12 @@ impl From<Instance> for Reading {
     }
 }
 
+impl From<Problem> for Reading {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
 /// What the znode called `component` says with `data`. Never panics, whatever the bytes.
 pub fn read(component: &str, data: &[u8]) -> Reading {
     if let Some(reading) = by_name(&BY_NAME, component) {
@@ -142,36 +148,36 @@ fn by_name(families: &[(Format, ByName)], component: &str) -> Option<Reading> {
 
 fn read_data(component: &str, data: &[u8]) -> Reading {
     if data.len() > MAX_RECORD_BYTES {
-        return Reading::Problem(Problem::TooLong(data.len()));
+        return Reading::from(Problem::TooLong(data.len()));
     }
     if let Some(reading) = hbase::read_data(data).or_else(|| serverset::read_thrift(data)) {
         return reading;
     }
     let text = match std::str::from_utf8(data) {
         Ok(text) => text.trim_matches([' ', '\t', '\r', '\n']),
-        Err(error) => return Reading::Problem(Problem::NotText(error.valid_up_to())),
+        Err(error) => return Reading::from(Problem::NotText(error.valid_up_to())),
     };
     match text.as_bytes().first() {
         None => Reading::Nothing("holds no data"),
         Some(b'{') => read_json(component, text),
         Some(_) => settle(Format::Party, party::read(component, text))
-            .unwrap_or_else(|| text::read(text).unwrap_or_else(Reading::Problem)),
+            .unwrap_or_else(|| text::read(text).unwrap_or_else(Reading::from)),
     }
 }
 
 fn read_json(component: &str, text: &str) -> Reading {
     let object = match Json::object(text) {
         Ok(object) => object,
-        Err(problem) => return Reading::Problem(problem),
+        Err(problem) => return Reading::from(problem),
     };
     JSON.iter()
         .find_map(|(format, family)| settle(*format, family(&object, component)))
-        .unwrap_or_else(|| generic::read(&object).unwrap_or_else(Reading::Problem))
+        .unwrap_or_else(|| generic::read(&object).unwrap_or_else(Reading::from))
 }
 
 /// What a family found, a problem with the family's name.
 fn settle(format: Format, found: Found) -> Option<Reading> {
-    let in_format = |problem| Reading::Problem(Problem::In(format, Box::new(problem)));
+    let in_format = |problem| Reading::from(Problem::In(format, Box::new(problem)));
     Some(found?.unwrap_or_else(in_format))
 }
 

@@ -11,7 +11,7 @@ pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
 /// The binary variant: a Thrift struct whose field 1 is a struct whose field 1 is text.
 pub(super) fn read_thrift(data: &[u8]) -> Option<Reading> {
     let is_own = data.starts_with(&[0x0c, 0, 1, 0x0b, 0, 1]);
-    is_own.then(|| Reading::Problem(Problem::In(Format::ServerSet, Box::new(Problem::Thrift))))
+    is_own.then(|| Reading::from(Problem::In(Format::ServerSet, Box::new(Problem::Thrift))))
 }
 
 fn instance(object: &Object<'_>) -> Result<Reading, Problem> {

@@ -1139,7 +1139,7 @@ proptest! {
         let reading = read(&component.concat(), data.concat().as_bytes());
         if let Reading::Instance(instance) = &reading {
             prop_assert!(!instance.endpoints.is_empty());
-            for endpoint in &instance.endpoints {
+            for endpoint in instance.endpoints.iter() {
                 prop_assert_ne!(endpoint.port, Some(0));
             }
             for address in instance.addresses() {

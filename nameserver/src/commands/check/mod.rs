@@ -21,7 +21,8 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let scope = args.scope.scope()?;
     let mut resolver = Resolver::new(args.scope.resolve_hostnames);
     let (namespace, explained) = with_connection(&args.zookeeper, async |connection| {
-        let mut namespace = read(&connection, &scope, |path| scope.covers(path)).await?;
+        let covered = scope.clone();
+        let mut namespace = read(&connection, &scope, move |path| covered.covers(path)).await?;
         resolver.want_all(&namespace);
         resolver.settle(&mut namespace, RESOLVING).await;
         let explained = match &args.explain {

@@ -1,60 +1,56 @@
 //! The daemon: follow the tree, keep the names, publish.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
-use contract::{Counted, State, ZnodePath};
+use contract::{Head, State};
 use daemon::{Signal, Signals};
-use futures::StreamExt;
-use futures::stream;
 use indicatif::ProgressBar;
-use log::{error, info, warn};
-use tokio::sync::watch;
+use log::{error, info};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use zookeeper::{Connection, Error, Follower, Retry, Session, Watch};
+use zookeeper::{Connection, Error, Follower, Retry, Session};
 
+use super::tree::Following;
 use crate::dns::SharedZones;
-use crate::ingest::changes::Changes;
 use crate::ingest::resolver::Resolver;
-use crate::ingest::walk::{Tree, visit, walk};
 use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
 use crate::observe::problems::Problems;
 use crate::observe::status::Progress;
+use crate::publish::Role;
 use crate::publish::access;
 use crate::publish::draft::Draft;
 use crate::publish::driver::Publisher;
 use crate::publish::hold::Hold;
 use crate::publish::notice::Notice;
-use crate::records::Reading;
 
 /// Delays after the tree could not be followed. The longest one is short, since both daemons are to
 /// be in step soon after ZooKeeper is well again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// How many znodes are read again at once.
-const IN_FLIGHT: usize = 512;
-/// A burst goes on being taken in for as long as this many publishes take.
-const BURST: u32 = 8;
-/// After a walk, host names that were never asked for get this long to be answered: else a restart
-/// would take their names away for a moment.
-const RESOLVING: Duration = Duration::from_secs(2);
-
 /// The daemon's state, across connections.
 #[derive(Debug)]
 pub struct Nameserver {
-    scope: Scope,
-    namespace: Namespace,
-    publisher: Publisher,
-    problems: Problems,
-    resolver: Resolver,
+    pub(super) scope: Scope,
+    pub(super) namespace: Namespace,
+    id: String,
+    pub(super) publisher: Publisher,
+    pub(super) problems: Problems,
+    pub(super) resolver: Resolver,
     /// What DNS is answered from, if it is.
-    zones: Option<SharedZones>,
-    progress: fn() -> ProgressBar,
+    pub(super) zones: Option<SharedZones>,
+    pub(super) progress: fn() -> ProgressBar,
     /// Why the tree could not be followed, as the log knows it.
     complaint: Option<String>,
-    walks: u64,
+    /// How often the whole tree was read.
+    pub(super) walks: u64,
+    /// How many znodes a walk found otherwise than the watch had told.
+    pub(super) repairs: u64,
+    /// Notified when the whole tree is to be read again.
+    asked: Arc<Notify>,
     told: watch::Sender<Progress>,
     /// What tells the other replicas; none once it is at work.
     notice: Option<Notice>,
@@ -67,10 +63,11 @@ impl Nameserver {
     /// `progress` shows a walk.
     pub fn new(scope: Scope, id: String, hold: Hold, progress: fn() -> ProgressBar) -> Self {
         let draft = Draft::new(&scope, id.clone(), hold);
-        let publisher = Publisher::new(&scope, id, draft);
+        let publisher = Publisher::new(&scope, id.clone(), draft);
         let notice = publisher.notice();
         Self {
             namespace: Namespace::new(scope.clone(), []),
+            id,
             publisher,
             problems: Problems::default(),
             resolver: Resolver::new(false),
@@ -79,6 +76,8 @@ impl Nameserver {
             progress,
             complaint: None,
             walks: 0,
+            repairs: 0,
+            asked: Arc::default(),
             told: watch::Sender::default(),
             noticed: notice.complaint(),
             notice: Some(notice),
@@ -136,6 +135,7 @@ impl Nameserver {
             generation: self.publisher.generation(),
             publishes: self.publisher.publishes(),
             walks: self.walks,
+            repairs: self.repairs,
             hold: self.publisher.held(),
             complaint,
         });
@@ -172,23 +172,29 @@ impl Nameserver {
         if let Some(notice) = self.notice.take() {
             noticing.spawn(notice.follow(session.clone()));
         }
-        loop {
-            let signal = tokio::select! {
-                biased;
-                signal = signals.next() => signal,
-                never = session.follow(&mut self, retry()) => match never {},
-            };
-            match signal {
-                Signal::Hangup => info!("SIGHUP: reading the whole tree again"),
-                Signal::Stop(signal) => {
-                    info!("{signal}: ending");
-                    self.publisher.resign();
-                    noticing.shutdown().await;
-                    session.close().await;
-                    return Ok(());
+        let asked = Arc::clone(&self.asked);
+        let stop = {
+            let mut following = pin!(session.follow(&mut self, retry()));
+            loop {
+                let signal = tokio::select! {
+                    biased;
+                    signal = signals.next() => signal,
+                    never = &mut following => match never {},
+                };
+                match signal {
+                    Signal::Hangup => {
+                        info!("SIGHUP: reading the whole tree again");
+                        asked.notify_one();
+                    }
+                    Signal::Stop(signal) => break signal,
                 }
             }
-        }
+        };
+        info!("{stop}: ending");
+        self.publisher.resign();
+        noticing.shutdown().await;
+        session.close().await;
+        Ok(())
     }
 
     /// Says why the tree cannot be followed, once for each reason.
@@ -206,147 +212,74 @@ impl Nameserver {
         connection: &Connection,
         retry: &mut Retry,
     ) -> Result<Infallible, Error> {
-        let mut tree = connection.watch(self.scope.root()).await?;
+        let asked = Arc::clone(&self.asked);
+        let mut tree = Following::begin(self, connection).await?;
         let mut hosts = connection.watch(&self.publisher.hosts()).await?;
         let mut hold = connection.watch(&self.publisher.hold()).await?;
         connection.sync().await?;
-        self.read_all(connection).await?;
-        self.publisher.begin(connection).await?;
-        retry.succeeded();
-        self.complaint = None;
-        let mut left = Changes::default();
+        // Whoever knows no newer names than those that are published may lead at once. Else another
+        // replica may know better than this one does before its walk is complete.
+        let mut publishes = tree.read(self).await? || self.published_last(connection).await?;
+        if publishes {
+            self.publisher.begin(connection).await?;
+        }
         loop {
-            self.publisher.publish(connection).await?;
-            self.tell(true);
+            if publishes {
+                self.publisher.publish(connection).await?;
+            }
+            if tree.is_followed() {
+                retry.succeeded();
+                self.complaint = None;
+            }
+            self.tell(tree.is_followed());
             tokio::select! {
-                () = std::future::ready(()), if !left.is_empty() => {
-                    left = self.take_in(connection, left, &mut tree).await?;
+                woken = tree.wake() => {
+                    let is_read = tree.go_on(self, woken?).await?;
+                    if is_read && !publishes {
+                        self.publisher.begin(connection).await?;
+                        publishes = true;
+                    }
                 }
-                event = tree.next(), if left.is_empty() => {
-                    left.note(event?, &self.scope);
-                    left = self.take_in(connection, left, &mut tree).await?;
+                event = hosts.next() => {
+                    let event = event?;
+                    if !tree.is_followed() && self.publisher.role() != Role::Leading {
+                        self.publisher.resign();
+                        publishes = false;
+                    }
+                    if publishes {
+                        self.publisher.hosts_changed(&event);
+                    }
                 }
-                event = hosts.next() => self.publisher.hosts_changed(&event?),
                 event = hold.next() => {
                     event?;
-                    self.publisher.hold_changed();
+                    if publishes {
+                        self.publisher.hold_changed();
+                    }
                 }
                 answer = self.resolver.next(|host| self.namespace.needs(host)) => {
                     let touched = self.namespace.answer(answer);
                     self.hand_on(touched);
                 }
-                woken = self.publisher.wake() => woken?,
+                woken = self.publisher.wake(), if publishes => woken?,
+                () = asked.notified() => {
+                    tree.read_again(self);
+                    if publishes {
+                        self.publisher.begin(connection).await?;
+                    }
+                }
             }
         }
     }
 
-    async fn read_all(&mut self, connection: &Connection) -> Result<(), Error> {
-        let begun = Instant::now();
-        let progress = (self.progress)();
-        let root = self.scope.root();
-        let walked = walk(connection, root, |path| self.scope.covers(path), &progress).await;
-        progress.finish_and_clear();
-        let Tree {
-            znodes,
-            zxid,
-            has_root,
-        } = walked?;
-        if !has_root {
-            warn!("{root} does not exist yet, so it gives no names; see --root");
-        }
-        self.walks += 1;
-        self.namespace.replace(znodes);
-        self.resolver.want_all(&self.namespace);
-        self.resolver.settle(&mut self.namespace, RESOLVING).await;
-        if let Some(zones) = &self.zones {
-            zones.replace(&self.namespace);
-        }
-        self.publisher.set_all(self.namespace.hosts(), begun);
-        self.publisher.reflect(zxid);
-        let (znodes, names, took) = (
-            self.namespace.len(),
-            self.publisher.names(),
-            begun.elapsed(),
-        );
-        let (znodes, names) = (Counted(znodes, "znode"), Counted(names, "name"));
-        info!("read {znodes} below {root} in {took:.1?}: {names}");
-        self.problems.replace(self.namespace.findings());
-        Ok(())
-    }
-
-    /// Takes a burst of changes in. What arrives while it is read joins it, but only for so long
-    /// that publishing still happens: a single change is never held up. Returns what is left then.
-    async fn take_in(
-        &mut self,
-        connection: &Connection,
-        mut changes: Changes,
-        tree: &mut Watch,
-    ) -> Result<Changes, Error> {
-        let begun = Instant::now();
-        loop {
-            self.note_arrived(&mut changes, tree)?;
-            if changes.is_empty() {
-                return Ok(changes);
-            }
-            let (mut updates, zxid) = read_again(connection, std::mem::take(&mut changes)).await?;
-            let all = updates.len();
-            // A transaction that deletes a znode and creates it again is two events, but nobody can
-            // read what lies between them. The second event comes before the answers to what was
-            // read for the first one.
-            self.note_arrived(&mut changes, tree)?;
-            updates.retain(|(path, reading)| reading.is_some() || !changes.read.contains(path));
-            if updates.len() == all {
-                self.publisher.reflect(zxid);
-            }
-            self.update(updates);
-            if begun.elapsed() > self.publisher.cost() * BURST {
-                return Ok(changes);
-            }
-        }
-    }
-
-    fn note_arrived(&self, changes: &mut Changes, tree: &mut Watch) -> Result<(), Error> {
-        while let Some(event) = tree.try_next()? {
-            changes.note(event, &self.scope);
-        }
-        Ok(())
-    }
-
-    fn update(&mut self, updates: Vec<(ZnodePath, Option<Reading>)>) {
-        let root = self.scope.root();
-        if updates
-            .iter()
-            .any(|(path, reading)| path == root && reading.is_none())
-        {
-            warn!("{root} does not exist any more; what it gave is held, see --drop-hold");
-            self.publisher.root_is_gone();
-        }
-        let touched = self.namespace.update(updates);
-        let foreign = touched
-            .iter()
-            .flat_map(|path| self.namespace.foreign_hosts(path));
-        self.resolver.want(foreign);
-        self.hand_on(touched);
-    }
-
-    /// Hands on what the given znodes give now.
-    fn hand_on(&mut self, touched: HashSet<ZnodePath>) {
-        let now = Instant::now();
-        if let Some(zones) = &self.zones {
-            zones.update(&self.namespace, &touched);
-        }
-        for name in touched
-            .iter()
-            .flat_map(|path| self.namespace.names_of(path))
-        {
-            self.publisher
-                .set(name.clone(), self.namespace.addresses(&name), now);
-        }
-        let found = touched.into_iter().map(|path| {
-            let findings = self.namespace.findings_of(&path);
-            (path, findings)
-        });
-        self.problems.update(found.collect::<Vec<_>>());
+    /// Whether nobody has published since this replica did.
+    async fn published_last(&self, connection: &Connection) -> Result<bool, Error> {
+        let Some(znode) = connection.read(&self.publisher.hosts()).await? else {
+            return Ok(true);
+        };
+        Ok(Head::decode(&znode.data).is_ok_and(|head| {
+            // That its last write arrived is what this replica may not know yet.
+            head.leader() == self.id && head.generation() >= self.publisher.generation()
+        }))
     }
 }
 
@@ -395,23 +328,6 @@ impl Follower for Asking<'_> {
             error => format!("cannot use {state}: {error}"),
         });
     }
-}
-
-/// What changed znodes hold now, and the newest transaction that this reflects.
-async fn read_again(
-    connection: &Connection,
-    changes: Changes,
-) -> Result<(Vec<(ZnodePath, Option<Reading>)>, i64), Error> {
-    let mut updates: Vec<_> = changes.gone.into_iter().map(|path| (path, None)).collect();
-    let mut zxid = 0;
-    let visits = changes.read.into_iter().map(|path| visit(connection, path));
-    let mut visits = stream::iter(visits).buffer_unordered(IN_FLIGHT);
-    while let Some(visit) = visits.next().await {
-        let visit = visit?;
-        zxid = zxid.max(visit.zxid);
-        updates.push((visit.path, visit.reading));
-    }
-    Ok((updates, zxid))
 }
 
 /// Waits for the signal to stop.

@@ -1,6 +1,7 @@
 //! `nameserver run`: puts the parts of the daemon together.
 
 pub mod follow;
+mod tree;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -421,7 +421,7 @@ impl Zones {
 /// What TXT says of an entry.
 pub(super) fn described(entry: &Entry) -> TXT {
     let mut texts = vec![text("znode", entry.znode.as_str())];
-    texts.extend(entry.format.map(|format| text("format", format)));
+    texts.extend(entry.format.map(|format| text("format", format.into())));
     if entry.kind == Kind::Service {
         texts.push(text("addresses", &entry.addresses.len().to_string()));
     }

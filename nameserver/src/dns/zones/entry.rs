@@ -1,13 +1,10 @@
 //! What one name answers with, read off the namespace.
 
-use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
+use contract::{Addresses, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 use smallvec::SmallVec;
 
 use crate::namespace::{Member, Namespace};
-use crate::records::{Instance, Reading, Srv};
-
-/// Most have one.
-type Addresses = SmallVec<[Address; 1]>;
+use crate::records::{Format, Instance, Reading, Srv};
 
 /// What one name answers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +20,15 @@ pub(super) struct Entry {
     /// The znode that gives the name.
     pub(super) znode: ZnodePath,
     /// The format of its record; none for a service without one.
-    pub(super) format: Option<&'static str>,
+    pub(super) format: Option<Format>,
     /// The labels of its SRV records, where a record says; else any will do.
-    pub(super) labels: Option<Labels>,
-    /// What its SRV records say.
-    pub(super) targets: Vec<Target>,
+    pub(super) labels: Option<Box<Labels>>,
+    /// What its SRV records say; nearly always a single one.
+    pub(super) targets: SmallVec<[Target; 1]>,
 }
 
 /// Whose addresses a name has, the one to be named first for an address coming first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     /// Those in the znode's own record.
     Own,
@@ -63,7 +60,7 @@ pub(super) struct Target {
 impl Entry {
     /// What a name answers with; none for a name without addresses.
     pub(super) fn new(namespace: &Namespace, name: &Name) -> Option<Self> {
-        let addresses = namespace.addresses(name)?.into();
+        let addresses = namespace.addresses(name)?.clone();
         let path = namespace.giver(name)?;
         let reading = namespace.reading(path)?;
         let entry = Self {
@@ -72,9 +69,9 @@ impl Entry {
             ttl: None,
             is_volatile: false,
             znode: path.clone(),
-            format: reading.format().map(Into::into),
+            format: reading.format(),
             labels: None,
-            targets: Vec::new(),
+            targets: SmallVec::new(),
         };
         Some(if namespace.is_leader_name(name) {
             entry.of_leader(namespace, path)
@@ -83,7 +80,7 @@ impl Entry {
                 (Some(own), _) => entry.of_host(namespace, path, name, own),
                 (None, Reading::Service(service)) => {
                     let members: Vec<_> = namespace.members(path).collect();
-                    let labels = service.srv.as_ref().map(Labels::from);
+                    let labels = service.srv.as_ref().map(Labels::from).map(Box::new);
                     let port = service.srv.as_ref().and_then(|srv| srv.port);
                     let entry = entry.of_service(namespace, &members, port);
                     let ttl = Some(service.ttl);
@@ -116,18 +113,12 @@ impl Entry {
     fn of_leader(mut self, namespace: &Namespace, service: &ZnodePath) -> Self {
         self.kind = Kind::Leader;
         if let Some(leader) = namespace.leader(service) {
-            let name = namespace.names_of(&leader.path).next();
+            let name = namespace.own_name(leader.path);
             self.ttl = leader.instance.ttl;
             self.is_volatile = leader.instance.ephemeral;
-            self.format = Some(leader.instance.format.into());
-            self.targets = targets(
-                namespace,
-                &leader.path,
-                leader.instance,
-                name.as_ref(),
-                None,
-            );
-            self.znode = leader.path;
+            self.format = Some(leader.instance.format);
+            self.targets = targets(namespace, leader.path, leader.instance, name.as_ref(), None);
+            self.znode = leader.path.clone();
         }
         self
     }
@@ -145,16 +136,11 @@ impl Entry {
             .min();
         self.is_volatile = members.iter().any(|member| member.instance.ephemeral);
         let all = members.iter().flat_map(|member| {
-            let name = namespace.names_of(&member.path).next();
-            targets(
-                namespace,
-                &member.path,
-                member.instance,
-                name.as_ref(),
-                port,
-            )
+            let name = namespace.own_name(member.path);
+            targets(namespace, member.path, member.instance, name.as_ref(), port)
         });
         self.targets = all.take(MAX_ADDRESSES_PER_NAME).collect();
+        self.targets.shrink_to_fit();
         self
     }
 }
@@ -166,10 +152,10 @@ fn targets(
     instance: &Instance,
     name: Option<&Name>,
     port: Option<u16>,
-) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for endpoint in &instance.endpoints {
-        let addresses = Addresses::from_vec(namespace.addresses_of(endpoint, path));
+) -> SmallVec<[Target; 1]> {
+    let mut targets: SmallVec<[Target; 1]> = SmallVec::new();
+    for endpoint in instance.endpoints.iter() {
+        let addresses = Addresses::from(namespace.addresses_of(endpoint, path));
         let Some(port) = endpoint.port.or(port).filter(|_| !addresses.is_empty()) else {
             continue;
         };

@@ -13,9 +13,10 @@ pub mod transfer;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use contract::{Name, ZnodePath};
+use contract::{Address, Name, ZnodePath};
 use smallvec::SmallVec;
 
 use crate::dns::zones::entry::{Entry, Kind};
@@ -67,9 +68,9 @@ pub struct Zones {
     /// The serial number of every zone's SOA.
     pub(super) serial: u32,
     /// Every name that exists, in lower case and without the final dot.
-    nodes: HashMap<Box<str>, Node>,
+    nodes: HashMap<Arc<str>, Node>,
     /// The names that have each address.
-    reverse: BTreeSet<(IpAddr, Kind, Box<str>)>,
+    reverse: BTreeSet<(IpAddr, Kind, Arc<str>)>,
 }
 
 /// A name that exists: because of znodes, of addresses, or of names below it.
@@ -86,6 +87,31 @@ pub(super) struct Node {
 impl Node {
     fn is_needed(&self) -> bool {
         !self.znodes.is_empty() || self.entry.is_some() || self.below > 0
+    }
+}
+
+/// What one znode gives now.
+#[derive(Debug)]
+pub struct Given {
+    path: ZnodePath,
+    is_there: bool,
+    /// The names that it may have or lose, its own before that of its leader.
+    names: SmallVec<[(Name, Option<Box<Entry>>); 2]>,
+}
+
+impl Given {
+    /// What the znode at `path` gives.
+    pub fn new(zone: &Namespace, path: &ZnodePath) -> Self {
+        let names = zone.names_of(path).map(|name| {
+            let name = zone.shared(name);
+            let entry = Entry::new(zone, &name).map(Box::new);
+            (name, entry)
+        });
+        Self {
+            path: zone.shared_path(path).clone(),
+            is_there: zone.reading(path).is_some(),
+            names: names.collect(),
+        }
     }
 }
 
@@ -107,7 +133,9 @@ impl Zones {
         self.nodes.clear();
         self.reverse.clear();
         self.is_complete = true;
-        self.take_over(zone, zone.paths());
+        for path in zone.paths() {
+            self.take_over(Given::new(zone, path));
+        }
         self.count_on(now);
     }
 
@@ -121,14 +149,13 @@ impl Zones {
         }
     }
 
-    /// Takes over what the given znodes give now.
-    pub fn update<'a>(
-        &mut self,
-        zone: &Namespace,
-        touched: impl IntoIterator<Item = &'a ZnodePath>,
-        now: SystemTime,
-    ) {
-        if self.take_over(zone, touched) {
+    /// Takes over what some znodes give now.
+    pub fn update(&mut self, given: impl IntoIterator<Item = Given>, now: SystemTime) {
+        let mut differs = false;
+        for given in given {
+            differs |= self.take_over(given);
+        }
+        if differs {
             self.count_on(now);
         }
     }
@@ -148,23 +175,13 @@ impl Zones {
     }
 
     /// True when something differs now.
-    fn take_over<'a>(
-        &mut self,
-        zone: &Namespace,
-        touched: impl IntoIterator<Item = &'a ZnodePath>,
-    ) -> bool {
-        let mut names = HashSet::new();
+    fn take_over(&mut self, given: Given) -> bool {
         let mut differs = false;
-        for path in touched {
-            let mut of_path = zone.names_of(path);
-            if let Some(own) = of_path.next() {
-                differs |= self.set_znode(&own, path, zone.reading(path).is_some());
-                names.insert(own);
-            }
-            names.extend(of_path);
+        if let Some((own, _)) = given.names.first() {
+            differs |= self.set_znode(own, &given.path, given.is_there);
         }
-        for name in names {
-            differs |= self.set_entry(&name, Entry::new(zone, &name));
+        for (name, entry) in given.names {
+            differs |= self.set_entry(&name, entry);
         }
         differs
     }
@@ -188,7 +205,7 @@ impl Zones {
         if known.is_some_and(|node| node.znodes.contains(path)) == is_there {
             return false;
         }
-        self.change(name.as_str(), |node| {
+        self.change(name, |node| {
             if is_there {
                 node.znodes.push(path.clone())
             } else {
@@ -198,41 +215,52 @@ impl Zones {
         true
     }
 
-    fn set_entry(&mut self, name: &Name, entry: Option<Entry>) -> bool {
-        let known = self.nodes.get(name.as_str());
-        let before = known.and_then(|node| node.entry.clone());
-        if before.as_deref() == entry.as_ref() {
+    fn set_entry(&mut self, name: &Name, entry: Option<Box<Entry>>) -> bool {
+        let known = self.nodes.get_mut(name.as_str());
+        if known.as_ref().and_then(|node| node.entry.as_ref()) == entry.as_ref() {
             return false;
         }
-        let of_entry = |entry: &Entry| {
-            let (kind, addresses) = (entry.kind, entry.addresses.clone());
-            let addresses = addresses.into_iter();
-            addresses.map(move |address| (address.ip(), kind, name.as_str().into()))
-        };
-        for line in before.as_deref().into_iter().flat_map(of_entry) {
-            self.reverse.remove(&line);
-        }
-        self.reverse.extend(entry.iter().flat_map(of_entry));
-        self.change(name.as_str(), |node| node.entry = entry.map(Box::new));
+        let before = known.and_then(|node| node.entry.take());
+        self.lead_back(name, before.as_deref(), entry.as_deref());
+        self.change(name, |node| node.entry = entry);
         true
     }
 
-    /// Changes a name's node; those above it come and go with it.
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Node)) {
-        self.grow(name);
-        if let Some(node) = self.nodes.get_mut(name) {
-            change(node);
+    /// Has the addresses of a name lead back to it. Of a service with many only those are touched
+    /// that came or went.
+    fn lead_back(&mut self, name: &Name, before: Option<&Entry>, now: Option<&Entry>) {
+        let lines = |entry: Option<&Entry>| -> HashSet<(Address, Kind)> {
+            let lines = entry.into_iter().flat_map(|entry| {
+                let addresses = entry.addresses.iter();
+                addresses.map(|&address| (address, entry.kind))
+            });
+            lines.collect()
+        };
+        let (before, now) = (lines(before), lines(now));
+        let line = |&(address, kind): &(Address, Kind)| (address.ip(), kind, name.clone().into());
+        for gone in before.difference(&now) {
+            self.reverse.remove(&line(gone));
         }
-        self.prune(name);
+        self.reverse.extend(now.difference(&before).map(line));
     }
 
-    fn grow(&mut self, name: &str) {
+    /// Changes a name's node; those above it come and go with it.
+    fn change(&mut self, name: &Name, change: impl FnOnce(&mut Node)) {
+        self.grow(name.as_str(), Some(name));
+        if let Some(node) = self.nodes.get_mut(name.as_str()) {
+            change(node);
+        }
+        self.prune(name.as_str());
+    }
+
+    fn grow(&mut self, name: &str, shared: Option<&Name>) {
         if self.nodes.contains_key(name) {
             return;
         }
-        self.nodes.insert(name.into(), Node::default());
+        let shared = shared.map_or_else(|| name.into(), |name| name.clone().into());
+        self.nodes.insert(shared, Node::default());
         if let Some(parent) = self.parent(name) {
-            self.grow(parent);
+            self.grow(parent, None);
             self.count_below(parent, 1);
         }
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use contract::ZnodePath;
 
+use crate::dns::zones::Given;
 use crate::dns::{Freshness, Settings, Zones};
 use crate::namespace::Namespace;
 
@@ -30,9 +31,11 @@ impl SharedZones {
         drop(old);
     }
 
-    /// Takes over what the given znodes give now.
+    /// Takes over what the given znodes give now. What that is, is found out before anybody waits.
     pub fn update<'a>(&self, zone: &Namespace, touched: impl IntoIterator<Item = &'a ZnodePath>) {
-        self.write().update(zone, touched, SystemTime::now());
+        let given = touched.into_iter().map(|path| Given::new(zone, path));
+        let given: Vec<_> = given.collect();
+        self.write().update(given, SystemTime::now());
     }
 
     /// Takes note of how fresh the tree is.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -6,6 +7,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name as DnsName, RData, Record, RecordType};
 use proptest::prelude::*;
 
+use crate::dns::zones::Given;
 use crate::dns::*;
 use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
@@ -40,6 +42,10 @@ fn reading(path: &ZnodePath, data: &str) -> Reading {
     let stable = data.trim_start_matches('~');
     let reading = records::read(path.component(), stable.as_bytes());
     reading.of_ephemeral(stable != data)
+}
+
+fn given(zone: &Namespace, touched: &HashSet<ZnodePath>) -> Vec<Given> {
+    touched.iter().map(|path| Given::new(zone, path)).collect()
 }
 
 fn catalog_in(domain: Option<&str>, znodes: &[(&str, &str)]) -> Zones {
@@ -553,7 +559,7 @@ fn the_serial_number_rises_with_each_change_and_only_then() {
     ] {
         let path: ZnodePath = "/db".parse().unwrap();
         let touched = zone.update([(path.clone(), Some(reading(&path, data)))]);
-        zones.update(&zone, &touched, now + Duration::from_secs(later));
+        zones.update(given(&zone, &touched), now + Duration::from_secs(later));
         serials.push(zones.serial);
     }
     assert_eq!(serials, [1_000, 1_001, 1_001, 1_002, 1_060]);
@@ -603,7 +609,7 @@ proptest! {
                 (path, reading)
             });
             let touched = zone.update(changes);
-            live.update(&zone, &touched, EPOCH);
+            live.update(given(&zone, &touched), EPOCH);
             let mut anew = Zones::new(settings(domain));
             anew.replace(&zone, EPOCH);
             anew.serial = live.serial;
