@@ -2,7 +2,8 @@
 //! snapshot that it kept.
 
 use lab::{
-    HostsFile, PATIENCE, Program, Scratch, ZooKeeper, hostsync, nameserver, tree, wait_until,
+    HostsFile, PATIENCE, Program, Proxy, Scratch, Snapshot, ZooKeeper, hostsync, nameserver, tree,
+    wait_until,
 };
 use serde_json::json;
 
@@ -57,62 +58,69 @@ fn with_cache(cache: &Scratch, zookeeper: &str, hosts: &HostsFile) -> Program {
         .flag("cache", cache.join("cache"))
 }
 
-/// A cache with `/db` that was kept of `/nameserver` at nobody's address, and what serves it.
-fn kept() -> Scratch {
+/// A cache with `/db`, and the address that it was kept of, where nobody listens any more.
+fn kept() -> (Scratch, String) {
     let (cache, tree) = (Scratch::new("cache"), tree("kept"));
+    let proxy = Proxy::before(&ZooKeeper::shared().address());
+    let address = tree.address_at(&proxy.address());
     let hosts = HostsFile::with(LOCALHOST);
     tree.publish(7, &json!({"db": ["10.0.0.1"]}));
-    let mut agent = with_cache(&cache, tree.address(), &hosts).run();
+    let mut agent = with_cache(&cache, &address, &hosts).run();
     hosts.soon_maps("db", &["10.0.0.1"]);
     let is_kept = || cache.read("cache").contains("10.0.0.1");
     wait_until("the snapshot on disk", PATIENCE, is_kept);
     agent.stop();
-    let text = cache.read("cache");
-    cache.write("cache", text.replace(tree.address(), NOWHERE));
+    (cache, address)
+}
+
+/// What the first releases kept.
+fn kept_by_an_earlier_release(format: u32) -> Scratch {
+    let cache = Scratch::new("cache");
+    let snapshot = Snapshot::text(7, &json!({"db": ["10.0.0.1"]}));
+    let text = format!(
+        r#"{{"format":{format},"zookeeper":"{NOWHERE}","state":"/nameserver","czxid":1,"mzxid":2,"snapshot":{snapshot}}}"#
+    );
+    cache.write("cache", text);
     cache
 }
 
 #[test]
 fn without_zookeeper_the_kept_names_are_served() {
-    let (cache, hosts) = (kept(), HostsFile::with(LOCALHOST));
-    let agent = with_cache(&cache, NOWHERE, &hosts).run();
+    let ((cache, address), hosts) = (kept(), HostsFile::with(LOCALHOST));
+    let agent = with_cache(&cache, &address, &hosts).run();
     let took = hosts.soon_maps("db", &["10.0.0.1"]);
     println!("measured: start without ZooKeeper, with a cache: names after {took:?}");
     agent.soon_says("ZooKeeper does not answer");
 }
 
 #[test]
+fn what_an_earlier_release_kept_is_served_too() {
+    let (cache, hosts) = (kept_by_an_earlier_release(1), HostsFile::with(LOCALHOST));
+    let _agent = with_cache(&cache, NOWHERE, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+}
+
+#[test]
 fn a_cache_of_another_tree_or_format_is_ignored_with_a_word() {
-    for (flag, value, word) in [
-        (
-            "zookeeper",
-            "127.0.0.1:8",
-            "it is of /nameserver at 127.0.0.1:9",
-        ),
-        (
-            "zookeeper",
-            "127.0.0.1:9/chroot",
-            "it is of /nameserver at 127.0.0.1:9",
-        ),
-        ("state", "/other", "it is of /nameserver at 127.0.0.1:9"),
-        (
-            "format",
-            "2",
-            "it has format 2, and this version reads format 1",
-        ),
+    let (cache, address) = kept();
+    let is_of = |address: &str| format!("it is of /nameserver at {address}");
+    let (servers, _) = address.split_once('/').expect("a chroot");
+    let chroot = format!("{servers}/chroot");
+    let later = kept_by_an_earlier_release(3);
+    let format = "it has format 3, and this version reads formats 1 and 2";
+    for (cache, zookeeper, state, word) in [
+        (&cache, NOWHERE, "/nameserver", is_of(&address)),
+        (&cache, &chroot, "/nameserver", is_of(&address)),
+        (&cache, &address, "/other", is_of(&address)),
+        (&later, NOWHERE, "/nameserver", format.to_owned()),
     ] {
-        let (cache, hosts) = (kept(), HostsFile::with(LOCALHOST));
-        let mut program = with_cache(&cache, NOWHERE, &hosts);
-        if flag == "format" {
-            let text = cache.read("cache");
-            cache.write("cache", text.replacen("\"format\":1", "\"format\":2", 1));
-        } else {
-            program = program.flag(flag, value);
-        }
-        let agent = program.run();
+        let hosts = HostsFile::with(LOCALHOST);
+        let agent = with_cache(cache, zookeeper, &hosts)
+            .flag("state", state)
+            .run();
         let said = agent.soon_says("ignoring the cache");
-        assert!(said.contains(word), "{said}");
+        assert!(said.contains(&word), "{said}");
         agent.soon_says("ZooKeeper does not answer");
-        assert_eq!(hosts.text(), LOCALHOST, "{flag} {value}");
+        assert_eq!(hosts.text(), LOCALHOST, "{zookeeper} {state}");
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::apply::agent::Applied;
 use crate::follow::published::Published;
-use crate::store::cache::Cache;
+use crate::store::cache::Keeper;
 
 /// The least time between two writes: a busy tree must not wear the disk out.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -18,17 +18,17 @@ type Version = (i64, i64);
 /// Writes each applied snapshot to the cache, or the newest of several.
 #[derive(Debug)]
 pub struct CacheWriter {
-    cache: Cache,
-    /// The version that was last given to the cache.
+    keeper: Keeper,
+    /// The version that was last given to it.
     kept: Option<Version>,
     failure: watch::Sender<Option<String>>,
 }
 
 impl CacheWriter {
-    /// A writer of a cache that holds `kept` already.
-    pub fn new(cache: Cache, kept: Option<&Published>) -> Self {
+    /// A writer to a cache that holds `kept` already.
+    pub fn new(keeper: Keeper, kept: Option<&Published>) -> Self {
         Self {
-            cache,
+            keeper,
             kept: kept.map(version),
             failure: watch::Sender::default(),
         }
@@ -58,11 +58,11 @@ impl CacheWriter {
 
     fn keep(&mut self, published: Arc<Published>) {
         // Off the worker that has other tasks to run: a disk can take its time.
-        let result = tokio::task::block_in_place(|| self.cache.write(&published));
+        let result = tokio::task::block_in_place(|| self.keeper.keep(&published));
         self.kept = Some(version(&published));
         drop(published);
         let failure = result.err().map(|error| {
-            let path = self.cache.path().display();
+            let path = self.keeper.path().display();
             format!("cannot keep the snapshot in {path}: {error}; see --cache")
         });
         if failure.is_some() && *self.failure.borrow() != failure {
@@ -86,7 +86,7 @@ async fn gone(applied: &mut watch::Receiver<Applied>) {
 mod tests {
     use super::*;
     use crate::follow::published::tests::published;
-    use crate::store::cache::Source;
+    use crate::store::cache::{Cache, Source};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn the_first_is_kept_at_once_and_the_last_at_the_end() {
@@ -96,14 +96,14 @@ mod tests {
             state: "/nameserver".parse().unwrap(),
         };
         let cache = Cache::new(directory.path().join("cache"), source);
-        let cache_writer = CacheWriter::new(cache.clone(), None);
+        let cache_writer = CacheWriter::new(cache.open().1, None);
         let applied = watch::Sender::new(Applied::default());
         let task = tokio::spawn(cache_writer.follow(applied.subscribe()));
         let apply = |generation| {
             let published = published(1, generation as i64, generation, &[("db", 1)]);
             applied.send_modify(|applied| applied.published = Some(Arc::new(published)));
         };
-        let kept = || cache.read().unwrap().map(|kept| kept.snapshot.generation);
+        let kept = || cache.open().0.map(|kept| kept.snapshot.generation);
         apply(1);
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         while kept() != Some(1) {
@@ -126,7 +126,8 @@ mod tests {
             zookeeper: "zk1:2181".into(),
             state: "/nameserver".parse().unwrap(),
         };
-        let cache_writer = CacheWriter::new(Cache::new("/proc/no/cache".into(), source), None);
+        let cache_writer =
+            CacheWriter::new(Cache::new("/proc/no/cache".into(), source).open().1, None);
         let failure = cache_writer.failure();
         let published = Some(Arc::new(published(1, 1, 1, &[])));
         let applied = watch::Sender::new(Applied {

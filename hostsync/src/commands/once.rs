@@ -14,7 +14,7 @@ use crate::apply::report::list;
 use crate::apply::selection::Selection;
 use crate::commands::cli::OnceArgs;
 use crate::follow::published::Published;
-use crate::store::cache::Cache;
+use crate::store::cache::Keeper;
 use crate::store::paths::User;
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
@@ -27,14 +27,14 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let options = names.zookeeper.options()?;
     let mut hosts_file = names.hosts_file.open(&names.write);
     hosts_file.remove_leftovers();
-    let kept = cache.load();
+    let (kept, keeper) = cache.open();
     let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;
     let follows = published.follows(kept.as_ref());
     let news = follows.with_context(|| format!("{znode} is not used"))?;
     let last = kept.map(|kept| kept.snapshot.hosts).unwrap_or_default();
     let pass = reconcile(&mut hosts_file, &selection, &published, &last)?;
     if news {
-        keep(&cache, &published);
+        keep(keeper, &published);
     }
     report(&selection, &published, &last, &pass)?;
     Ok(ExitCode::SUCCESS)
@@ -106,9 +106,9 @@ fn is_complete(pass: &Pass) -> bool {
     pass.wake.is_none() || pass.slots.is_none_or(|slots| slots.retiring == 0)
 }
 
-fn keep(cache: &Cache, published: &Published) {
-    if let Err(error) = cache.write(published) {
-        let path = cache.path().display();
+fn keep(mut keeper: Keeper, published: &Published) {
+    if let Err(error) = keeper.keep(published) {
+        let path = keeper.path().display();
         warn(&format!(
             "cannot keep the snapshot in {path}: {error}; see --cache"
         ));

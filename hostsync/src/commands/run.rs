@@ -188,9 +188,10 @@ impl Setup {
     {
         let session = Session::start(self.options);
         self.cache.remove_leftovers();
-        let kept = self.cache.load().map(Arc::new);
+        let (kept, keeper) = self.cache.open();
+        let kept = kept.map(Arc::new);
         let has_kept_names = kept.is_some();
-        let cache_writer = CacheWriter::new(self.cache, kept.as_deref());
+        let cache_writer = CacheWriter::new(keeper, kept.as_deref());
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
         let binders = Binders::start(
