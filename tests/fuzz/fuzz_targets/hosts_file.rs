@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use contract::Hosts;
 use contract::hosts_line::{self, OWNER};
+use contract::{Addresses, Hosts, Name};
 use hosts_file::proof;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,8 +12,8 @@ fuzz_target!(|text: &[u8]| {
         .into_iter()
         .map(|(name, address)| {
             (
-                name.parse().expect("a name"),
-                vec![address.parse().expect("an address")].into(),
+                name.parse::<Name>().expect("a name"),
+                Addresses::from(vec![address.parse().expect("an address")]),
             )
         })
         .collect();
