@@ -48,7 +48,7 @@ fn a_leader_whose_names_do_not_fit_is_not_healthy() {
     tree.create("/db", "10.0.0.1");
     // Beside so long an id an index has no room for pages; else it takes millions of names.
     let server = nameserver(&tree)
-        .flag("id", "i".repeat(16_000))
+        .flag("id", "i".repeat(16_200))
         .flag("http", "127.0.0.1:0")
         .flag("drop-hold", "0")
         .run();
