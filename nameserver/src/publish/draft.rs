@@ -212,10 +212,18 @@ impl Draft {
             Some((version, None)) => (writes(version), None),
         };
         self.snapshot.generation = self.snapshot.generation.max(generation);
+        // An older snapshot that was put back, or a forged one: whoever holds what was published since
+        // gets nowhere with the changes that follow it, and needs pages that are newer.
+        let leads_on = |snapshot: &Snapshot| {
+            let is_ours = trusted || snapshot.leader == self.snapshot.leader;
+            is_ours && snapshot.generation == self.snapshot.generation
+        };
+        let index = taken.filter(|taken| leads_on(&taken.snapshot));
+        let index = index.and_then(|taken| taken.index.as_ref());
         let none = Hosts::new();
         let hosts = taken.map_or(&none, |taken| &taken.snapshot.hosts);
         self.paging = match taken {
-            Some(taken) => Paging::of(self.sizes, hosts, taken.index.as_ref()),
+            Some(_) => Paging::of(self.sizes, hosts, index),
             None => Paging::new(self.sizes),
         };
         let diff = Diff::between(hosts, &self.snapshot.hosts);

@@ -52,6 +52,10 @@ pub(super) struct Model {
     pub(super) publishes: usize,
     /// What stands below `STATE/hosts`.
     pub(super) pages: BTreeMap<String, Vec<u8>>,
+    /// An agent looks at each snapshot, not only now and then.
+    pub(super) looks_always: bool,
+    /// What an agent holds who looks now and then.
+    pub(super) held: Option<Snapshot>,
     /// What is written while other things go on.
     ahead: Option<Vec<Page>>,
     snapshot: Option<Snapshot>,
@@ -134,6 +138,8 @@ impl Model {
             log: Vec::new(),
             publishes: 0,
             pages: BTreeMap::new(),
+            looks_always: false,
+            held: None,
             ahead: None,
             snapshot: None,
             scope,
@@ -469,6 +475,35 @@ impl Model {
         snapshot.map_err(|error| error.to_string())
     }
 
+    /// An agent that holds an older generation gets at the same names as one that reads all of them.
+    fn follow(&mut self) {
+        let head = self.hosts.as_ref();
+        let head = head.and_then(|head| Head::decode(&head.data).ok());
+        let (Some(head), Some(all)) = (head, &self.snapshot) else {
+            self.held = self.held.take().filter(|_| self.hosts.is_some());
+            return;
+        };
+        let is_newer = self
+            .held
+            .as_ref()
+            .is_none_or(|held| held.generation < head.generation());
+        if !is_newer || self.zxid % 3 == 0 && !self.looks_always {
+            return;
+        }
+        if let Head::Paged(index) = &head {
+            let held = self.held.as_ref();
+            let pages = index.missing(held).into_iter().map(|page| {
+                let bytes = &self.pages[&index.pages[page].component()];
+                let names = Page::decode(bytes, &index.pages[page], index.end(page));
+                (page, names.expect("the page of the index"))
+            });
+            let pages = pages.collect();
+            let followed = index.snapshot(held, pages).expect("what was published");
+            assert_eq!(followed.hosts, all.hosts);
+        }
+        self.held = Some(all.clone());
+    }
+
     /// What a reader finds.
     fn published(&self) -> Option<Snapshot> {
         match Head::decode(&self.hosts.as_ref()?.data).ok()? {
@@ -577,6 +612,7 @@ impl Model {
                     self.pages.clear();
                 }
                 self.snapshot = self.published();
+                self.follow();
                 if let Some(snapshot) = &self.snapshot {
                     self.newest = self.newest.max(snapshot.generation);
                     self.history.extend(self.data(znode));

@@ -316,6 +316,25 @@ fn junk_is_said_to_be_replaced() {
     assert_eq!(model.snapshot().unwrap().hosts, model.tree);
 }
 
+/// The names of the older one, and what differs from them, do not lead on from the newest.
+#[test]
+fn an_older_index_that_was_put_back_is_not_gone_on_with() {
+    let mut model = leading(12);
+    model.looks_always = true;
+    model.set(0, Some(2));
+    model.rest(Duration::ZERO);
+    let older = model.hosts.clone().unwrap().data;
+    model.set(0, Some(3));
+    model.rest(Duration::ZERO);
+    assert_eq!(model.held.as_ref(), model.snapshot());
+    model.foreign_write(StateZnode::Hosts, Some(older));
+    model.set(0, Some(2));
+    model.set(1, Some(2));
+    model.rest(WHILE);
+    assert_eq!(model.snapshot().unwrap().hosts, model.tree);
+    assert_eq!(model.held.as_ref(), model.snapshot());
+}
+
 #[test]
 fn without_a_connection_nothing_is_done() {
     let mut model = leading(3);
