@@ -1,7 +1,7 @@
 //! Calls over one unbroken connection, each with a deadline.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use contract::ZnodePath;
 use zookeeper_client as zk;
@@ -36,6 +36,8 @@ pub struct Stat {
     pub czxid: i64,
     /// The transaction that last set its data.
     pub mzxid: i64,
+    /// When that was, by the clock of the servers.
+    pub mtime: SystemTime,
     /// The transaction that last created or deleted a child of it.
     pub pzxid: i64,
     /// How often its data was set.
@@ -58,6 +60,7 @@ impl From<zk::Stat> for Stat {
         Self {
             czxid: stat.czxid,
             mzxid: stat.mzxid,
+            mtime: SystemTime::UNIX_EPOCH + Duration::from_millis(stat.mtime.max(0).unsigned_abs()),
             pzxid: stat.pzxid,
             version: stat.version,
             ephemeral_owner: stat.ephemeral_owner,

@@ -246,6 +246,7 @@ mod tests {
             stat: Stat {
                 czxid: published.czxid,
                 mzxid: published.mzxid,
+                mtime: published.snapshot.published,
                 pzxid: 0,
                 version: 0,
                 ephemeral_owner: 0,

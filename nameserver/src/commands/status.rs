@@ -2,16 +2,16 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use contract::{State, ZnodePath};
 use futures::{StreamExt, stream};
-use zookeeper::{Connection, Error};
+use zookeeper::{Connection, Error, Znode};
 
 use crate::commands::cli::StatusArgs;
 use crate::commands::with_connection;
-use crate::observe::overview::{Findings, Overview};
+use crate::observe::overview::{Findings, Overview, Written};
 
 /// How many requests are on their way at once.
 const IN_FLIGHT: usize = 256;
@@ -43,7 +43,8 @@ pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 async fn look(connection: &Connection, state: &State) -> Result<Overview, Error> {
     let begun = Instant::now();
     loop {
-        let overview = Overview::new(state, find(connection, state).await?);
+        let found = find(connection, state).await?;
+        let overview = Overview::new(state, found, SystemTime::now());
         if !overview.is_a_takeover() || begun.elapsed() > TAKEOVER {
             return Ok(overview);
         }
@@ -53,33 +54,41 @@ async fn look(connection: &Connection, state: &State) -> Result<Overview, Error>
 
 async fn find(connection: &Connection, state: &State) -> Result<Findings, Error> {
     connection.sync().await?;
-    let data = async |path: &ZnodePath| -> Result<Option<Vec<u8>>, Error> {
-        Ok(connection.read(path).await?.map(|znode| znode.data))
-    };
     let (hosts, hold) = (state.hosts(), state.hold());
     let (election, agents) = (state.election(), state.agents());
     let aside = state.aside();
     let (hosts, hold, candidates, aside, agents) = tokio::try_join!(
-        data(&hosts),
-        data(&hold),
+        connection.read(&hosts),
+        connection.read(&hold),
         children(connection, &election),
         children(connection, &aside),
         children(connection, &agents),
     )?;
+    let written = |znode: Znode| Written {
+        data: znode.data,
+        at: znode.stat.mtime,
+    };
+    let data = |children: Vec<(String, Znode)>| {
+        let children = children.into_iter();
+        children
+            .map(|(component, znode)| (component, znode.data))
+            .collect()
+    };
+    let agents = agents.into_iter();
     Ok(Findings {
-        hosts,
-        hold,
-        candidates,
-        aside,
-        agents,
+        hosts: hosts.map(written),
+        hold: hold.map(|znode| znode.data),
+        candidates: data(candidates),
+        aside: data(aside),
+        agents: agents.map(|(id, znode)| (id, written(znode))).collect(),
     })
 }
 
-/// The names and the data of a znode's children; what is deleted meanwhile is left out.
+/// The children of a znode and their names; what is deleted meanwhile is left out.
 async fn children(
     connection: &Connection,
     parent: &ZnodePath,
-) -> Result<Vec<(String, Vec<u8>)>, Error> {
+) -> Result<Vec<(String, Znode)>, Error> {
     let components = connection.children(parent).await?.unwrap_or_default();
     let paths = components.into_iter().filter_map(|component| {
         let path = parent.child(&component).ok()?;
@@ -87,7 +96,7 @@ async fn children(
     });
     let reads = paths.map(|(component, path)| async move {
         let znode = connection.read(&path).await?;
-        Ok::<_, Error>(znode.map(|znode| (component, znode.data)))
+        Ok::<_, Error>(znode.map(|znode| (component, znode)))
     });
     // In order, with many requests on their way.
     let mut reads = stream::iter(reads).buffered(IN_FLIGHT);

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use contract::{Agent, Candidate, Counted, Head, Held, State, ZnodePath};
 use daemon::Health;
@@ -12,20 +14,31 @@ use serde::Serialize;
 
 /// How many agents that are behind the text names.
 const SHOWN: usize = 10;
+/// How much longer than what the snapshot gives them agents may take to tell what they have applied.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a znode holds, and since when by the clock of the servers.
+#[derive(Debug)]
+pub struct Written {
+    /// The data.
+    pub data: Vec<u8>,
+    /// When they were written.
+    pub at: SystemTime,
+}
 
 /// What was read below `STATE`.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// `STATE/hosts`, if it is there.
-    pub hosts: Option<Vec<u8>>,
+    pub hosts: Option<Written>,
     /// `STATE/hold`, if it is there.
     pub hold: Option<Vec<u8>>,
     /// The name and the data of each znode below `STATE/election`.
     pub candidates: Vec<(String, Vec<u8>)>,
     /// The same below `STATE/aside`.
     pub aside: Vec<(String, Vec<u8>)>,
-    /// The same below `STATE/agents`.
-    pub agents: Vec<(String, Vec<u8>)>,
+    /// The name of each znode below `STATE/agents`, and what it holds.
+    pub agents: Vec<(String, Written)>,
 }
 
 /// The state of all daemons on one `STATE`.
@@ -49,7 +62,8 @@ pub struct Overview {
     pub hold: Option<Held>,
     /// Agents with a live session.
     pub agents: usize,
-    /// Those that have not applied the newest generation, in the order of their ids.
+    /// Those that say that they are not in step, or have not told of the newest generation though it was
+    /// their turn, in the order of their ids.
     pub behind: Vec<Behind>,
     /// `STATE` was read, so that what is missing above is not there.
     #[serde(skip)]
@@ -73,13 +87,23 @@ pub struct Published {
     pub zxid: i64,
 }
 
-/// An agent that has not applied the newest generation.
+/// An agent that is not in step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Behind {
     /// Its id.
     pub id: String,
     /// What it has applied; 0 for nothing.
     pub applied: u64,
+    /// Why it is not in step, as it says itself.
+    pub complaint: Option<String>,
+}
+
+/// What agents are to have.
+struct Newest {
+    generation: u64,
+    written: SystemTime,
+    /// How long an agent in step may take to tell that it has it.
+    patience: Duration,
 }
 
 /// A replica in the election.
@@ -90,11 +114,20 @@ struct Replica {
 }
 
 impl Overview {
-    /// Looks through what was read below `state`.
-    pub fn new(state: &State, found: Findings) -> Self {
+    /// Looks through what was read below `state` just `now`.
+    pub fn new(state: &State, found: Findings, now: SystemTime) -> Self {
         let znode = state.hosts();
         let mut reasons = Vec::new();
-        let head = found.hosts.map(|data| Head::decode(&data));
+        let written = found.hosts.as_ref().map_or(now, |hosts| hosts.at);
+        let head = found.hosts.map(|hosts| Head::decode(&hosts.data));
+        let newest = match &head {
+            Some(Ok(head)) => Some(Newest {
+                generation: head.generation(),
+                written,
+                patience: 2 * head.presence() + PATIENCE,
+            }),
+            _ => None,
+        };
         let snapshot = match head {
             None => {
                 reasons.push(format!("nothing is published at {znode}"));
@@ -120,11 +153,10 @@ impl Overview {
             None => Some("no nameserver runs: start one with `nameserver run`".to_owned()),
             Some(leader) => leader.trouble(snapshot.as_ref()),
         });
-        let newest = snapshot.as_ref().map_or(0, |snapshot| snapshot.generation);
         let agents = found.agents.len();
         let hold = found.hold.and_then(|data| Held::decode(&data).ok());
         let twins = twins(&found.agents);
-        let behind = behind(found.agents, newest);
+        let behind = behind(found.agents, newest.as_ref(), now);
         let mut remarks: Vec<String> = hold.iter().map(Held::remark).collect();
         remarks.extend(remark_on_agents(agents, behind.len()));
         remarks.extend(twins);
@@ -236,10 +268,10 @@ fn aside(replicas: Vec<(String, Vec<u8>)>) -> Vec<String> {
 }
 
 /// What is to be said of agents that share an id: all but the first stand beside the znode of it.
-fn twins(agents: &[(String, Vec<u8>)]) -> Vec<String> {
+fn twins(agents: &[(String, Written)]) -> Vec<String> {
     let mut counts = BTreeMap::<String, usize>::new();
-    for (znode, data) in agents {
-        let id = Agent::decode(data).ok();
+    for (znode, word) in agents {
+        let id = Agent::decode(&word.data).ok();
         let id = id.and_then(|agent| agent.id).filter(|id| id != znode);
         if let Some(id) = id {
             *counts.entry(id).or_insert(1) += 1;
@@ -273,12 +305,45 @@ fn replicas(mut candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
     replicas.collect()
 }
 
-fn behind(agents: Vec<(String, Vec<u8>)>, newest: u64) -> Vec<Behind> {
-    let applied = agents.into_iter().map(|(id, data)| {
-        let applied = Agent::decode(&data).map_or(0, |agent| agent.applied);
-        Behind { id, applied }
+/// Those that say that they are not in step, and those whose word is older than it can be.
+fn behind(agents: Vec<(String, Written)>, newest: Option<&Newest>, now: SystemTime) -> Vec<Behind> {
+    let words = agents.into_iter().map(|(id, Written { data, at })| {
+        let agent = Agent::decode(&data).ok();
+        let behind = Behind {
+            id,
+            applied: agent.as_ref().map_or(0, |agent| agent.applied),
+            complaint: agent.and_then(|agent| agent.complaint),
+        };
+        (behind, at)
     });
-    let mut behind: Vec<_> = applied.filter(|agent| agent.applied < newest).collect();
+    let words: Vec<_> = words.collect();
+    // Each generation was there when an agent told of it, or of a later one.
+    let mut known = BTreeMap::new();
+    let told = words.iter().map(|(agent, at)| (agent.applied, *at));
+    for (generation, at) in told.chain(newest.map(|newest| (newest.generation, newest.written))) {
+        let earliest = known.entry(generation).or_insert(at);
+        *earliest = at.min(*earliest);
+    }
+    let mut earliest = None;
+    for at in known.values_mut().rev() {
+        *at = earliest.map_or(*at, |earliest| (*at).min(earliest));
+        earliest = Some(*at);
+    }
+    let is_late = |applied: u64| {
+        let newest = newest.filter(|newest| applied < newest.generation);
+        let mut later = known.range((Bound::Excluded(applied), Bound::Unbounded));
+        match (newest, later.next()) {
+            (Some(newest), Some((_, since))) => {
+                let waits = now.duration_since(*since).unwrap_or_default();
+                waits > newest.patience
+            }
+            _ => false,
+        }
+    };
+    let behind = words.into_iter().map(|(agent, _)| agent);
+    let mut behind: Vec<_> = behind
+        .filter(|agent| agent.complaint.is_some() || is_late(agent.applied))
+        .collect();
     behind.sort_by(|one, other| one.id.cmp(&other.id));
     behind
 }
@@ -327,9 +392,12 @@ impl fmt::Display for Overview {
         }?;
         let in_step = self.agents - self.behind.len();
         write!(f, "agents      {in_step} of {} in step", self.agents)?;
-        for (i, Behind { id, applied }) in self.behind.iter().take(SHOWN).enumerate() {
+        for (i, agent) in self.behind.iter().take(SHOWN).enumerate() {
             let lead = if i == 0 { "; behind: " } else { ", " };
-            write!(f, "{lead}{id} at {applied}")?;
+            write!(f, "{lead}{} at {}", agent.id, agent.applied)?;
+            if let Some(complaint) = &agent.complaint {
+                write!(f, " ({complaint})")?;
+            }
         }
         let more = if self.behind.len() > SHOWN {
             ", …"
@@ -349,21 +417,44 @@ mod tests {
     fn state() -> State {
         State::new("/nameserver".parse().unwrap())
     }
-    use std::time::SystemTime;
 
-    fn hosts(generation: u64) -> Option<Vec<u8>> {
+    /// So many seconds after the beginning.
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// What was read, long after it was written.
+    fn overview(found: Findings) -> Overview {
+        Overview::new(&state(), found, at(3_600))
+    }
+
+    fn written(data: impl Into<Vec<u8>>) -> Written {
+        Written {
+            data: data.into(),
+            at: at(0),
+        }
+    }
+
+    fn hosts(generation: u64) -> Option<Written> {
+        published(generation, contract::PRESENCE, 0)
+    }
+
+    fn published(generation: u64, presence: Duration, seconds: u64) -> Option<Written> {
         let snapshot = Snapshot {
             domain: None,
             generation,
             hosts: contract::Hosts::new(),
             leader: "ns1".into(),
-            presence: contract::PRESENCE,
+            presence,
             published: SystemTime::UNIX_EPOCH,
             root: ZnodePath::root(),
             sum: None,
             zxid: 16,
         };
-        Some(snapshot.encode())
+        Some(Written {
+            data: snapshot.encode(),
+            at: at(seconds),
+        })
     }
 
     fn candidate(sequence: u32, id: &str) -> (String, Vec<u8>) {
@@ -371,8 +462,62 @@ mod tests {
         (znode, incarnation::current(id.into()).encode())
     }
 
-    fn agent(id: &str, applied: &str) -> (String, Vec<u8>) {
-        (id.into(), format!("{{\"applied\":{applied}}}").into_bytes())
+    fn agent(id: &str, applied: &str) -> (String, Written) {
+        (id.into(), written(format!("{{\"applied\":{applied}}}")))
+    }
+
+    /// The agents that are behind, as text.
+    fn behind(hosts: Option<Written>, agents: Vec<(String, Written)>, now: u64) -> String {
+        let found = Findings {
+            hosts,
+            agents,
+            ..Findings::default()
+        };
+        let text = Overview::new(&state(), found, at(now)).to_string();
+        let agents = text.lines().last().unwrap_or_default();
+        agents
+            .rsplit("behind: ")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn told(id: &str, applied: u64, seconds: u64) -> (String, Written) {
+        let (id, word) = agent(id, &applied.to_string());
+        (
+            id,
+            Written {
+                at: at(seconds),
+                ..word
+            },
+        )
+    }
+
+    #[test]
+    fn an_agent_that_waits_for_its_turn_is_not_behind() {
+        let turn = Duration::from_secs(20);
+        let head = || published(9, turn, 100);
+        let late = || vec![told("late", 7, 90)];
+        assert_eq!(behind(head(), late(), 141), "agents      1 of 1 in step");
+        assert_eq!(behind(head(), late(), 142), "late at 7");
+        // While changes go on, what others have told shows how long a generation was there.
+        let head = || published(99, turn, 139);
+        let others = || vec![told("a", 99, 139), told("b", 8, 99), told("late", 7, 90)];
+        let in_step = "agents      3 of 3 in step";
+        assert_eq!(behind(head(), others(), 140), in_step);
+        assert_eq!(behind(head(), others(), 141), "late at 7");
+        // A clock that is behind the servers' says nothing.
+        assert_eq!(behind(head(), others(), 0), in_step);
+    }
+
+    #[test]
+    fn an_agent_that_complains_is_behind_at_once() {
+        let head = published(7, Duration::from_secs(20), 100);
+        let complaint = "{\"applied\":7,\"complaint\":\"the disk is full\"}";
+        let (_, word) = told("web", 7, 100);
+        let data = complaint.into();
+        let agents = vec![("web".into(), Written { data, ..word }), told("z", 6, 100)];
+        assert_eq!(behind(head, agents, 100), "web at 7 (the disk is full)");
     }
 
     #[test]
@@ -384,7 +529,7 @@ mod tests {
             candidates: vec![candidate(10, "ns2"), candidate(9, "ns1")],
             agents: vec![agent("web-2", "7"), agent("web-1", "6"), agent("x", "junk")],
         };
-        let overview = Overview::new(&state(), found);
+        let overview = overview(found);
         assert!(overview.ok);
         assert_eq!(
             overview.to_string(),
@@ -399,8 +544,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said() {
-        let state = state();
-        let nothing = Overview::new(&state, Findings::default());
+        let nothing = overview(Findings::default());
         let text = nothing.to_string();
         assert!(
             text.starts_with(
@@ -409,11 +553,11 @@ mod tests {
             "{text}"
         );
         let junk = Findings {
-            hosts: Some(b"junk".to_vec()),
+            hosts: Some(written("junk")),
             hold: Some(b"junk".to_vec()),
             ..Findings::default()
         };
-        let junk = Overview::new(&state, junk);
+        let junk = overview(junk);
         assert!(junk.reasons[0].starts_with("/nameserver/hosts holds no snapshot"));
         assert_eq!(junk.hold, None);
     }
@@ -428,7 +572,7 @@ mod tests {
     fn said_of(candidates: Vec<(String, Vec<u8>)>, agents: &[(&str, &str)]) -> String {
         let agents = agents.iter().map(|(znode, data)| {
             let data = format!("{{\"applied\":7,{data}\"names\":1}}");
-            ((*znode).to_owned(), data.into_bytes())
+            ((*znode).to_owned(), written(data))
         });
         let found = Findings {
             hosts: hosts(7),
@@ -437,7 +581,7 @@ mod tests {
             candidates,
             agents: agents.collect(),
         };
-        let overview = Overview::new(&state(), found);
+        let overview = overview(found);
         assert_eq!(overview.ok, overview.reasons.is_empty());
         overview.health().to_string()
     }
@@ -481,7 +625,7 @@ mod tests {
             let mut differs = incarnation::current("ns2".into());
             differs.complaint = Some("not standing for election: --root /a (published: /b)".into());
             found.aside.push(("ns2".into(), differs.encode()));
-            Overview::new(&state(), found).health().to_string()
+            overview(found).health().to_string()
         };
         assert_eq!(
             aside(vec![candidate(1, "ns1")]),
