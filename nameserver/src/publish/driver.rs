@@ -20,7 +20,7 @@ use crate::publish::notice::Notice;
 
 /// How often all agents that are in step may tell so, together, in a second.
 const PRESENCE_RATE: u32 = 50;
-/// How often agents are counted, at most.
+/// How often agents are counted.
 const COUNTING: Duration = Duration::from_secs(5);
 /// How many pages are written at once.
 const PAGES_IN_FLIGHT: usize = 8;
@@ -35,8 +35,8 @@ pub struct Publisher {
     cost: Duration,
     /// What of the next one was spent on its pages.
     pages_cost: Duration,
-    /// When the agents were counted last, and after how many publishes.
-    counted: Option<(Instant, u64)>,
+    /// When the agents were counted last.
+    counted: Option<Instant>,
     /// At most one task, which writes pages ahead.
     ahead: JoinSet<Result<(), Error>>,
     state: State,
@@ -175,22 +175,20 @@ impl Publisher {
     /// # Errors
     /// The connection broke.
     pub async fn publish(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.count_agents(connection).await?;
         while let Some(action) = self.core.step(Timestamp::now()) {
             if let Some(event) = self.perform(action, connection).await {
                 self.take_in(event)?;
             }
         }
-        self.count_agents(connection).await
+        Ok(())
     }
 
-    /// Looks now and then, while it publishes, how many agents there are: together they are to write no
-    /// more than [`PRESENCE_RATE`] times a second.
+    /// Looks now and then, while it leads, how many agents there are: together they are to write no more
+    /// than [`PRESENCE_RATE`] times a second, from the first change after a takeover on.
     async fn count_agents(&mut self, connection: &Connection) -> Result<(), Error> {
-        let publishes = self.core.publishes();
-        let is_due = self.counted.is_none_or(|(at, after)| {
-            at.elapsed() >= COUNTING && after != publishes && self.role() == Role::Leading
-        });
-        if is_due {
+        let is_due = self.counted.is_none_or(|at| at.elapsed() >= COUNTING);
+        if is_due && self.role() == Role::Leading {
             let stat = match connection.stat(&self.state.agents()).await {
                 Err(error) if error.is_connection() => return Err(error),
                 stat => stat.ok().flatten(),
@@ -199,7 +197,7 @@ impl Publisher {
             let seconds = agents.div_ceil(PRESENCE_RATE).max(1);
             self.core
                 .ask_for_presence(Duration::from_secs(seconds.into()));
-            self.counted = Some((Instant::now(), publishes));
+            self.counted = Some(Instant::now());
         }
         Ok(())
     }
@@ -211,6 +209,8 @@ impl Publisher {
     /// The connection broke.
     pub async fn wake(&mut self) -> Result<(), Error> {
         let time = at(self.core.wake());
+        let counting = self.counted.filter(|_| self.role() == Role::Leading);
+        let counting = at(counting.map(|counted| counted + COUNTING));
         let candidacy = tokio::select! {
             candidacy = self.candidacy.outcome() => candidacy,
             Some(written) = self.ahead.join_next() => {
@@ -218,6 +218,7 @@ impl Publisher {
                 return self.take_in(Event::WrittenAhead(written));
             }
             () = time => return Ok(()),
+            () = counting => return Ok(()),
         };
         let event = match candidacy {
             Some(Ok(Ok(leadership))) => {
