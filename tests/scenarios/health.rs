@@ -123,7 +123,10 @@ fn a_leader_that_may_no_longer_read_the_tree_is_not_healthy() {
 #[test]
 fn an_agent_behind_is_a_remark_and_no_more() {
     let (tree, hosts) = (tree("health-behind"), HostsFile::with(LOCALHOST));
-    let (_server, agent) = both(&tree, &hosts);
+    tree.create("/db", "10.0.0.1");
+    let _server = nameserver(&tree).flag("id", "ns1").run();
+    // Its session has to outlast the time that it is given to tell.
+    let agent = hostsync(&tree, &hosts).flag("id", "one").run();
     let program = nameserver(&tree);
     soon(&program, &["status"], 0, &["healthy\n", "1 of 1 in step"]);
     agent.pause();

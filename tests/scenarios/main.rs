@@ -22,6 +22,7 @@ mod main_job;
 mod network;
 mod packages;
 mod pages;
+mod presence;
 mod reading_pages;
 mod registration;
 mod replicas;

@@ -8,11 +8,17 @@ use crate::body::body;
 
 /// The body of `STATE/agents/ID`: what this agent has applied.
 ///
+/// One that is in step tells so no oftener than [`Head::presence`](crate::Head::presence) asks: what it told
+/// may be older than the newest generation for so long. One that is not says so within two seconds.
+///
 /// Where that znode is another agent's, the body stands at `ID+2`, `ID+3`, … and names its `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The generation in the file; 0 for none.
     pub applied: u64,
+    /// Why it is not in step, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
     /// The file.
     #[serde(default)]
     pub hosts_file: PathBuf,

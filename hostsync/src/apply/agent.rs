@@ -21,8 +21,8 @@ use crate::bind::{Bound, with_bound};
 use crate::follow::published::Published;
 use crate::follow::subscription::View;
 
-/// Delays after a write that failed.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Delays after a write that failed. The longest one is short, since what was mended is to be known soon.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How long a start waits for ZooKeeper before it puts the kept snapshot over a file that has names
 /// already: they may be newer, since they are written first.
 const GRACE: Duration = Duration::from_secs(2);

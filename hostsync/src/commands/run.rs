@@ -24,7 +24,7 @@ use crate::health::{self, Check, CheckSchedule, Prober};
 use crate::observe::control_socket::{self, Socket};
 use crate::observe::findings::{Binds, Registering};
 use crate::observe::metrics::StatusSource;
-use crate::observe::presence::Presence;
+use crate::observe::presence::{self, Presence};
 use crate::observe::status::{Facts, Status};
 use crate::observe::systemd;
 use crate::register::{Desired, Instance, Registrars, Registration};
@@ -243,6 +243,10 @@ impl Setup {
             view: view.clone(),
             applied: agent.applied(),
         };
+        let told_of = presence::Sources {
+            view: view.clone(),
+            applied: agent.applied(),
+        };
         let (states, applied, cache) = (session.states(), agent.applied(), cache_writer.failure());
         let (facts, wanted) = (self.facts.clone(), self.bindings.clone());
         let (bound, troubles, twin) = (binders.bound(), binders.troubles(), self.presence.twin());
@@ -271,7 +275,7 @@ impl Setup {
                 None
             }
         };
-        let telling = tokio::spawn(self.presence.follow(session.clone(), agent.applied()));
+        let telling = tokio::spawn(self.presence.follow(session.clone(), told_of));
         let keeping = tokio::spawn(cache_writer.follow(agent.applied()));
         let pass = Arc::new(Notify::new());
         let controls = Controls {

@@ -1,27 +1,33 @@
 //! Tells everybody what this agent has applied: an ephemeral znode at `STATE/agents/ID`.
 //!
-//! It is a courtesy. Nothing waits for it, and a failure of it harms nothing.
+//! It is a courtesy. Nothing waits for it, and a failure of it harms nothing. [`pace`] decides when it is
+//! told.
 //!
 //! Where another agent has the same id, and so that znode, this one stands beside it, at `ID+2` or
 //! the next that is free, and takes the first place over when that one ends. The first watches
 //! `ID+2`, so that both know; nobody looks at agents of other ids.
 
+mod pace;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{PathError, State, ZnodePath};
+use contract::{PRESENCE, PathError, State, ZnodePath};
 use log::{info, warn};
 use tokio::sync::watch;
 use zookeeper::{Connection, Create, Error, Follower, Retry, Session, Write};
 
 use crate::apply::agent::Applied;
+use crate::follow::published::Published;
+use crate::follow::subscription::View;
+use crate::observe::presence::pace::{Complaint, Look, Pace, Word};
 use crate::store::Sessions;
 
-/// The least time between two writes: a thousand agents must not keep the servers busy.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How long a refusal is left alone at most.
-const RETRY: Duration = Duration::from_secs(5);
+/// The least time between two looks, whatever changes.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long a refusal is left alone at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// How often an agent that stands beside another one looks whether that one has gone.
 const BESIDE: Duration = Duration::from_secs(2);
 /// How much later than its timeout a session may end: ZooKeeper looks once a tick.
@@ -64,20 +70,79 @@ enum Stand {
 /// Tells what is applied, until nothing more is.
 struct Teller {
     presence: Presence,
-    applied: watch::Receiver<Applied>,
+    sources: Sources,
+    pace: Pace,
+    began: Instant,
+}
+
+/// What is told of.
+#[derive(Debug)]
+pub struct Sources {
+    /// What was read.
+    pub view: watch::Receiver<View>,
+    /// What was applied.
+    pub applied: watch::Receiver<Applied>,
+}
+
+impl Sources {
+    fn look(&mut self) -> Look {
+        let view = self.view.borrow_and_update();
+        let applied = self.applied.borrow_and_update();
+        let generation = |published: &Arc<Published>| published.snapshot.generation;
+        let seen = view.snapshot.as_ref();
+        let failure = applied.failure.clone();
+        let failure = failure.map(|text| Complaint {
+            text,
+            is_shared: false,
+        });
+        let problem = view.problem.clone();
+        let problem = problem.map(|text| Complaint {
+            text,
+            is_shared: true,
+        });
+        Look {
+            word: Word {
+                applied: applied.published.as_ref().map_or(0, generation),
+                names: applied.names,
+                complaint: failure.or(problem),
+            },
+            seen: seen.map_or(0, generation),
+            interval: seen.map_or(PRESENCE, |seen| seen.snapshot.presence),
+        }
+    }
+
+    /// Waits for another look to be worthwhile; false once the agent has ended.
+    async fn changed(&mut self) -> bool {
+        let changed = tokio::select! {
+            changed = self.view.changed() => changed,
+            changed = self.applied.changed() => changed,
+        };
+        changed.is_ok()
+    }
 }
 
 impl Follower for Teller {
     type End = ();
 
     async fn attempt(&mut self, connection: &Connection, retry: &mut Retry) -> Result<(), Error> {
-        let Self { presence, applied } = self;
+        let Self {
+            presence,
+            sources,
+            pace,
+            began,
+        } = self;
         let beside = presence.place(1)?;
         let mut changes = connection.watch(&beside).await?;
+        if !presence.stands_in(connection) {
+            pace.forget();
+        }
         let mut looked = false;
         loop {
-            let now = applied.borrow_and_update().clone();
-            let stand = presence.tell(connection, &now).await?;
+            let plan = pace.plan(&sources.look(), began.elapsed());
+            let stand = presence.tell(connection, &plan.word).await?;
+            if plan.is_due && stand != Stand::Waiting {
+                pace.told(&plan);
+            }
             match stand {
                 Stand::First if !looked => {
                     let stat = connection.stat(&beside).await?;
@@ -92,15 +157,21 @@ impl Follower for Teller {
                 }
             }
             retry.succeeded();
-            tokio::time::sleep(PAUSE).await;
+            let wake = plan.wake.filter(|_| stand != Stand::Waiting);
+            let wake = wake.map(|wake| *began + wake);
             tokio::select! {
-                changed = applied.changed() => if changed.is_err() {
+                () = tokio::time::sleep(LOOK) => {}
+                () = at(wake) => continue,
+            }
+            tokio::select! {
+                goes_on = sources.changed() => if !goes_on {
                     return Ok(());
                 },
                 event = changes.next() => {
                     event?;
                     looked = false;
                 }
+                () = at(wake) => {}
                 () = tokio::time::sleep(BESIDE), if stand != Stand::First => {}
             }
         }
@@ -115,6 +186,13 @@ impl Follower for Teller {
                 "cannot tell at {agents}/{id} what was applied: {error}; the names are not affected"
             ),
         }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -147,17 +225,27 @@ impl Presence {
     }
 
     /// Follows what is applied for ever.
-    pub async fn follow(self, session: Session, mut applied: watch::Receiver<Applied>) {
-        let first = applied.wait_for(|applied| applied.published.is_some());
+    pub async fn follow(self, session: Session, mut sources: Sources) {
+        let first = sources.applied.wait_for(Applied::is_after_a_pass);
         if first.await.is_err() {
             return;
         }
         let mut teller = Teller {
+            pace: Pace::new(&self.id),
             presence: self,
-            applied,
+            sources,
+            began: Instant::now(),
         };
-        let retry = Retry::new(PAUSE, RETRY);
+        let retry = Retry::new(RETRY.0, RETRY.1);
         session.follow(&mut teller, retry).await;
+    }
+
+    /// Whether something was told in the session of this connection.
+    fn stands_in(&self, connection: &Connection) -> bool {
+        let session = connection.session_id();
+        self.told
+            .as_ref()
+            .is_some_and(|told| told.session == session)
     }
 
     /// The znode of the first agent of this id, or of one beside it.
@@ -170,24 +258,25 @@ impl Presence {
         path.map_err(|error| Error::Other(error.to_string()))
     }
 
-    fn fact(&self, applied: &Applied, place: usize) -> Vec<u8> {
-        let published = applied.published.as_ref();
+    fn fact(&self, word: &Word, place: usize) -> Vec<u8> {
+        let complaint = word.complaint.as_ref();
         let fact = contract::Agent {
-            applied: published.map_or(0, |published| published.snapshot.generation),
+            applied: word.applied,
+            complaint: complaint.map(|complaint| complaint.text.clone()),
             hosts_file: self.hosts_file.clone(),
             id: (place > 0).then(|| self.id.clone()),
-            names: applied.names,
+            names: word.names,
         };
         fact.encode()
     }
 
     /// Tells in the first place that is free, or in our own if there is none before it.
-    async fn tell(&mut self, connection: &Connection, applied: &Applied) -> Result<Stand, Error> {
+    async fn tell(&mut self, connection: &Connection, word: &Word) -> Result<Stand, Error> {
         let session = connection.session_id();
         let mine = self.told.as_ref().filter(|told| told.session == session);
         let mine = mine.map(|told| told.place);
         for place in 0..PLACES {
-            let fact = self.fact(applied, place);
+            let fact = self.fact(word, place);
             let is_told = self.told.as_ref().is_some_and(|told| told.fact == fact);
             if mine == Some(place) && is_told {
                 break;
