@@ -121,6 +121,8 @@ impl<S: Store> Driver<S> {
         let rewrites = self.rewrites;
         self.look(wanted, last)?;
         let mut attempts = 0;
+        // How many batches stand in the file of which only the last one's bytes were looked at since.
+        let mut unseen = 0;
         while attempts < ATTEMPTS {
             let now = self.store.now();
             let Some(table) = &mut self.table else {
@@ -129,32 +131,49 @@ impl<S: Store> Driver<S> {
             };
             let batch = table.step(wanted, now, &self.owner, self.limit);
             if batch.operations.is_empty() && batch.is_last {
-                let wake = [batch.wake, self.touch_at].into_iter().flatten().min();
-                self.wake_at = wake;
-                return Ok(Progress {
-                    wrote,
-                    repaired: wrote && self.rewrites > rewrites,
-                    shadowed: Arc::clone(table.shadowed()),
-                    wake: wake.map(|at| at.saturating_sub(now)),
-                    counts: SlotCounts {
-                        rewrites: self.rewrites,
-                        ..table.counts()
-                    },
-                });
+                if unseen > 1 && !self.is_as_it_should_be()? {
+                    // Somebody put back what was there before the earlier ones.
+                    attempts += 1;
+                    unseen = 0;
+                    self.rewrites += 1;
+                    self.adopt(wanted, last, None)?;
+                    continue;
+                }
+                self.wake_at = [batch.wake, self.touch_at].into_iter().flatten().min();
+                let repaired = wrote && self.rewrites > rewrites;
+                return Ok(self.progress(wrote, repaired, now));
             }
             attempts += usize::from(batch.is_last);
             if batch.operations.is_empty() {
                 continue;
             }
             wrote = true;
+            unseen += 1;
             if !self.write(&batch.operations, wanted, last)? {
                 // They landed while somebody else truncated the file and wrote it again.
                 attempts += usize::from(!batch.is_last);
+                unseen = 0;
                 self.rewrites += 1;
                 self.adopt(wanted, last, None)?;
             }
         }
         Err(self.store.contended())
+    }
+
+    fn progress(&self, wrote: bool, repaired: bool, now: Time) -> Progress {
+        let (shadowed, counts) = self.table.as_ref().map_or_else(Default::default, |table| {
+            (Arc::clone(table.shadowed()), table.counts())
+        });
+        Progress {
+            wrote,
+            repaired,
+            shadowed,
+            wake: self.wake_at.map(|at| at.saturating_sub(now)),
+            counts: SlotCounts {
+                rewrites: self.rewrites,
+                ..counts
+            },
+        }
     }
 
     /// Does what the table says. False when somebody else has changed the file meanwhile.

@@ -401,9 +401,7 @@ impl Table {
         writes: &mut Writes,
     ) {
         let Difference {
-            mut kept,
-            superseded,
-            ..
+            kept, superseded, ..
         } = difference;
         let mut next = None;
         // The oldest first, each relying on younger ones, which may be superseded too; and none
@@ -429,8 +427,9 @@ impl Table {
         }
         let retiring = next.map(|at| (at, alive.len()));
         self.agenda.retire(&name, retiring);
-        kept.extend(alive);
-        self.live.set(name, kept);
+        // What is superseded next comes behind what already is, which is to die before it.
+        alive.extend(kept);
+        self.live.set(name, alive.into());
     }
 
     /// From when on no reader can miss both a line and the one that takes its place.
