@@ -294,6 +294,10 @@ impl Namespace {
     fn name<'a>(&mut self, paths: impl IntoIterator<Item = &'a ZnodePath>) {
         let mut following = Vec::new();
         for path in paths {
+            // Nothing looks at what the root stands for, and it may have all znodes as children.
+            if !matches!(self.scope.name(path), Some(Ok(_))) {
+                continue;
+            }
             let standing = self.standing(path, |_| &[]);
             if standing.follows {
                 following.push(path);
