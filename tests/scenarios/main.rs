@@ -19,6 +19,7 @@ mod hosts_files;
 mod http;
 mod machine;
 mod main_job;
+mod many_names;
 mod network;
 mod packages;
 mod pages;
