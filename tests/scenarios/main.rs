@@ -25,6 +25,7 @@ mod packages;
 mod pages;
 mod presence;
 mod reading_pages;
+mod real_trees;
 mod registration;
 mod replicas;
 mod restarts;

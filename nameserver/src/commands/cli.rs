@@ -86,7 +86,8 @@ pub struct ScopeArgs {
     /// Leave out znodes that match, and all below them (repeatable)
     ///
     /// With a leading slash the glob matches a whole path (/kafka/config), otherwise the end of one
-    /// (locks). `*` stays within a component, `**` does not.
+    /// (locks). `*` stays within a component, `**` does not. After 'data:' it leaves out what the znode
+    /// itself holds, but none below it: 'data:/dubbo/**'.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
 
@@ -200,6 +201,14 @@ pub struct CheckArgs {
     /// Exits with 1 when it has a problem or is not there.
     #[arg(long, value_name = "PATH")]
     pub explain: Option<ZnodePath>,
+
+    /// One line for each znode that gives no name, with the reason, rather than counts
+    #[arg(long, conflicts_with = "explain")]
+    pub all: bool,
+
+    /// Print the --root and --exclude that leave out what gives no name
+    #[arg(long, conflicts_with_all = ["explain", "all", "json"])]
+    pub suggest: bool,
 
     /// Tell of names that lines of others in this hosts file map: hostsync leaves them to those
     #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]

@@ -157,8 +157,13 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
     let (reading, zxid, is_parent) = match connection.read(&path).await {
         Ok(None) => (None, 0, false),
         Ok(Some(znode)) => {
-            let reading = records::read(path.component(), &znode.data)
-                .of_ephemeral(znode.stat.ephemeral_owner != 0);
+            let found = records::Znode {
+                parent: path.parent_str().unwrap_or_default(),
+                component: path.component(),
+                data: &znode.data,
+                is_ephemeral: znode.stat.ephemeral_owner != 0,
+            };
+            let reading = found.read();
             (
                 Some(reading),
                 znode.stat.zxid(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use contract::ZnodePath;
 
-use crate::namespace::scope::sequence;
+use crate::records::sequence;
 
 /// Up to so many stand in a plain list.
 const FEW: usize = 64;

@@ -1,18 +1,18 @@
 //! What is to be said of a znode.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use contract::{MAX_ADDRESSES_PER_NAME, Name, NameError, ZnodePath};
+use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, NameError, ZnodePath};
 
-use super::{Namespace, Scope};
-use crate::records::{Format, Instance, Outage, Problem, Reading};
+use super::{Namespace, NotItsOwn, Scope};
+use crate::records::{Format, Instance, Outage, Problem, Reading, Silence};
 
 /// Why a znode gives no name, or fewer addresses than it could.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// Nothing is wrong; there is nothing to name.
     #[error("{0}, and no child has an address")]
-    Nameless(&'static str),
+    Nameless(Silence),
     /// Nothing is wrong; the service has no instance now.
     #[error("holds a service record, and no child of a type that counts for one is in service")]
     NoInstances,
@@ -22,6 +22,48 @@ pub enum Finding {
     /// Nothing is wrong; the znode's name is an address rather than a label.
     #[error("has no name of its own, as {0} znodes have none; it counts for the service above it")]
     InName(Format),
+    /// Nothing is wrong; the znode's name is no label, and its address counts for its service.
+    #[error("its path makes no name: {0}; it counts for the service above it")]
+    CountsOnly(NameError),
+    /// Nothing is wrong; the address is that of whoever made the znode.
+    #[error("holds {address} and nothing else, which is taken for the machine that made it: {why}")]
+    Creator {
+        /// The address.
+        address: Address,
+        /// Why it is no address of its own.
+        why: NotItsOwn,
+    },
+    /// Nothing is wrong; a plain text beside records of a format counts for no service.
+    #[error("counts for no service: records of a format stand beside it, and it is plain text")]
+    BesideRecords,
+    /// Nothing is wrong; the data are no record, and nothing suggests that they should be.
+    #[error("{0}; nothing suggests that it was meant as one")]
+    Unmeant(Problem),
+    /// Nothing is wrong; a word or a name that nothing has an address for.
+    #[error("{host:?} may be a host name, but {why}", host = host.as_str())]
+    Unknown {
+        /// The word.
+        host: Name,
+        /// Why it leads nowhere.
+        why: DeadEnd,
+    },
+    /// A record that was an instance before and is none now, with what is to be said of it else.
+    #[error("held an address before, and now {0}")]
+    Spoilt(Box<Finding>),
+    /// Nothing is wrong; a service whose path makes no name, and all of whose addresses have others.
+    #[error("its path makes no name, and other names have all its addresses: {0}")]
+    NamedElsewhere(NameError),
+    /// A service whose path makes no name.
+    #[error(
+        "its {instances} instances cannot be reached by any name, since its path makes none: {error}; \
+         rename it, name a znode below with --root, or leave it out with --exclude"
+    )]
+    Unnameable {
+        /// How many instances it has.
+        instances: usize,
+        /// What is wrong with the path.
+        error: NameError,
+    },
     /// The data should be an address and is not.
     #[error(transparent)]
     Record(#[from] Problem),
@@ -74,37 +116,130 @@ pub enum DeadEnd {
 }
 
 impl Finding {
+    /// In a few words, for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nameless(silence) => (*silence).into(),
+            Self::NoInstances => "is a service without an instance",
+            Self::OutOfService(_) => "is out of service",
+            Self::InName(_) | Self::CountsOnly(_) => {
+                "counts for its service, without a name of its own"
+            }
+            Self::Creator { .. } => "holds the address of the machine that made it",
+            Self::BesideRecords => "is plain text beside records",
+            Self::Unmeant(_) => "holds data that is no record",
+            Self::Unknown { .. } => "holds a word or a name that nothing has an address for",
+            Self::NamedElsewhere(_) => "is a service whose addresses have other names",
+            _ => "is to be mended",
+        }
+    }
+
+    /// Whether an address is left out of a service, or of the names, by a rule.
+    pub fn leaves_out(&self) -> bool {
+        matches!(
+            self,
+            Self::OutOfService(_) | Self::Creator { .. } | Self::BesideRecords
+        ) || matches!(self, Self::Unknown { host, .. } if host.as_str().contains('.'))
+    }
+
+    /// The rule that decided, if it is not the format's.
+    pub fn rule(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Creator { .. } => {
+                "an address alone, with records below or beside it, is its creator's"
+            }
+            Self::BesideRecords => "the most telling format among siblings decides",
+            Self::OutOfService(_) => "who says that it is out of service is left out",
+            Self::Record(problem) if problem.is_meant() => "it looks like an address and is none",
+            Self::Record(_) => "the znodes beside it are instances, so it should be one",
+            Self::Unmeant(_) => "nothing suggests that it was meant as an address",
+            Self::Unknown { .. } => "a word is a host name only where the tree gives it",
+            Self::HostName { .. } => {
+                "a host name leads to an address of the tree, else to the resolver's"
+            }
+            Self::Unnameable { .. } | Self::NamedElsewhere(_) | Self::CountsOnly(_) => {
+                "a component that is no label gives no name"
+            }
+            Self::Taken { .. } => "of two paths with one name, the first in byte order has it",
+            _ => return None,
+        })
+    }
+
     /// True for what an operator should mend.
     pub fn is_problem(&self) -> bool {
-        !matches!(
-            self,
-            Self::Nameless(_) | Self::NoInstances | Self::OutOfService(_) | Self::InName(_)
-        )
+        match self {
+            Self::Nameless(_)
+            | Self::NoInstances
+            | Self::OutOfService(_)
+            | Self::InName(_)
+            | Self::CountsOnly(_)
+            | Self::Creator { .. }
+            | Self::BesideRecords
+            | Self::NamedElsewhere(_)
+            | Self::Unmeant(_)
+            | Self::Unknown { .. } => false,
+            Self::Record(_)
+            | Self::HostName { .. }
+            | Self::Name(_)
+            | Self::Spoilt(_)
+            | Self::Taken { .. }
+            | Self::TooMany { .. }
+            | Self::Unnameable { .. } => true,
+        }
     }
 }
 
 impl Namespace {
     /// Every znode with what is to be said of it, in the order of the paths.
     pub fn findings(&self) -> BTreeMap<ZnodePath, Vec<Finding>> {
-        let found = self
-            .tree
-            .paths()
-            .map(|path| (path.clone(), self.findings_of(path)));
+        let mut published = None;
+        let found = self.tree.paths().map(|path| {
+            let findings = self.findings_of(path);
+            (path.clone(), self.weigh(path, findings, &mut published))
+        });
         found.filter(|(_, findings)| !findings.is_empty()).collect()
     }
 
     /// Every znode with something that an operator should mend, and all that is to be said of it,
     /// in the order of the paths.
     pub fn problems(&self) -> Vec<(ZnodePath, Vec<Finding>)> {
-        let found = self
-            .tree
-            .paths()
-            .map(|path| (path.clone(), self.findings_of(path)));
+        let mut published = None;
+        let found = self.tree.paths().map(|path| {
+            let findings = self.findings_of(path);
+            (path.clone(), self.weigh(path, findings, &mut published))
+        });
         let is_problem =
             |(_, findings): &(_, Vec<Finding>)| findings.iter().any(Finding::is_problem);
         let mut problems: Vec<_> = found.filter(is_problem).collect();
         problems.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         problems
+    }
+
+    /// The findings, where a service that no name can reach is no problem if all of its addresses have
+    /// other names. That takes all names, which are looked at once, and only for such a service.
+    pub fn weigh(
+        &self,
+        path: &ZnodePath,
+        findings: Vec<Finding>,
+        published: &mut Option<HashSet<Address>>,
+    ) -> Vec<Finding> {
+        let weighed = findings.into_iter().map(|finding| {
+            let Finding::Unnameable { error, .. } = &finding else {
+                return finding;
+            };
+            let published = published.get_or_insert_with(|| {
+                let hosts = self.hosts();
+                hosts.values().flat_map(|all| all.iter().copied()).collect()
+            });
+            let mut own = self
+                .members(path)
+                .flat_map(|member| self.addresses_at(member.instance, member.path));
+            match own.all(|address| published.contains(&address)) {
+                true => Finding::NamedElsewhere(error.clone()),
+                false => finding,
+            }
+        });
+        weighed.collect()
     }
 
     /// What is to be said of one znode.
@@ -118,12 +253,12 @@ impl Namespace {
         if !has_addresses {
             return findings;
         }
-        match (name, reading.format()) {
-            (Err(_), Some(format)) if format.is_in_name(path.component()) => {
-                findings.push(Finding::InName(format))
-            }
-            (Err(error), _) => findings.push(error.into()),
-            (Ok(name), _) => {
+        match name {
+            Err(error) => findings.push(self.without_a_name(reading, path, error)),
+            Ok(name) => {
+                if self.is_beside_records(reading, path) {
+                    findings.push(Finding::BesideRecords);
+                }
                 findings.extend(self.taken(&name, false, path));
                 if !standing.leader.is_empty()
                     && let Ok(leader) = Scope::leader_name(&name)
@@ -141,6 +276,31 @@ impl Namespace {
         findings
     }
 
+    /// Whether a plain text counts for no service, since records stand beside it.
+    fn is_beside_records(&self, reading: &Reading, path: &ZnodePath) -> bool {
+        let is_text = |instance: &Instance| instance.format == Format::Text;
+        reading.instance().is_some_and(is_text) && self.tree.is_beside_records(path)
+    }
+
+    /// What is to be said of a znode with addresses whose path makes no name.
+    fn without_a_name(&self, reading: &Reading, path: &ZnodePath, error: NameError) -> Finding {
+        if self.own_record(path).is_none() {
+            let instances = self.members(path).count();
+            return Finding::Unnameable { instances, error };
+        }
+        // Its service is told instead, if it has one.
+        let parent = path.parent().filter(|parent| parent != self.scope.root());
+        let is_member = parent.is_some_and(|parent| {
+            self.own_record(&parent).is_none()
+                && self.members(&parent).any(|member| member.path == path)
+        });
+        match reading.format() {
+            Some(format) if format.is_in_name(path.component()) => Finding::InName(format),
+            _ if is_member => Finding::CountsOnly(error),
+            _ => error.into(),
+        }
+    }
+
     /// What is to be said of a reading, whether its path makes a name or not.
     fn findings_in(
         &self,
@@ -149,24 +309,45 @@ impl Namespace {
         has_addresses: bool,
     ) -> Vec<Finding> {
         match reading {
-            Reading::Problem(problem) => vec![Finding::Record((**problem).clone())],
-            Reading::Nothing(_) | Reading::Service(_) if has_addresses => Vec::new(),
-            Reading::Nothing(why) => vec![Finding::Nameless(why)],
+            Reading::Problem(problem)
+                if problem.is_meant() || self.tree.is_in_company(path, problem.is_of_text()) =>
+            {
+                vec![Finding::Record((**problem).clone())]
+            }
+            Reading::Problem(_) | Reading::Nothing(_) | Reading::Service(_) if has_addresses => {
+                Vec::new()
+            }
+            Reading::Problem(problem) => vec![Finding::Unmeant((**problem).clone())],
+            Reading::Nothing(why) => vec![Finding::Nameless(*why)],
             Reading::Service(_) => vec![Finding::NoInstances],
             Reading::Instance(instance) => match instance.outage {
                 Some(outage) => vec![Finding::OutOfService(outage)],
-                None => self.dead_ends(instance, path),
+                None => match (self.not_its_own(path), instance.addresses().next()) {
+                    (Some(why), Some(address)) => vec![Finding::Creator { address, why }],
+                    _ => self.dead_ends(instance, path),
+                },
             },
         }
     }
 
-    /// The host names of an instance that lead nowhere.
+    /// The host names of an instance that lead nowhere. Where nothing says that it was meant as an
+    /// instance, an unknown name is as good as any other text.
     fn dead_ends(&self, instance: &Instance, path: &ZnodePath) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
+        let is_text = instance.format == Format::Text;
+        let is_meant = instance.format.is_certain() || self.tree.is_in_company(path, is_text);
         for host in instance.host_names() {
             if let Err(why) = self.follow(host, path) {
+                // A single label in the name of a znode may be anything with a colon.
+                let may_be_other = instance.word().is_some()
+                    || (instance.format == Format::Named && !host.as_str().contains('.'));
+                let is_unknown = matches!(why, DeadEnd::Unknown | DeadEnd::Unresolved);
                 let host = host.clone();
-                let finding = Finding::HostName { host, why };
+                let finding = if is_unknown && (may_be_other || !is_meant) {
+                    Finding::Unknown { host, why }
+                } else {
+                    Finding::HostName { host, why }
+                };
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }

@@ -4,6 +4,7 @@
 //! back. Only a name that nobody in the tree claims is one for the system's resolver: the hosts file
 //! that it reads may hold what we publish, and a name must not keep itself alive.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use contract::{Address, Name, ZnodePath};
@@ -78,21 +79,53 @@ impl Namespace {
     /// # Errors
     /// It leads to none.
     pub fn follow(&self, host: &Name, path: &ZnodePath) -> Result<&[Address], DeadEnd> {
-        let mut from = self.names_of(path);
-        for name in self.scope.meant_by(host) {
-            if self.claims.has(&name) {
-                if from.any(|from| self.loops.hold(&from, &name)) {
-                    return Err(DeadEnd::Loop);
-                }
-                let addresses = self.addresses(&name).ok_or(DeadEnd::Nowhere)?;
-                return Ok(addresses);
+        if let Some(name) = self.meant(host, path) {
+            let mut from = self.names_of(path);
+            if from.any(|from| self.loops.hold(&from, &name)) {
+                return Err(DeadEnd::Loop);
             }
+            return self
+                .addresses(&name)
+                .map(|all| &**all)
+                .ok_or(DeadEnd::Nowhere);
         }
         match self.resolved.get(host) {
             None => Err(DeadEnd::Unknown),
             Some(addresses) if addresses.is_empty() => Err(DeadEnd::Unresolved),
             Some(addresses) => Ok(addresses),
         }
+    }
+
+    /// The name of the tree that the znode at `path` means by a host name, if anybody claims one.
+    fn meant(&self, host: &Name, path: &ZnodePath) -> Option<Name> {
+        if let Some(name) = self.pointed_at(host, path) {
+            return Some(name);
+        }
+        let mut meant = self.scope.meant_by(host);
+        let name = meant.find(|name| self.claims.has(name));
+        name.map(Cow::into_owned)
+    }
+
+    /// The name of the znode that a leader names by its last component: one beside it, else the only
+    /// one in the folders beside it.
+    fn pointed_at(&self, host: &Name, path: &ZnodePath) -> Option<Name> {
+        if !self.pointers.has(path) {
+            return None;
+        }
+        let parent = path.parent()?;
+        let below = |folder: &ZnodePath| -> Option<Name> {
+            let name = match self.scope.name(folder) {
+                Some(name) => Name::try_from(format!("{host}.{}", name.ok()?)).ok()?,
+                None => host.clone(),
+            };
+            let is_own = self.names_of(path).any(|own| own == name);
+            (self.claims.has(&name) && !is_own).then_some(name)
+        };
+        if let Some(name) = below(&parent) {
+            return Some(name);
+        }
+        let mut found = self.tree.children(&parent).filter_map(below);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The addresses of an instance whose record is that of the znode at `path`.
@@ -104,7 +137,9 @@ impl Namespace {
     pub fn addresses_of(&self, endpoint: &Endpoint, path: &ZnodePath) -> Vec<Address> {
         match &endpoint.host {
             Host::Address(address) => vec![*address],
-            Host::Name(name) => self.follow(name, path).unwrap_or_default().to_vec(),
+            Host::Name(name) | Host::Word(name) => {
+                self.follow(name, path).unwrap_or_default().to_vec()
+            }
         }
     }
 
@@ -113,11 +148,7 @@ impl Namespace {
         let own = self.tree.own(path).into_iter();
         let instances = self.instances(path);
         let hosts = own.chain(instances).flat_map(Instance::host_names);
-        hosts.filter_map(|host| {
-            let mut meant = self.scope.meant_by(host);
-            let name = meant.find(|name| self.claims.has(name));
-            name.map(std::borrow::Cow::into_owned)
-        })
+        hosts.filter_map(|host| self.meant(host, path))
     }
 }
 
@@ -126,7 +157,9 @@ fn addresses<'a>(instance: &Instance, follow: impl Fn(&Name) -> &'a [Address]) -
     for endpoint in instance.endpoints.iter() {
         match &endpoint.host {
             Host::Address(address) => all.add(*address),
-            Host::Name(name) => follow(name).iter().for_each(|&address| all.add(address)),
+            Host::Name(name) | Host::Word(name) => {
+                follow(name).iter().for_each(|&address| all.add(address))
+            }
         }
     }
     all.list

@@ -5,10 +5,12 @@
 
 mod children;
 mod claims;
+mod evidence;
 mod finding;
 mod follow;
 mod loops;
 mod mentions;
+mod pointers;
 mod rules;
 pub mod scope;
 mod tree;
@@ -18,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use contract::{Address, Addresses, Hosts, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
 use crate::namespace::scope::Scope;
-use crate::records::{Instance, Reading};
+use crate::records::{Instance, Reading, Silence};
 
 pub use finding::{DeadEnd, Finding};
 
@@ -26,9 +28,10 @@ use claims::{Claim, Claimant, Claims};
 use follow::Standing;
 use loops::Loops;
 use mentions::Mentions;
+use pointers::Pointers;
 use tree::Tree;
 
-pub use tree::Member;
+pub use tree::{Member, NotItsOwn};
 
 /// The live copy of the tree below the root and the names that it gives.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Namespace {
     claims: Claims,
     /// Which znodes hold each host name, in every way that it may be meant.
     mentions: Mentions,
+    /// Which znodes name one beside them.
+    pointers: Pointers,
     /// What the system's resolver says of host names; no address for one that it does not know.
     resolved: HashMap<Name, Vec<Address>>,
     loops: Loops,
@@ -56,10 +61,11 @@ impl Namespace {
     /// The namespace of the given znodes, the root among them or not.
     pub fn new(scope: Scope, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) -> Self {
         let mut namespace = Self {
+            tree: Tree::below(scope.root().clone()),
             scope,
-            tree: Tree::default(),
             claims: Claims::default(),
             mentions: Mentions::default(),
+            pointers: Pointers::default(),
             resolved: HashMap::new(),
             loops: Loops::default(),
         };
@@ -73,7 +79,9 @@ impl Namespace {
     /// Puts a znode in, as a walk finds one after the other. Nothing has a name before
     /// [`Namespace::name_all`].
     pub fn put(&mut self, path: &ZnodePath, reading: Option<Reading>) {
+        let reading = reading.map(|reading| self.without_data(path, reading));
         let new = host_names(reading.as_ref());
+        self.pointers.put(path, reading.as_ref());
         let before = match reading {
             Some(reading) => self.tree.insert(path, reading),
             None => self.tree.remove(path),
@@ -84,6 +92,7 @@ impl Namespace {
     /// Names everything that was put in.
     pub fn name_all(&mut self) {
         let paths: Vec<_> = self.tree.paths().cloned().collect();
+        self.tree.take_unsettled();
         self.name(&paths);
     }
 
@@ -96,8 +105,10 @@ impl Namespace {
         let mut touched = HashSet::new();
         for (path, reading) in changes {
             self.put(&path, reading);
-            touched.extend(path.parent().into_iter().chain([path]));
+            touched.extend(with_parent(&path));
         }
+        let unsettled = self.tree.take_unsettled();
+        touched.extend(unsettled.iter().flat_map(with_parent));
         self.refresh(touched)
     }
 
@@ -121,10 +132,15 @@ impl Namespace {
         }
     }
 
-    /// The host names that a znode holds and nothing in the tree has.
+    /// The host names that a znode holds and nothing in the tree has. A word alone is none.
     pub fn foreign_hosts(&self, path: &ZnodePath) -> Vec<Name> {
-        let names = host_names(self.tree.get(path)).into_iter();
-        names.filter(|host| !self.has_claims(host)).collect()
+        let instance = self.tree.get(path).and_then(Reading::instance);
+        let instance = instance.filter(|instance| instance.word().is_none());
+        let names = instance.into_iter().flat_map(Instance::host_names);
+        names
+            .filter(|host| !self.has_claims(host))
+            .cloned()
+            .collect()
     }
 
     /// The host names that some znode holds and nothing in the tree has.
@@ -204,6 +220,12 @@ impl Namespace {
         self.members(path).map(|member| member.instance)
     }
 
+    /// Why the address that a znode holds counts as that of whoever made the znode; none where it is
+    /// its own.
+    pub fn not_its_own(&self, path: &ZnodePath) -> Option<NotItsOwn> {
+        self.tree.not_its_own(path)
+    }
+
     /// The names that a znode may have or lose when it is touched: its own and its leader's.
     pub fn names_of(&self, path: &ZnodePath) -> impl Iterator<Item = Name> + use<> {
         let own = self.scope.name(path).and_then(Result::ok);
@@ -257,6 +279,24 @@ impl Namespace {
     fn has_claims(&self, host: &Name) -> bool {
         let mut meant = self.scope.meant_by(host);
         meant.any(|name| self.claims.has(&name))
+    }
+
+    /// A znode whose data are left out says what one without any does, unless its name tells.
+    fn without_data(&self, path: &ZnodePath, reading: Reading) -> Reading {
+        match reading {
+            Reading::Instance(instance)
+                if !instance.format.is_in_name(path.component())
+                    && self.scope.leaves_out_data(path) =>
+            {
+                Reading::Nothing(Silence::LeftOut)
+            }
+            Reading::Problem(_) | Reading::Service(_) | Reading::Nothing(_)
+                if self.scope.leaves_out_data(path) =>
+            {
+                Reading::Nothing(Silence::LeftOut)
+            }
+            reading => reading,
+        }
     }
 
     /// Takes over that a znode holds other host names than before.
@@ -347,11 +387,16 @@ impl Namespace {
 
     /// Adds the znodes that hold a name of one of these, and so on.
     fn add_holders(&self, touched: &mut HashSet<ZnodePath>) {
-        if self.mentions.is_empty() {
+        if self.mentions.is_empty() && self.pointers.is_empty() {
             return;
         }
         let mut waiting: Vec<_> = touched.iter().cloned().collect();
         while let Some(path) = waiting.pop() {
+            for pointer in self.pointers.to(&path).flat_map(with_parent) {
+                if touched.insert(pointer.clone()) {
+                    waiting.push(pointer);
+                }
+            }
             for name in self.names_of(&path) {
                 for holder in self.mentions.of(&name).flat_map(with_parent) {
                     if touched.insert(holder.clone()) {
@@ -414,5 +459,7 @@ fn host_names(reading: Option<&Reading>) -> Vec<Name> {
     names.cloned().collect()
 }
 
+#[cfg(test)]
+mod field_tests;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// ZooKeeper's own znodes.
 const ZOOKEEPER: &str = "/zookeeper";
-/// ZooKeeper counts sequential znodes with a signed number of 32 bits.
-const LAST_SEQUENCE: u64 = i32::MAX as u64;
+
+/// What stands before a glob that leaves out data alone.
+const DATA: &str = "data:";
 
 /// Which znodes are looked at, and what they are called. Pure: paths in, names out.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct Scope {
     /// The globs as they were given, sorted.
     patterns: Vec<String>,
     exclude: GlobSet,
+    exclude_data: GlobSet,
 }
 
 /// Why root, state and globs do not go together.
@@ -44,7 +46,8 @@ impl Scope {
     /// appended.
     ///
     /// A glob with a leading slash matches a whole path, another one the end of a path; `*` stays
-    /// within a component, `**` does not. What lies below an excluded znode is left out with it.
+    /// within a component, `**` does not. What lies below an excluded znode is left out with it; a glob
+    /// after `data:` leaves out what the znode itself holds, and nothing below.
     ///
     /// # Errors
     /// The root lies within the state, or a pattern is no glob.
@@ -57,9 +60,12 @@ impl Scope {
         if root.is_within(&state) {
             return Err(ScopeError::RootWithinState { root, state });
         }
-        let mut globs = GlobSetBuilder::new();
+        let (mut globs, mut data) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for pattern in exclude {
-            globs.add(glob(pattern)?);
+            match pattern.strip_prefix(DATA) {
+                Some(pattern) => data.add(glob(pattern)?),
+                None => globs.add(glob(pattern)?),
+            };
         }
         let mut patterns = exclude.to_vec();
         patterns.sort_unstable();
@@ -70,6 +76,7 @@ impl Scope {
             domain,
             patterns,
             exclude: globs.build()?,
+            exclude_data: data.build()?,
         })
     }
 
@@ -115,6 +122,11 @@ impl Scope {
         } else {
             None
         }
+    }
+
+    /// Whether what a znode holds is left out, though not the znodes below.
+    pub fn leaves_out_data(&self, path: &ZnodePath) -> bool {
+        !self.exclude_data.is_empty() && self.exclude_data.is_match(path.as_str())
     }
 
     fn excludes(&self, path: &ZnodePath) -> bool {
@@ -215,25 +227,6 @@ fn glob(pattern: &str) -> Result<Glob, globset::Error> {
         false => format!("**/{pattern}"),
     };
     GlobBuilder::new(&anchored).literal_separator(true).build()
-}
-
-/// The number that ZooKeeper appended to a sequential znode's name: its last ten digits.
-///
-/// A longer run of digits counts only where four zeros lead the ten: `web10000000007` was made
-/// with the prefix `web1`, but `1630123025659` is a time.
-pub fn sequence(component: &str) -> Option<u64> {
-    let split = component.len().checked_sub(10)?;
-    let (prefix, number) = (component.get(..split)?, component.get(split..)?);
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    let longer = prefix.ends_with(|c: char| c.is_ascii_digit());
-    if is_number && (!longer || number.starts_with("0000")) {
-        number
-            .parse()
-            .ok()
-            .filter(|&number| number <= LAST_SEQUENCE)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -372,23 +365,5 @@ mod tests {
         assert!(needed("leader.db.zk", "/services/db/n-0000000001"));
         assert!(needed("a.b.db.zk", "/services/db/a.b"));
         assert!(!needed("primary.db", "/services/db"));
-    }
-
-    #[test]
-    fn sequence_numbers() {
-        for (component, number) in [
-            ("member_0000000007", Some(7)),
-            ("0000000007", Some(7)),
-            ("web10000000007", Some(7)),
-            ("n-2147483647", Some(2_147_483_647)),
-            ("host,16020,1630123025659", None),
-            ("a-2147483648", None),
-            ("000000007", None),
-            ("member_000000000x", None),
-            ("", None),
-            ("ééééé", None),
-        ] {
-            assert_eq!(sequence(component), number, "{component}");
-        }
     }
 }

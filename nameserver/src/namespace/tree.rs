@@ -7,8 +7,9 @@ use contract::ZnodePath;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::children::{Child, Children};
-use crate::records::{Instance, Membership, Reading};
+use super::children::Child;
+use super::evidence::{Family, Says};
+use crate::records::{Format, Instance, Membership, Reading};
 
 /// What each znode says, and the children of each.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,10 @@ pub(super) struct Tree {
     count: usize,
     /// The number of the round in which znodes are marked.
     round: u32,
+    /// The znode whose children have nothing to do with each other.
+    top: Option<ZnodePath>,
+    /// Znodes whose data count otherwise than before, because others changed.
+    unsettled: Vec<ZnodePath>,
 }
 
 type Kept = Box<Znode>;
@@ -29,7 +34,9 @@ type Kept = Box<Znode>;
 struct Znode {
     path: ZnodePath,
     reading: Option<Reading>,
-    children: Option<Box<Children>>,
+    family: Option<Box<Family>>,
+    /// Whether what stands below says that its address is that of whoever made it.
+    is_folder: bool,
     /// The round in which it was marked last.
     round: u32,
 }
@@ -45,13 +52,39 @@ pub struct Member<'a> {
     pub instance: &'a Instance,
 }
 
+/// Why the address that a znode holds is that of whoever made the znode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotItsOwn {
+    /// It is a folder of records.
+    #[error("records stand below it")]
+    Folder,
+    /// It stands among records of another format.
+    #[error("the znodes beside it hold records")]
+    BesideRecords,
+    /// It stands in a folder that holds such an address.
+    #[error("it stands in a folder of that kind")]
+    BelowFolder,
+}
+
 impl Znode {
     fn is_needed(&self) -> bool {
-        self.reading.is_some() || self.children.is_some()
+        self.reading.is_some() || self.family.is_some()
+    }
+
+    fn says(&self) -> Says {
+        self.reading.as_ref().map_or(Says::Other, Says::of)
     }
 }
 
 impl Tree {
+    /// No znode yet, of a tree whose names begin below `top`.
+    pub(super) fn below(top: ZnodePath) -> Self {
+        Self {
+            top: Some(top),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn get(&self, path: &ZnodePath) -> Option<&Reading> {
         self.znode(path.as_str())?.reading.as_ref()
     }
@@ -75,6 +108,7 @@ impl Tree {
 
     /// Takes over a znode's reading; returns the one before.
     pub(super) fn insert(&mut self, path: &ZnodePath, reading: Reading) -> Option<Reading> {
+        let now = Says::of(&reading);
         let before = self.make(path).reading.replace(reading);
         if before.is_none() {
             self.count += 1;
@@ -84,9 +118,10 @@ impl Tree {
                     Some(znode) => znode,
                     None => self.make(&path.parent()?),
                 };
-                parent.children.get_or_insert_default().insert(child);
+                parent.family.get_or_insert_default().children.insert(child);
             }
         }
+        self.settle(path, before.as_ref().map_or(Says::Other, Says::of), now);
         before
     }
 
@@ -94,18 +129,161 @@ impl Tree {
     pub(super) fn remove(&mut self, path: &ZnodePath) -> Option<Reading> {
         let before = self.znode_mut(path.as_str())?.reading.take()?;
         self.count -= 1;
+        self.settle(path, Says::of(&before), Says::Other);
         self.prune(path.as_str());
         if let Some(parent) = path.parent_str()
             && let Some(znode) = self.znode_mut(parent)
-            && let Some(children) = &mut znode.children
+            && let Some(family) = &mut znode.family
         {
-            children.remove(&Child::new(path.clone()));
-            if children.is_empty() {
-                znode.children = None;
+            family.children.remove(&Child::new(path.clone()));
+            if family.children.is_empty() {
+                znode.family = None;
                 self.prune(parent);
             }
         }
         Some(before)
+    }
+
+    /// The znodes whose data count otherwise since this was asked last.
+    pub(super) fn take_unsettled(&mut self) -> Vec<ZnodePath> {
+        mem::take(&mut self.unsettled)
+    }
+
+    /// Takes over that a znode says another kind of thing than before.
+    fn settle(&mut self, path: &ZnodePath, before: Says, now: Says) {
+        if before == now {
+            return;
+        }
+        if let Some(parent) = path.parent() {
+            if let Some(znode) = self.znode_mut(parent.as_str())
+                && let Some(family) = &mut znode.family
+                && family.count(before, now)
+                && self.top.as_ref() != Some(&parent)
+            {
+                // What plain text beside it counts for has changed.
+                let texts = self.children_that(&parent, Says::is_text);
+                self.unsettled.extend(texts);
+            }
+            self.review(&parent);
+        }
+        self.review(path);
+        if before.is_bare() || now.is_bare() {
+            for child in self.children_that(path, Says::is_bare) {
+                self.review(&child);
+                self.unsettle(&child);
+            }
+        }
+    }
+
+    /// Looks again at whether a znode is a folder that holds its creator's address, and from there at
+    /// those above.
+    fn review(&mut self, path: &ZnodePath) {
+        let Some(znode) = self.znode(path.as_str()) else {
+            return;
+        };
+        let parent = path.parent();
+        let is_below_bare = || {
+            let parent = parent
+                .as_ref()
+                .and_then(|parent| self.znode(parent.as_str()));
+            parent.is_some_and(|parent| parent.says().is_bare())
+        };
+        let is_folder = znode.says().is_bare()
+            && znode
+                .family
+                .as_ref()
+                .is_some_and(|family| family.makes_folder(is_below_bare));
+        if is_folder == znode.is_folder {
+            return;
+        }
+        if let Some(znode) = self.znode_mut(path.as_str()) {
+            znode.is_folder = is_folder;
+        }
+        self.unsettle(path);
+        if let Some(parent) = parent {
+            if let Some(znode) = self.znode_mut(parent.as_str())
+                && let Some(family) = &mut znode.family
+            {
+                family.count_folder(is_folder);
+            }
+            self.review(&parent);
+        }
+    }
+
+    /// Notes that a znode counts otherwise, and with it the addresses below.
+    fn unsettle(&mut self, path: &ZnodePath) {
+        let mut waiting = vec![path.clone()];
+        while let Some(path) = waiting.pop() {
+            waiting.extend(self.children_that(&path, Says::is_bare));
+            self.unsettled.push(path);
+        }
+    }
+
+    fn children_that(&self, path: &ZnodePath, says: fn(Says) -> bool) -> Vec<ZnodePath> {
+        let family = self
+            .znode(path.as_str())
+            .and_then(|znode| znode.family.as_ref());
+        let children = family.into_iter().flat_map(|family| family.children.iter());
+        let paths = children.map(Child::path);
+        paths
+            .filter(|path| {
+                self.znode(path.as_str())
+                    .is_some_and(|znode| says(znode.says()))
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Why the address that a znode holds is not its own; none where it is.
+    pub(super) fn not_its_own(&self, path: &ZnodePath) -> Option<NotItsOwn> {
+        let znode = self.znode(path.as_str())?;
+        if !znode.says().is_bare() {
+            return None;
+        }
+        if znode.is_folder {
+            return Some(NotItsOwn::Folder);
+        }
+        let parent = self.znode(path.parent_str()?)?;
+        if self.is_beside_records(path) {
+            return Some(NotItsOwn::BesideRecords);
+        }
+        if znode.reading.as_ref()?.instance()?.ephemeral {
+            return None;
+        }
+        let mut above = Some(parent);
+        while let Some(znode) = above.filter(|znode| znode.says().is_bare()) {
+            if znode.is_folder {
+                return Some(NotItsOwn::BelowFolder);
+            }
+            above = znode.path.parent_str().and_then(|path| self.znode(path));
+        }
+        None
+    }
+
+    /// Whether a znode beside one has a record with a structure.
+    pub(super) fn is_beside_records(&self, path: &ZnodePath) -> bool {
+        let parent = path.parent_str().and_then(|parent| self.znode(parent));
+        let parent = parent.filter(|parent| self.top.as_ref() != Some(&parent.path));
+        let family = parent.and_then(|parent| parent.family.as_ref());
+        family.is_some_and(|family| family.has_structured())
+    }
+
+    /// Whether some other znode beside one is an instance that makes one of it too: for a text, another
+    /// text, unless records stand there.
+    pub(super) fn is_in_company(&self, path: &ZnodePath, is_text: bool) -> bool {
+        let parent = path.parent_str().and_then(|parent| self.znode(parent));
+        let family = parent.and_then(|parent| parent.family.as_ref());
+        let own = self.znode(path.as_str()).map_or(Says::Other, Znode::says);
+        family.is_some_and(|family| family.has_instance_beside(own, is_text))
+    }
+
+    /// The children of a znode that is there or not, in order.
+    pub(super) fn children(&self, path: &ZnodePath) -> impl Iterator<Item = &ZnodePath> {
+        let family = self
+            .znode(path.as_str())
+            .and_then(|znode| znode.family.as_ref());
+        let children = family.into_iter().flat_map(|family| family.children.iter());
+        children.map(Child::path)
     }
 
     /// Begins a round, in which no znode is marked.
@@ -127,11 +305,10 @@ impl Tree {
         unmarked.map(|(znode, _)| &znode.path)
     }
 
-    /// The instance that a znode itself is, while it is in service.
+    /// The instance that a znode itself is, while it is in service, and the address in it is its own.
     pub(super) fn own(&self, path: &ZnodePath) -> Option<&Instance> {
-        self.get(path)?
-            .instance()
-            .filter(|instance| instance.is_in_service())
+        let instance = self.get(path)?.instance()?;
+        (instance.is_in_service() && self.not_its_own(path).is_none()).then_some(instance)
     }
 
     /// The children of a znode that count for it as instances and are in service, in the order of
@@ -141,12 +318,17 @@ impl Tree {
         let znode = self.znode(path.as_str());
         let znode = znode.filter(|znode| znode.reading.is_some());
         let reading = znode.and_then(|znode| znode.reading.as_ref());
-        let children = znode.and_then(|znode| znode.children.as_deref());
+        let family = znode.and_then(|znode| znode.family.as_deref());
+        // The most telling records are the service; plain text beside them is something else.
+        let is_structured = family.is_some_and(Family::has_structured);
         let counts = move |instance: &Instance| match reading {
             Some(Reading::Service(service)) => service.takes(instance),
-            _ => instance.membership != Membership::Apart,
+            _ => {
+                instance.membership != Membership::Apart
+                    && (!is_structured || instance.format != Format::Text)
+            }
         };
-        let children = children.into_iter().flat_map(Children::iter);
+        let children = family.into_iter().flat_map(|family| family.children.iter());
         children.filter_map(move |child| {
             let instance = self.own(child.path()).filter(|instance| counts(instance))?;
             Some(Member {
@@ -186,7 +368,8 @@ impl Tree {
                 let znode = Znode {
                     path: path.clone(),
                     reading: None,
-                    children: None,
+                    family: None,
+                    is_folder: false,
                     round: self.round,
                 };
                 place.insert(Box::new(znode)).into_mut()

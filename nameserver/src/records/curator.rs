@@ -1,49 +1,53 @@
 //! Curator's service discovery, as Spring Cloud also writes it.
 
 use super::json::{Json, Object};
-use super::{Endpoint, Format, Found, Instance, Outage, Problem, Reading};
+use super::{Format, Found, Instance, Outage, Problem, Reading, generic, text};
 
-/// Where Spring Cloud and others keep a status, beneath the payload or its `metadata`.
-const STATUS_FIELDS: [&str; 2] = ["instance_status", "status"];
-
-/// Told by its `serviceType` or `registrationTimeUTC` beside an `id`.
+/// Told by its `serviceType`, `registrationTimeUTC` or `uriSpec` beside an `id`.
 pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
-    let is_own = object.has("id") && object.has_any(&["serviceType", "registrationTimeUTC"]);
+    let is_own =
+        object.has("id") && object.has_any(&["serviceType", "registrationTimeUTC", "uriSpec"]);
     is_own.then(|| instance(object))
 }
 
 fn instance(object: &Object<'_>) -> Result<Reading, Problem> {
-    let port = match object.port("port")? {
-        Some(port) => Some(port),
-        None => object.port("sslPort")?,
-    };
-    let endpoint = Endpoint::new(object.needed_text("address")?, port)?;
+    let mut endpoint = text::told(object.needed_text("address")?)?;
+    let port = object.port("port").or_else(|| object.port("sslPort"));
+    endpoint.port = port.or(endpoint.port);
     let mut instance = Instance::new(Format::Curator, endpoint);
-    instance.outage = if object.is_false("enabled") {
-        Some(Outage::NotEnabled)
-    } else if object.get("payload").is_some_and(is_out) {
-        Some(Outage::OutOfService)
-    } else {
-        None
-    };
+    instance.outage = object.get("payload").and_then(outage);
     Ok(instance.into())
 }
 
-/// Whether a payload says so, in its own fields or those of its metadata.
-fn is_out(payload: &Json<'_>) -> bool {
+/// Why a payload says that its instance is out of service: in its own fields or its metadata.
+fn outage(payload: &Json<'_>) -> Option<Outage> {
     match payload {
-        Json::Text(_) => is_out_text(payload),
+        Json::Text(text) => status(text),
         Json::Object(payload) => {
-            let says = |object: &Object<'_>| {
-                let mut statuses = STATUS_FIELDS.iter().filter_map(|field| object.get(field));
-                statuses.any(is_out_text)
-            };
-            says(payload) || payload.object("metadata").is_some_and(says)
+            of_fields(payload).or_else(|| of_fields(payload.object("metadata")?))
         }
-        _ => false,
+        _ => None,
     }
 }
 
-fn is_out_text(status: &Json<'_>) -> bool {
-    matches!(status, Json::Text(text) if text.eq_ignore_ascii_case("OUT_OF_SERVICE"))
+fn of_fields(object: &Object<'_>) -> Option<Outage> {
+    let text = |field| match object.get(field) {
+        Some(Json::Text(text)) => Some(text.as_ref()),
+        _ => None,
+    };
+    match text("instance_status").filter(|status| !status.is_empty()) {
+        Some(said) if !said.eq_ignore_ascii_case("UP") => {
+            Some(status(said).unwrap_or(Outage::NotUp))
+        }
+        Some(_) => None,
+        None => text("status").and_then(status),
+    }
+}
+
+fn status(text: &str) -> Option<Outage> {
+    if text.eq_ignore_ascii_case("OUT_OF_SERVICE") {
+        Some(Outage::OutOfService)
+    } else {
+        generic::is_out(text).then_some(Outage::State)
+    }
 }

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{Endpoint, Format, Found, Instance, Problem, Reading};
+use super::{Endpoint, Format, Found, Instance, Problem, Reading, Silence};
 
 /// How the part between scheme and host looks when it is encoded.
 const SEPARATOR: &str = "%3A%2F%2F";
@@ -49,9 +49,7 @@ fn read(scheme: &str, rest: &str) -> Result<Reading, Problem> {
     let (address, query) = rest.split_once('?').unwrap_or((&rest, ""));
     let is_other = query.split('&').any(|part| OTHER_QUERIES.contains(&part));
     if is_other || OTHER_SCHEMES.contains(&scheme) {
-        return Ok(Reading::Nothing(
-            "is no provider but a consumer or a rule of Dubbo's",
-        ));
+        return Ok(Reading::Nothing(Silence::Dubbo));
     }
     let authority = address.split('/').next().unwrap_or(address);
     let at = authority.rsplit_once('@').map_or(authority, |(_, at)| at);

@@ -40,8 +40,14 @@ pub enum Format {
     SkyDns,
     /// Old gRPC resolvers: host, and the port as text.
     Grpc,
-    /// JSON with one of `ip`, `IP`, `address`, `addr` or `host`.
+    /// JSON with an address under one of the usual names.
     Json,
+    /// A JSON array of endpoints.
+    Array,
+    /// Lines of `host:` and `port:`, by ClickHouse.
+    Lines,
+    /// The name of an ephemeral znode.
+    Named,
 }
 
 impl Format {
@@ -49,10 +55,58 @@ impl Format {
     pub fn is_in_name(self, component: &str) -> bool {
         match self {
             Self::HBase | Self::Solr | Self::Dubbo | Self::HiveServer => true,
-            Self::ShallowParty | Self::Registrator => true,
+            Self::ShallowParty | Self::Registrator | Self::Named => true,
             Self::Nerve => component.starts_with("base64_"),
             _ => false,
         }
+    }
+}
+
+impl Format {
+    /// What tells the format, as docs/records.md has it.
+    pub fn evidence(self) -> &'static str {
+        match self {
+            Self::Text => "text that is an address, a URL or HOST:PORT, or a list of them",
+            Self::Curator => "JSON with id beside serviceType, registrationTimeUTC or uriSpec",
+            Self::ServerSet => "JSON with serviceEndpoint",
+            Self::Nerve => {
+                "JSON with host, port and one of name, available, labels; or base64_N_… as the name"
+            }
+            Self::Joyent => "JSON with an object that is called like its type",
+            Self::Registrator => "JSON with IP and one of PublicPort, PrivatePort, ContainerID",
+            Self::Kafka => {
+                "JSON with listener_security_protocol_map or jmx_port, or with host, version and endpoints"
+            }
+            Self::HBase => {
+                "HOST,PORT,STARTCODE as the name, and no folder above it that keeps the dead"
+            }
+            Self::Solr => "HOST:PORT_CONTEXT as the whole name",
+            Self::Dubbo => "SCHEME%3A%2F%2F… as the name",
+            Self::Mesos => "JSON with an address that is an object, and pid or ip",
+            Self::HiveServer => "serverUri=… or serviceUri=… as the name",
+            Self::Party => "HEX__party__ as the name",
+            Self::ShallowParty => "HEX-ADDRESS or HEX-HOST:PORT as the whole name",
+            Self::SkyDns => "JSON with host and one of ttl, priority, weight",
+            Self::Grpc => "JSON with host and port alone, the port as text",
+            Self::Json => "JSON with a field for an address, or with URLs and the like of one host",
+            Self::Array => "a JSON array of nothing but endpoints",
+            Self::Lines => "lines of host: and port:",
+            Self::Named => "an address or HOST:PORT as the name of an ephemeral znode",
+        }
+    }
+
+    /// Whether a record of this format was certainly meant as one: what nobody writes by chance.
+    pub fn is_certain(self) -> bool {
+        !matches!(
+            self,
+            Self::Text
+                | Self::Json
+                | Self::Array
+                | Self::Named
+                | Self::Nerve
+                | Self::SkyDns
+                | Self::Grpc
+        )
     }
 }
 
@@ -76,6 +130,9 @@ impl From<Format> for &'static str {
             Format::SkyDns => "SkyDNS",
             Format::Grpc => "gRPC",
             Format::Json => "JSON",
+            Format::Array => "JSON array",
+            Format::Lines => "host and port lines",
+            Format::Named => "address as a name",
         }
     }
 }
@@ -83,5 +140,40 @@ impl From<Format> for &'static str {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str((*self).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_docs_say_what_tells_each_format() {
+        let docs = include_str!("../../../docs/records.md");
+        for format in [
+            Format::Text,
+            Format::Curator,
+            Format::ServerSet,
+            Format::Nerve,
+            Format::Joyent,
+            Format::Registrator,
+            Format::Kafka,
+            Format::HBase,
+            Format::Solr,
+            Format::Dubbo,
+            Format::Mesos,
+            Format::HiveServer,
+            Format::Party,
+            Format::ShallowParty,
+            Format::SkyDns,
+            Format::Grpc,
+            Format::Json,
+            Format::Array,
+            Format::Lines,
+            Format::Named,
+        ] {
+            let row = format!("| {format} | {} |\n", format.evidence());
+            assert!(docs.contains(&row), "{row}");
+        }
     }
 }

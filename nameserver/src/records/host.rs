@@ -17,6 +17,8 @@ pub enum Host {
     Address(Address),
     /// A name, to be looked up.
     Name(Name),
+    /// A single word, which is a host name only if the tree itself gives that name.
+    Word(Name),
 }
 
 /// Where an instance can be reached.
@@ -67,7 +69,7 @@ impl Host {
         if is_host_name(&name) {
             Ok(Self::Name(name.try_into()?))
         } else {
-            Err(Problem::NoAddress(text.to_owned()))
+            Err(Problem::no_address(text))
         }
     }
 }
@@ -78,7 +80,7 @@ impl Endpoint {
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         let (host, port) = split(text);
         let host = Host::parse(host).map_err(|problem| match problem {
-            Problem::NoAddress(_) => Problem::NoAddress(text.to_owned()),
+            Problem::NoAddress(_) => Problem::no_address(text),
             other => other,
         })?;
         let port = port.map(self::port).transpose()?;
@@ -99,7 +101,7 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
-            Self::Name(name) => name.fmt(f),
+            Self::Name(name) | Self::Word(name) => name.fmt(f),
         }
     }
 }
@@ -125,7 +127,7 @@ pub(super) fn port(text: &str) -> Result<u16, Problem> {
 }
 
 /// Host and port of `HOST`, `HOST:PORT` or a bracketed IPv6 address; a bare one has no port.
-fn split(text: &str) -> (&str, Option<&str>) {
+pub(super) fn split(text: &str) -> (&str, Option<&str>) {
     if let Some((host, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let port = rest.strip_prefix(':');
         if host.parse::<Ipv6Addr>().is_ok() && (port.is_some() || rest.is_empty()) {
@@ -138,9 +140,11 @@ fn split(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True for what people write where a host name is meant: a number alone, or an address with a
-/// mistake in it, is none.
+/// True for what people write where a host name is meant: a number alone, or what ends in one, such as
+/// a version or an address with a mistake in it, is none.
 fn is_host_name(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_alphabetic())
+    let last = text.rsplit('.').next().unwrap_or_default();
+    last.contains(|c: char| c.is_ascii_alphabetic() || c == '-' || c == '_')
+        && text.contains(|c: char| c.is_ascii_alphabetic())
         && text.split('.').all(|label| Label::check(label).is_ok())
 }

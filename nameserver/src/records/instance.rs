@@ -24,6 +24,8 @@ pub struct Instance {
     pub outage: Option<Outage>,
     /// For which services it counts.
     pub membership: Membership,
+    /// Whether the record says no more than plain text could, as hostsync's own registrations.
+    pub plain: bool,
     /// Whether its znode is ephemeral, which no record tells.
     pub ephemeral: bool,
 }
@@ -39,6 +41,14 @@ pub enum Outage {
     NotEnabled,
     /// A payload that says `OUT_OF_SERVICE`.
     OutOfService,
+    /// Spring Cloud's `instance_status` of another value than `UP`.
+    NotUp,
+    /// `"healthy":false` or the like.
+    NotHealthy,
+    /// `"active":false` or the like.
+    NotActive,
+    /// A `state` or `status` that means so.
+    State,
 }
 
 /// For which services an instance counts, its parent being the service.
@@ -68,6 +78,7 @@ impl Instance {
             weight: None,
             outage: None,
             membership: Membership::Plain,
+            plain: format == Format::Text,
             ephemeral: false,
         }
     }
@@ -83,18 +94,42 @@ impl Instance {
             .iter()
             .filter_map(|endpoint| match endpoint.host {
                 Host::Address(address) => Some(address),
-                Host::Name(_) => None,
+                Host::Name(_) | Host::Word(_) => None,
             })
     }
 
-    /// The host names that the record holds in place of addresses.
+    /// The host names that the record holds in place of addresses, and words that may be some.
     pub fn host_names(&self) -> impl Iterator<Item = &Name> {
         self.endpoints
             .iter()
             .filter_map(|endpoint| match &endpoint.host {
                 Host::Address(_) => None,
-                Host::Name(name) => Some(name),
+                Host::Name(name) | Host::Word(name) => Some(name),
             })
+    }
+
+    /// The word that the record is, if it is nothing more.
+    pub fn word(&self) -> Option<&Name> {
+        match &*self.endpoints {
+            [
+                Endpoint {
+                    host: Host::Word(word),
+                    ..
+                },
+            ] => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Whether the record is an address and nothing more. Curator writes its own machine's into what
+    /// is created without data.
+    pub fn is_bare(&self) -> bool {
+        let is_bare = |endpoint: &Endpoint| {
+            endpoint.port.is_none() && matches!(endpoint.host, Host::Address(_))
+        };
+        self.format == Format::Text
+            && self.endpoints.len() == 1
+            && self.endpoints.iter().all(is_bare)
     }
 }
 
@@ -105,6 +140,10 @@ impl fmt::Display for Outage {
             Self::NotAvailable => "it says \"available\":false",
             Self::NotEnabled => "it says \"enabled\":false",
             Self::OutOfService => "its payload says OUT_OF_SERVICE",
+            Self::NotUp => "its instance_status is not UP",
+            Self::NotHealthy => "it says \"healthy\":false",
+            Self::NotActive => "it says that it is not active",
+            Self::State => "its state or status says so",
         })
     }
 }

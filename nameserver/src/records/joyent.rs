@@ -4,7 +4,7 @@ use contract::Label;
 use smallvec::SmallVec;
 
 use super::json::{Json, Object};
-use super::{Endpoint, Format, Found, Instance, Membership, Problem, Reading, Service, Srv};
+use super::{Endpoint, Format, Found, Instance, Membership, Problem, Reading, Service, Srv, text};
 
 /// The types that Binder takes as instances of a service.
 const ELIGIBLE: [&str; 5] = [
@@ -16,17 +16,26 @@ const ELIGIBLE: [&str; 5] = [
 ];
 /// The types that are hosts of their own.
 const APART: [&str; 2] = ["db_host", "host"];
+/// What the record of a service has at least one of.
+const SERVICE: [&str; 5] = ["service", "srvce", "proto", "port", "ttl"];
 /// The seconds that Binder lets an answer be kept when no record says.
 const DEFAULT_TTL: u32 = 30;
 
-/// Told by the object that is named like its `type`. A type that nobody else has tells it too, so
+/// Told by the object that is named like its `type`, with an address or what else Binder reads. A type that nobody else has tells it too, so
 /// that one without the object is a problem.
 pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
     let Some(Json::Text(kind)) = object.get("type") else {
         return None;
     };
-    let is_own =
-        object.object(kind).is_some() || ELIGIBLE.contains(&kind.as_ref()) || *kind == "db_host";
+    let is_own = match (kind.as_ref(), object.object(kind)) {
+        (kind, None) => ELIGIBLE.contains(&kind) || kind == "db_host",
+        ("service", Some(inner)) => inner.len() == 0 || inner.has_any(&SERVICE),
+        ("database", Some(inner)) => inner.len() == 0 || inner.has_any(&["primary", "host"]),
+        (kind, Some(inner)) => {
+            let has_address = inner.has("address") || object.has("address");
+            has_address || ELIGIBLE.contains(&kind) || APART.contains(&kind)
+        }
+    };
     is_own.then(|| match kind.as_ref() {
         "service" => service(object),
         "database" => database(object),
@@ -44,16 +53,19 @@ fn host(object: &Object<'_>, kind: &str) -> Result<Reading, Problem> {
     let mut endpoints: SmallVec<[Endpoint; 1]> = SmallVec::new();
     match inner.get("ports") {
         Some(Json::Array(ports)) if !ports.is_empty() => {
-            for port in ports {
-                let port = Some(port.port()?);
-                endpoints.push(Endpoint { port, ..at.clone() });
-            }
+            let good = ports.iter().filter_map(Json::port);
+            endpoints.extend(good.map(|port| Endpoint {
+                port: Some(port),
+                ..at.clone()
+            }));
         }
-        None | Some(Json::Array(_)) => endpoints.push(at),
-        Some(other) => return Err(other.unexpected("ports", "an array")),
+        _ => {}
+    }
+    if endpoints.is_empty() {
+        endpoints.push(at);
     }
     let mut instance = Instance::at(Format::Joyent, endpoints);
-    instance.ttl = Some(ttl(&[inner, object])?);
+    instance.ttl = Some(ttl(&[inner, object]));
     if ELIGIBLE.contains(&kind) {
         instance.membership = Membership::Eligible;
     } else if APART.contains(&kind) {
@@ -62,23 +74,18 @@ fn host(object: &Object<'_>, kind: &str) -> Result<Reading, Problem> {
     Ok(instance.into())
 }
 
-/// `{"type":"database","database":{"primary":"tcp://USER@HOST:PORT/…"}}`
+/// `{"type":"database","database":{"primary":"tcp://USER@HOST:PORT/…"}}`; others hold an address of
+/// their own there.
 fn database(object: &Object<'_>) -> Result<Reading, Problem> {
     let inner = object.needed_object("database")?;
-    let url = inner.needed_text("primary")?;
-    let mut instance = Instance::new(Format::Joyent, of_url(url)?);
-    instance.ttl = Some(ttl(&[inner, object])?);
+    let endpoint = match inner.text("primary")? {
+        Some(url) => text::told(url)?,
+        None if inner.has("host") => inner.endpoint("host", "port")?,
+        None => return Err(Problem::Missing("primary".to_owned())),
+    };
+    let mut instance = Instance::new(Format::Joyent, endpoint);
+    instance.ttl = Some(ttl(&[inner, object]));
     Ok(instance.into())
-}
-
-fn of_url(url: &str) -> Result<Endpoint, Problem> {
-    let wrong = || Problem::Url(url.to_owned());
-    let (_, rest) = url.split_once("://").ok_or_else(wrong)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    Endpoint::parse(host)
 }
 
 /// The fields of the innermost `service` also occur one level up.
@@ -92,12 +99,12 @@ fn service(object: &Object<'_>) -> Result<Reading, Problem> {
         Some(Srv {
             service: srv_label(inner, "srvce")?,
             proto: srv_label(inner, "proto")?,
-            port: inner.port("port")?,
+            port: inner.port("port"),
         })
     } else {
         None
     };
-    let ttl = ttl(&[inner, outer, object])?;
+    let ttl = ttl(&[inner, outer, object]);
     Ok(Reading::Service(Box::new(Service { srv, ttl })))
 }
 
@@ -114,11 +121,7 @@ fn srv_label(object: &Object<'_>, field: &str) -> Result<Box<str>, Problem> {
 }
 
 /// The first that is there; the deepest object comes first.
-fn ttl(deepest_first: &[&Object<'_>]) -> Result<u32, Problem> {
-    for object in deepest_first {
-        if let Some(ttl) = object.ttl()? {
-            return Ok(ttl);
-        }
-    }
-    Ok(DEFAULT_TTL)
+fn ttl(deepest_first: &[&Object<'_>]) -> u32 {
+    let mut all = deepest_first.iter().filter_map(|object| object.ttl());
+    all.next().unwrap_or(DEFAULT_TTL)
 }

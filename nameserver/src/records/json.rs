@@ -54,11 +54,15 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A port, as a number or as text.
-    pub(super) fn port(&self) -> Result<u16, Problem> {
+    /// A port, as a number or as text; none where it is no port. A bad one costs no address.
+    pub(super) fn port(&self) -> Option<u16> {
         match self {
-            Self::Text(text) => host::port(text),
-            other => host::port(&other.to_string()),
+            Self::Text(text) => host::port(text).ok(),
+            Self::Number(number) => number
+                .as_u64()
+                .and_then(|number| u16::try_from(number).ok())
+                .filter(|&port| port != 0),
+            _ => None,
         }
     }
 }
@@ -126,46 +130,42 @@ impl<'a> Object<'a> {
         self.get(field) == Some(&Json::Bool(false))
     }
 
-    /// A port, as a number or as text, if there is one.
-    pub(super) fn port(&self, field: &str) -> Result<Option<u16>, Problem> {
-        self.get(field).map(Json::port).transpose()
+    /// The fields in the order of the text.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// A number from 0 to `max`, as a number or as text, if there is one.
-    pub(super) fn number(&self, field: &str, max: u32) -> Result<Option<u32>, Problem> {
-        let Some(value) = self.get(field) else {
-            return Ok(None);
-        };
-        let text = match value {
-            Json::Text(text) => text.clone().into_owned(),
-            other => other.to_string(),
-        };
-        match text.parse() {
-            Ok(number) if number <= max => Ok(Some(number)),
-            _ => Err(Problem::Number {
-                field: field.to_owned(),
-                found: text,
-                max,
-            }),
-        }
+    /// A port, as a number or as text, if there is a good one.
+    pub(super) fn port(&self, field: &str) -> Option<u16> {
+        self.get(field)?.port()
     }
 
-    /// Seconds that an answer may be kept, if there is a `ttl`. RFC 2181 ends them at 2^31 - 1.
-    pub(super) fn ttl(&self) -> Result<Option<u32>, Problem> {
+    /// A number from 0 to `max`, as a number or as text, if there is a good one.
+    fn number(&self, field: &str, max: u32) -> Option<u32> {
+        let number = match self.get(field)? {
+            Json::Text(text) => text.parse().ok(),
+            Json::Number(number) => number.as_u64().and_then(|number| number.try_into().ok()),
+            _ => None,
+        };
+        number.filter(|&number| number <= max)
+    }
+
+    /// Seconds that an answer may be kept, if there is a good `ttl`. RFC 2181 ends them at 2^31 - 1.
+    pub(super) fn ttl(&self) -> Option<u32> {
         self.number("ttl", i32::MAX as u32)
     }
 
-    /// The priority or weight of an SRV record, if there is one.
-    pub(super) fn srv_number(&self, field: &str) -> Result<Option<u16>, Problem> {
+    /// The priority or weight of an SRV record, if there is a good one.
+    pub(super) fn srv_number(&self, field: &str) -> Option<u16> {
         let number = self.number(field, u16::MAX.into())?;
-        Ok(number.and_then(|number| number.try_into().ok()))
+        number.try_into().ok()
     }
 
     /// The endpoint that a field with the host and another with the port make; the host must be
     /// there.
     pub(super) fn endpoint(&self, host: &str, port: &str) -> Result<Endpoint, Problem> {
-        let mut endpoint = text::endpoint(self.needed_text(host)?)?;
-        endpoint.port = self.port(port)?.or(endpoint.port);
+        let mut endpoint = text::told(self.needed_text(host)?)?;
+        endpoint.port = self.port(port).or(endpoint.port);
         Ok(endpoint)
     }
 }

@@ -3,11 +3,12 @@
 use smallvec::SmallVec;
 
 use super::json::{Json, Object};
-use super::{Endpoint, Format, Found, Instance, Problem, Reading};
+use super::{Endpoint, Format, Found, Instance, Problem, Reading, text};
 
 /// Told by what only brokers say of themselves.
 pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
-    let is_own = object.has_any(&["listener_security_protocol_map", "jmx_port"]);
+    let is_own = object.has_any(&["listener_security_protocol_map", "jmx_port"])
+        || (object.has("host") && object.has("version") && object.has("endpoints"));
     is_own.then(|| instance(object))
 }
 
@@ -15,7 +16,11 @@ pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
 /// there, and its listeners stand in `endpoints`.
 fn instance(object: &Object<'_>) -> Result<Reading, Problem> {
     let endpoints = match object.text("host")? {
-        Some(host) => SmallVec::from_buf([Endpoint::new(host, object.port("port")?)?]),
+        Some(host) => {
+            let mut endpoint = text::told(host)?;
+            endpoint.port = object.port("port").or(endpoint.port);
+            SmallVec::from_buf([endpoint])
+        }
         None => listeners(object)?,
     };
     Ok(Instance::at(Format::Kafka, endpoints).into())
@@ -42,11 +47,8 @@ fn listeners(object: &Object<'_>) -> Result<SmallVec<[Endpoint; 1]>, Problem> {
 
 /// `NAME://HOST:PORT`
 fn of_listener(listener: &str) -> Result<Endpoint, Problem> {
-    let wrong = || Problem::Url(listener.to_owned());
-    let (_, at) = listener.split_once("://").ok_or_else(wrong)?;
-    let endpoint = Endpoint::parse(at)?;
-    match endpoint.port {
-        Some(_) => Ok(endpoint),
-        None => Err(wrong()),
+    if !listener.contains("://") {
+        return Err(Problem::url(listener));
     }
+    text::told(listener)
 }

@@ -4,6 +4,7 @@
 //! or by the znode's name where that holds the address. A record of a shape that is known but
 //! broken is a problem with the reason; no other family gets to guess at it.
 
+mod array;
 mod curator;
 mod dubbo;
 mod format;
@@ -16,13 +17,18 @@ mod instance;
 mod joyent;
 mod json;
 mod kafka;
+mod lock;
 mod mesos;
+mod named;
 mod nerve;
 mod party;
 mod problem;
 mod registrator;
+mod secret;
+mod sequence;
 mod serverset;
 mod service;
+mod silence;
 mod skydns;
 mod solr;
 mod text;
@@ -31,7 +37,10 @@ pub use format::Format;
 pub use host::{Endpoint, Endpoints, Host};
 pub use instance::{Instance, Membership, Outage};
 pub use problem::Problem;
+pub use secret::masked;
+pub use sequence::sequence;
 pub use service::{Service, Srv};
+pub use silence::Silence;
 
 use json::{Json, Object};
 
@@ -45,9 +54,9 @@ pub enum Reading {
     Instance(Box<Instance>),
     /// The record of a service whose instances are the children.
     Service(Box<Service>),
-    /// Nothing that names could be made of, which is fine; holds why.
-    Nothing(&'static str),
-    /// Something that should have been an instance or a service and is not.
+    /// Nothing that names could be made of, which is fine.
+    Nothing(Silence),
+    /// Something that should have been an instance or a service, or perhaps should, and is not.
     Problem(Box<Problem>),
 }
 
@@ -60,14 +69,13 @@ type ByName = fn(&str) -> Found;
 type ByJson = fn(&Object<'_>, &str) -> Found;
 
 /// The families that are told by the znode's name alone, whatever its data.
-const BY_NAME: [(Format, ByName); 4] = [
-    (Format::HBase, hbase::read_name),
+const BY_NAME: [(Format, ByName); 3] = [
     (Format::Dubbo, dubbo::read_name),
     (Format::HiveServer, hiveserver::read_name),
     (Format::Nerve, nerve::read_name),
 ];
 
-/// The families whose znodes hold an address in their name as long as the data say nothing.
+/// The families whose znodes hold an address in their name as long as the data say nothing more.
 const BY_NAME_WITHOUT_DATA: [(Format, ByName); 2] = [
     (Format::Solr, solr::read_name),
     (Format::ShallowParty, party::read_name),
@@ -127,16 +135,70 @@ impl From<Problem> for Reading {
     }
 }
 
-/// What the znode called `component` says with `data`. Never panics, whatever the bytes.
+/// What is known of one znode.
+#[derive(Debug, Clone, Copy)]
+pub struct Znode<'a> {
+    /// The path of the znode above it.
+    pub parent: &'a str,
+    /// Its name.
+    pub component: &'a str,
+    /// What it holds.
+    pub data: &'a [u8],
+    /// Whether it goes with a session.
+    pub is_ephemeral: bool,
+}
+
+/// What a persistent znode called `component` says with `data`. Never panics, whatever the bytes.
 pub fn read(component: &str, data: &[u8]) -> Reading {
-    if let Some(reading) = by_name(&BY_NAME, component) {
-        return reading;
+    let znode = Znode {
+        parent: "",
+        component,
+        data,
+        is_ephemeral: false,
+    };
+    znode.read()
+}
+
+impl Znode<'_> {
+    /// What the znode says. Never panics, whatever the bytes.
+    ///
+    /// A name that tells by itself comes first, then the data, then a name that tells where the data
+    /// do not: an address alone may be what Curator put there, and a word may be anything.
+    pub fn read(&self) -> Reading {
+        self.by_name_or_data().of_ephemeral(self.is_ephemeral)
     }
-    match read_data(component, data) {
-        Reading::Nothing(why) => {
-            by_name(&BY_NAME_WITHOUT_DATA, component).unwrap_or(Reading::Nothing(why))
+
+    fn by_name_or_data(&self) -> Reading {
+        let component = self.component;
+        if let Some(reading) = settle(Format::HBase, hbase::read_name(self.parent, component))
+            .or_else(|| settle(Format::Text, lock::read_name(component)))
+            .or_else(|| by_name(&BY_NAME, component))
+        {
+            return reading;
         }
-        reading => reading,
+        let reading = read_data(component, self.data);
+        let says_nothing = match &reading {
+            Reading::Nothing(_) => true,
+            Reading::Problem(problem) => !problem.is_meant(),
+            Reading::Instance(instance) => instance.is_bare() || instance.word().is_some(),
+            Reading::Service(_) => false,
+        };
+        if !says_nothing {
+            return reading;
+        }
+        by_name(&BY_NAME_WITHOUT_DATA, component)
+            .or_else(|| self.announced(&reading))
+            .unwrap_or(reading)
+    }
+
+    /// The instance that an ephemeral znode of such a name announces.
+    fn announced(&self, reading: &Reading) -> Option<Reading> {
+        if !self.is_ephemeral {
+            let is_list = matches!(reading, Reading::Nothing(_)) && named::is_own(self.component);
+            return is_list.then_some(Reading::Nothing(Silence::Persistent));
+        }
+        let data = str::from_utf8(self.data).unwrap_or_default();
+        settle(Format::Named, named::read_name(self.component, data))
     }
 }
 
@@ -153,16 +215,22 @@ fn read_data(component: &str, data: &[u8]) -> Reading {
     if let Some(reading) = hbase::read_data(data).or_else(|| serverset::read_thrift(data)) {
         return reading;
     }
-    let text = match std::str::from_utf8(data) {
-        Ok(text) => text.trim_matches([' ', '\t', '\r', '\n']),
-        Err(error) => return Reading::from(Problem::NotText(error.valid_up_to())),
+    let Some(text) = str::from_utf8(data).ok().filter(|text| is_text(text)) else {
+        return Reading::Nothing(Silence::Binary);
     };
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
     match text.as_bytes().first() {
-        None => Reading::Nothing("holds no data"),
+        None => Reading::Nothing(Silence::NoData),
         Some(b'{') => read_json(component, text),
         Some(_) => settle(Format::Party, party::read(component, text))
             .unwrap_or_else(|| text::read(text).unwrap_or_else(Reading::from)),
     }
+}
+
+/// Whether nothing is in a text that only binary data have.
+fn is_text(text: &str) -> bool {
+    let is_control = |byte: u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n');
+    !text.bytes().any(is_control)
 }
 
 fn read_json(component: &str, text: &str) -> Reading {
@@ -170,9 +238,16 @@ fn read_json(component: &str, text: &str) -> Reading {
         Ok(object) => object,
         Err(problem) => return Reading::from(problem),
     };
-    JSON.iter()
-        .find_map(|(format, family)| settle(*format, family(&object, component)))
-        .unwrap_or_else(|| generic::read(&object).unwrap_or_else(Reading::from))
+    let reading = JSON
+        .iter()
+        .find_map(|(format, family)| settle(*format, family(&object, component)));
+    let mut reading =
+        reading.unwrap_or_else(|| generic::read(&object).unwrap_or_else(Reading::from));
+    // What is said of any instance in the same words, whatever its format.
+    if let Reading::Instance(instance) = &mut reading {
+        instance.outage = instance.outage.or_else(|| generic::outage(&object));
+    }
+    reading
 }
 
 /// What a family found, a problem with the family's name.

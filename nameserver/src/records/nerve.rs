@@ -48,13 +48,14 @@ fn decoded(encoded: &str) -> Result<Reading, Problem> {
     let bytes = engine
         .decode(encoded)
         .map_err(|error| Problem::ZnodeName(format!("is no base64: {error}")))?;
-    let text = str::from_utf8(&bytes).map_err(|error| Problem::NotText(error.valid_up_to()))?;
+    let text =
+        str::from_utf8(&bytes).map_err(|_| Problem::ZnodeName("holds no UTF-8 text".to_owned()))?;
     instance(&Json::object(text)?)
 }
 
 fn instance(object: &Object<'_>) -> Result<Reading, Problem> {
     let mut instance = Instance::new(Format::Nerve, object.endpoint("host", "port")?);
-    instance.weight = object.srv_number("weight")?;
+    instance.weight = object.srv_number("weight");
     if object.is_false("available") {
         instance.outage = Some(Outage::NotAvailable);
     }

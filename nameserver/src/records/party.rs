@@ -1,6 +1,6 @@
 //! Members of kazoo's Party and ShallowParty, which both call their znodes by a random number.
 
-use super::{Endpoint, Format, Found, Instance, text};
+use super::{Endpoint, Format, Found, Instance, host, text};
 
 /// As many hexadecimal digits as can hardly be anything but a random number; kazoo writes 32.
 const MIN_DIGITS: usize = 8;
@@ -9,7 +9,7 @@ const MIN_DIGITS: usize = 8;
 pub(super) fn read(component: &str, data: &str) -> Found {
     let (number, _) = component.split_once("__party__")?;
     is_random(number).then(|| {
-        let endpoint = text::endpoint(data)?;
+        let endpoint = text::told(data)?;
         Ok(Instance::new(Format::Party, endpoint).into())
     })
 }
@@ -22,10 +22,15 @@ pub(super) fn read_name(component: &str) -> Found {
         return None;
     }
     let is_address = identifier.parse::<std::net::IpAddr>().is_ok();
-    (is_address || identifier.contains(':')).then(|| {
+    let is_own = is_address || host::split(identifier).1.is_some_and(is_number);
+    is_own.then(|| {
         let endpoint = Endpoint::parse(identifier)?;
         Ok(Instance::new(Format::ShallowParty, endpoint).into())
     })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_random(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use contract::{AddressError, NameError, Quoted};
 
-use super::{Format, MAX_RECORD_BYTES};
+use super::{Format, MAX_RECORD_BYTES, masked, text};
 
 /// Why a znode gives no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,10 +10,7 @@ pub enum Problem {
     /// More than [`MAX_RECORD_BYTES`].
     #[error("the data is {0} bytes long, more than the {MAX_RECORD_BYTES} of any record")]
     TooLong(usize),
-    /// Neither text nor JSON.
-    #[error("the data is no UTF-8 text (byte {0} is the first bad one)")]
-    NotText(usize),
-    /// Several lines of text.
+    /// Several lines of text, the first of them an address.
     #[error("the data has several lines; an address stands alone in its znode")]
     SeveralLines,
     /// Text that is no address.
@@ -44,16 +41,6 @@ pub enum Problem {
     /// A JSON field that is not there, or null.
     #[error("the JSON field {0:?} is missing")]
     Missing(String),
-    /// A number that should be within bounds.
-    #[error("the JSON field {field:?} holds {}, not a number from 0 to {max}", Quoted(.found))]
-    Number {
-        /// The field's name.
-        field: String,
-        /// What it holds.
-        found: String,
-        /// The largest number that it may hold.
-        max: u32,
-    },
     /// Text that is not `SCHEME://HOST:PORT`.
     #[error("{} is not of the form SCHEME://HOST:PORT", Quoted(.0))]
     Url(String),
@@ -74,6 +61,32 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// A text that is no address, its secrets masked.
+    pub(super) fn no_address(text: &str) -> Self {
+        Self::NoAddress(masked(text).into_owned())
+    }
+
+    /// A text that is no URL, its secrets masked.
+    pub(super) fn url(text: &str) -> Self {
+        Self::Url(masked(text).into_owned())
+    }
+
+    /// Whether the record was meant as an address by all that can be told from itself: it looks like
+    /// one, or has a format that nobody writes by chance. Of any other, only its siblings can tell.
+    pub fn is_meant(&self) -> bool {
+        match self {
+            Self::In(format, _) => format.is_certain(),
+            Self::Address(_) | Self::Port(_) | Self::SeveralLines | Self::Unreadable(_) => true,
+            Self::NoAddress(text) => text::is_like_address(text),
+            _ => false,
+        }
+    }
+
+    /// Whether the data are text that should be an address, rather than a record with a structure.
+    pub fn is_of_text(&self) -> bool {
+        matches!(self, Self::NoAddress(_) | Self::HostName(_))
+    }
+
     /// The format that the record would have, where it is known.
     pub fn format(&self) -> Option<Format> {
         match self {

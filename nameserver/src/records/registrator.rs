@@ -10,7 +10,7 @@ pub(super) fn read(object: &Object<'_>, component: &str) -> Found {
 }
 
 fn instance(object: &Object<'_>, component: &str) -> Result<Reading, Problem> {
-    let port = object.port("PublicPort")?;
+    let port = object.port("PublicPort");
     let endpoint = match object.text("IP")? {
         // Without an IP of its own, registrator knows it only for the znode's name.
         None | Some("") => {

@@ -19,7 +19,10 @@ fn instance(object: &Object<'_>) -> Result<Reading, Problem> {
         .needed_object("serviceEndpoint")?
         .endpoint("host", "port")?;
     let mut instance = Instance::new(Format::ServerSet, endpoint);
-    if object.needed_text("status")? != "ALIVE" {
+    if object
+        .text("status")?
+        .is_some_and(|status| status != "ALIVE")
+    {
         instance.outage = Some(Outage::NotAlive);
     }
     Ok(instance.into())

@@ -11,8 +11,8 @@ pub(super) fn read(object: &Object<'_>, _: &str) -> Found {
 
 fn instance(object: &Object<'_>) -> Result<Reading, Problem> {
     let mut instance = Instance::new(Format::SkyDns, object.endpoint("host", "port")?);
-    instance.ttl = object.ttl()?;
-    instance.priority = object.srv_number("priority")?;
-    instance.weight = object.srv_number("weight")?;
+    instance.ttl = object.ttl();
+    instance.priority = object.srv_number("priority");
+    instance.weight = object.srv_number("weight");
     Ok(instance.into())
 }

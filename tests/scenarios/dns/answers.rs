@@ -26,7 +26,7 @@ fn load(tree: &Tree) {
             "/www/10.0.4.1:49153",
             r#"{"Name":"www","IP":"10.0.4.1","PublicPort":49153,"PrivatePort":80,"ContainerID":"9124853ff0d1","Tags":[],"Attrs":{}}"#,
         ),
-        ("/www/host", "10.0.0.5"),
+        ("/www/host", r#"{"address":"10.0.0.5"}"#),
     ]);
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::namespace::scope::Scope;
 use crate::namespace::{Finding, Namespace};
-use crate::records::{Endpoint, Format, Instance, Membership, Reading, Service};
+use crate::records::{Endpoint, Format, Instance, Membership, Reading, Service, masked};
 
 /// What one znode gives, and why.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,8 @@ pub struct Explanation {
     pub data: String,
     /// The format that was recognised.
     pub format: Option<Format>,
+    /// The rule that decided.
+    pub rule: String,
     /// What it says.
     pub says: String,
     /// Where its host names lead.
@@ -43,8 +45,9 @@ impl Explanation {
         let mut explanation = Self {
             path: path.clone(),
             bytes: data.len(),
-            data: Quoted(&String::from_utf8_lossy(data)).to_string(),
+            data: Quoted(&masked(&String::from_utf8_lossy(data))).to_string(),
             format: None,
+            rule: String::new(),
             says: String::new(),
             hosts: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -86,10 +89,10 @@ impl Explanation {
                 self.names.insert(name, addresses.to_vec());
             }
         }
-        let (problems, nameless): (Vec<_>, Vec<_>) = namespace
-            .findings_of(path)
-            .into_iter()
-            .partition(Finding::is_problem);
+        let findings = namespace.weigh(path, namespace.findings_of(path), &mut None);
+        self.rule = rule(reading, &findings);
+        let (problems, nameless): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(Finding::is_problem);
         let said = |findings: Vec<Finding>| findings.iter().map(Finding::to_string).collect();
         (self.problems, self.nameless) = (said(problems), said(nameless));
     }
@@ -109,6 +112,9 @@ impl Explanation {
         line("holds", &self.data)?;
         if let Some(format) = self.format {
             line("format", &format)?;
+        }
+        if !self.rule.is_empty() {
+            line("rule", &self.rule)?;
         }
         line("says", &self.says)?;
         for (host, addresses) in &self.hosts {
@@ -138,6 +144,13 @@ impl Explanation {
     }
 }
 
+/// What decided: a rule about the znode's place in the tree, else what tells its format.
+fn rule(reading: &Reading, findings: &[Finding]) -> String {
+    let of_place = findings.iter().find_map(Finding::rule);
+    let of_format = || reading.format().map(Format::evidence);
+    of_place.or_else(of_format).unwrap_or_default().to_owned()
+}
+
 /// Whether a znode counts as an instance of its parent.
 fn counts(namespace: &Namespace, path: &ZnodePath, reading: &Reading) -> String {
     let (Some(instance), Some(parent)) = (reading.instance(), path.parent()) else {
@@ -151,6 +164,15 @@ fn counts(namespace: &Namespace, path: &ZnodePath, reading: &Reading) -> String 
     };
     let own = namespace.own_addresses(&parent);
     match above {
+        _ if namespace.not_its_own(path).is_some() => {
+            "for no service: the address is not its own".into()
+        }
+        _ if !namespace.members(&parent).any(|member| member.path == path)
+            && instance.format == Format::Text
+            && instance.is_in_service() =>
+        {
+            "for no service: records of a format stand beside it".into()
+        }
         _ if !instance.is_in_service() => "for no service while it is out of service".into(),
         _ if instance.membership == Membership::Apart => {
             "for no service: hosts of this type stand alone".into()
@@ -251,6 +273,7 @@ mod tests {
             "znode    /ids/1\n\
              holds    \"{\\\"jmx_port\\\":-1,\\\"host\\\":\\\"broker1\\\",\\\"port\\\":9092}\"\n\
              format   Kafka\n\
+             rule     JSON with listener_security_protocol_map or jmx_port, or with host, version and endpoints\n\
              says     an instance at broker1:9092\n\
              host     broker1 → 10.0.0.7\n\
              gives    1.ids → 10.0.0.7\n\
@@ -262,7 +285,7 @@ mod tests {
             "{unknown}"
         );
         assert!(
-            unknown.contains("problem  \"nowhere\" is a host name"),
+            unknown.contains("no name  \"nowhere\" may be a host name"),
             "{unknown}"
         );
         let service = explain("/ids", &znodes, &[]);
@@ -281,7 +304,7 @@ mod tests {
             ("/s", service),
             ("/s/1", plain.as_str()),
             ("/s/2", apart.as_str()),
-            ("/own", "10.0.0.2"),
+            ("/own", "10.0.0.2:80"),
             ("/own/1", plain.as_str()),
             ("/top", plain.as_str()),
             ("/f", ""),

@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod report;
+mod suggestion;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::ingest::resolver::Resolver;
 use explain::Explanation;
 
 pub use report::Report;
+use suggestion::Suggestion;
 
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let scope = args.scope.scope()?;
@@ -42,6 +44,11 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             }
             explanation.exit_code()
         }
+        None if args.suggest => {
+            let suggestion = Suggestion::new(&scope, &namespace);
+            writeln!(stdout, "{suggestion}")?;
+            ExitCode::SUCCESS
+        }
         None => {
             // A machine without such a file has no lines of others in it.
             let hosts = std::fs::read(&args.hosts_file).unwrap_or_default();
@@ -49,7 +56,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             if args.json {
                 report.write_json(&mut stdout)?
             } else {
-                report.write_text(&mut stdout)?
+                report.write_text(&mut stdout, args.all)?
             }
             report.exit_code()
         }

@@ -1,6 +1,6 @@
 //! `nameserver check`: what the tree gives, and what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,6 +11,11 @@ use serde::Serialize;
 
 use crate::namespace::Namespace;
 use crate::records::{Format, Reading};
+
+/// How many lines of one sort are shown.
+const SHOWN: usize = 10;
+/// How many problems are shown: they are what one looks for.
+const PROBLEMS: usize = 50;
 
 /// What a tree gives, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -23,8 +28,12 @@ pub struct Report {
     pub addresses: usize,
     /// How many instances and services there are of each format, in service or not.
     pub formats: BTreeMap<Format, usize>,
+    /// How many znodes give no name, or count for less, by the kind of reason.
+    pub silences: BTreeMap<&'static str, usize>,
     /// Znodes that give no name, which is fine, in the order of their paths.
     pub nameless: Vec<Line>,
+    /// Those of them whose address is left out by a rule.
+    pub left_out: Vec<Line>,
     /// What should be mended, in the order of the paths.
     pub problems: Vec<Line>,
     /// Names that a hosts file has from somebody else, in the order of its lines.
@@ -45,12 +54,14 @@ pub struct Shadow {
 }
 
 /// One thing to say of one znode.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Line {
     /// The znode.
     pub path: ZnodePath,
     /// What is to be said.
     pub reason: String,
+    /// The kind of what is to be said, the same for many.
+    pub kind: &'static str,
 }
 
 impl Report {
@@ -62,21 +73,28 @@ impl Report {
             names: hosts.len(),
             addresses: hosts.values().map(|addresses| addresses.len()).sum(),
             formats: formats(namespace),
+            silences: BTreeMap::new(),
             nameless: Vec::new(),
+            left_out: Vec::new(),
             problems: Vec::new(),
             shadowed: Vec::new(),
         };
         for (path, findings) in namespace.findings() {
             for finding in findings {
-                let lines = if finding.is_problem() {
-                    &mut report.problems
-                } else {
-                    &mut report.nameless
-                };
-                lines.push(Line {
+                let line = Line {
                     path: path.clone(),
                     reason: finding.to_string(),
-                });
+                    kind: finding.kind(),
+                };
+                if finding.is_problem() {
+                    report.problems.push(line);
+                    continue;
+                }
+                *report.silences.entry(line.kind).or_default() += 1;
+                if finding.leaves_out() {
+                    report.left_out.push(line.clone());
+                }
+                report.nameless.push(line);
             }
         }
         report
@@ -94,27 +112,36 @@ impl Report {
         ExitCode::from(u8::from(!self.problems.is_empty()))
     }
 
-    /// As text: a line for each thing to say, problems last, then the counts.
+    /// As text that fits a screen: counts of what gives no name, what services leave out, then the
+    /// problems, then the counts. With `all`, a line for each thing to say.
     ///
     /// # Errors
     /// `to` cannot be written.
-    pub fn write_text(&self, mut to: impl Write) -> io::Result<()> {
-        for Line { path, reason } in &self.nameless {
-            writeln!(to, "no name: {path}: {reason}")?;
+    pub fn write_text(&self, mut to: impl Write, all: bool) -> io::Result<()> {
+        if all {
+            for Line { path, reason, .. } in &self.nameless {
+                writeln!(to, "no name: {path}: {reason}")?;
+            }
+        } else {
+            for (kind, count) in largest(&self.silences) {
+                writeln!(to, "no name: {}: each {kind}", Counted(count, "znode"))?;
+            }
+            self.write_left_out(&mut to)?;
         }
-        for Line { path, reason } in &self.problems {
+        let most = if all { usize::MAX } else { PROBLEMS };
+        for Line { path, reason, .. } in self.problems.iter().take(most) {
             writeln!(to, "problem: {path}: {reason}")?;
         }
-        let Self {
-            znodes,
-            names,
-            addresses,
-            formats,
-            nameless,
-            problems,
-            shadowed,
-        } = self;
-        for shadow in shadowed {
+        let more = self.problems.len().saturating_sub(most);
+        if more > 0 {
+            writeln!(
+                to,
+                "and {}; --all lists them",
+                Counted(more, "more problem")
+            )?;
+        }
+        let most = if all { usize::MAX } else { SHOWN };
+        for shadow in self.shadowed.iter().take(most) {
             let Shadow {
                 name,
                 address,
@@ -126,21 +153,56 @@ impl Report {
                 "shadowed: {name}: line {line} of {file} maps it to {address}; hostsync leaves it to that line"
             )?;
         }
+        let more = self.shadowed.len().saturating_sub(most);
+        if more > 0 {
+            writeln!(
+                to,
+                "and {}; --all lists them",
+                Counted(more, "more shadowed name")
+            )?;
+        }
+        self.write_counts(to)
+    }
+
+    fn write_counts(&self, mut to: impl Write) -> io::Result<()> {
+        let formats = &self.formats;
         if !formats.is_empty() {
             let counts = formats
                 .iter()
                 .map(|(format, count)| format!("{count} {format}"));
             writeln!(to, "found: {}", counts.collect::<Vec<_>>().join(", "))?;
         }
-        let (nameless, problems) = (nameless.len(), problems.len());
+        let nameless: BTreeSet<_> = self.nameless.iter().map(|line| &line.path).collect();
         writeln!(
             to,
-            "{}: {} with {}, {nameless} without a name, {}",
-            Counted(*znodes, "znode"),
-            Counted(*names, "name"),
-            Counted(*addresses, "address"),
-            Counted(problems, "problem"),
+            "{}: {} with {}, {} without a name, {}",
+            Counted(self.znodes, "znode"),
+            Counted(self.names, "name"),
+            Counted(self.addresses, "address"),
+            nameless.len(),
+            Counted(self.problems.len(), "problem"),
         )
+    }
+
+    /// What is left out of the services, a line for each service and kind of reason.
+    fn write_left_out(&self, mut to: impl Write) -> io::Result<()> {
+        let mut groups: BTreeMap<(String, &str), Vec<&Line>> = BTreeMap::new();
+        for line in &self.left_out {
+            let service = line.path.parent().map(String::from).unwrap_or_default();
+            groups.entry((service, line.kind)).or_default().push(line);
+        }
+        let more = groups.len().saturating_sub(SHOWN);
+        for lines in groups.into_values().take(SHOWN) {
+            let Line { path, reason, .. } = lines[0];
+            match lines.len() - 1 {
+                0 => writeln!(to, "left out: {path}: {reason}")?,
+                others => writeln!(to, "left out: {path} and {others} beside it: {reason}")?,
+            }
+        }
+        if more > 0 {
+            writeln!(to, "and {}; --all lists them", Counted(more, "more place"))?;
+        }
+        Ok(())
     }
 
     /// As one JSON object.
@@ -151,6 +213,13 @@ impl Report {
         // Not straight to the writer: an I/O error would be hidden in one of JSON.
         writeln!(to, "{}", serde_json::to_string_pretty(self)?)
     }
+}
+
+/// The largest counts first.
+fn largest<'a>(counts: &BTreeMap<&'a str, usize>) -> Vec<(&'a str, usize)> {
+    let mut all: Vec<_> = counts.iter().map(|(&kind, &count)| (kind, count)).collect();
+    all.sort_by_key(|&(_, count)| usize::MAX - count);
+    all
 }
 
 fn formats(namespace: &Namespace) -> BTreeMap<Format, usize> {
@@ -215,7 +284,7 @@ pub(super) mod tests {
             ("/bad", "127.0.0.1"),
         ]);
         let mut text = Vec::new();
-        report.write_text(&mut text).unwrap();
+        report.write_text(&mut text, true).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "no name: /empty: holds no data, and no child has an address\n\
@@ -239,7 +308,7 @@ pub(super) mod tests {
             b"127.0.0.1 localhost\n10.1.1.1 DB\n# BEGIN hostsync\n10.0.0.2 web\n# END hostsync\n";
         let report = Report::new(&namespace).beside(&namespace, Path::new("/etc/hosts"), text);
         let mut to = Vec::new();
-        report.write_text(&mut to).unwrap();
+        report.write_text(&mut to, true).unwrap();
         let to = String::from_utf8(to).unwrap();
         assert!(
             to.starts_with(
@@ -248,6 +317,44 @@ pub(super) mod tests {
             "{to}"
         );
         assert_eq!(report.exit_code(), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn a_large_tree_fits_a_screen() {
+        let mut znodes = vec![
+            ("/".to_owned(), ""),
+            ("/k".to_owned(), ""),
+            ("/bad".to_owned(), ""),
+        ];
+        for i in 0..2_000 {
+            znodes.push((format!("/k/{i}"), "42"));
+            znodes.push((format!("/w{i}"), "10.0.0.1"));
+            if i < 50 {
+                znodes.push((format!("/bad/{i}"), "10.0.0.0/24"));
+                znodes.push((format!("/bad/b{i}"), "10.0.0.0/24"));
+                znodes.push((format!("/out{i}"), ""));
+                let down = r#"{"ip":"10.0.0.1","status":"DOWN"}"#;
+                znodes.push((format!("/out{i}/1"), down));
+                znodes.push((format!("/out{i}/2"), down));
+            }
+        }
+        let znodes: Vec<_> = znodes
+            .iter()
+            .map(|(path, data)| (path.as_str(), *data))
+            .collect();
+        let report = report(&znodes);
+        let mut text = Vec::new();
+        report.write_text(&mut text, false).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().count() < 70, "{text}");
+        for line in [
+            "no name: 2000 znodes: each holds a number, true or false\n",
+            "left out: /out0/1 and 1 beside it: is out of service: its state or status says so\n",
+            "and 40 more places; --all lists them\n",
+            "and 50 more problems; --all lists them\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl Nameserver {
         self.publisher.set_all(self.namespace.hosts(), begun);
         self.publisher.reflect(walked.zxid);
         self.say_read(begun);
-        self.problems.replace(self.namespace.problems());
+        self.problems.replace(self.namespace.findings());
     }
 
     /// Takes over what a later walk found otherwise.
@@ -299,6 +299,10 @@ impl Nameserver {
             warn!("{root} does not exist any more; what it gave is held, see --drop-hold");
             self.publisher.root_is_gone();
         }
+        for (path, reading) in &updates {
+            let before = self.namespace.reading(path);
+            self.problems.changed(path, before, reading.as_ref());
+        }
         let touched = self.namespace.update(updates);
         let foreign = touched
             .iter()
@@ -322,8 +326,14 @@ impl Nameserver {
             self.publisher
                 .set(name.clone(), addresses.map(|all| &**all), now);
         }
+        let mut published = None;
         let found = touched.into_iter().map(|path| {
             let findings = self.namespace.findings_of(&path);
+            // Weighing looks at all names, so not at each change.
+            let findings = match self.problems.weighs(&path, &findings) {
+                true => self.namespace.weigh(&path, findings, &mut published),
+                false => findings,
+            };
             (path, findings)
         });
         self.problems.update(found.collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use contract::{Address, Name};
+use contract::{Address, Name, hosts_line};
 use tokio::task::JoinSet;
 
 use crate::namespace::{Answer, Namespace};
@@ -111,11 +111,27 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// Addresses that mean this machine alone, as many have for their own name, are no answer for
-/// others.
+/// The file in which this machine has names of its own.
+const HOSTS_FILE: &str = "/etc/hosts";
+
+/// The name is asked for as it is, with a dot at its end: a search domain with a wildcard would have
+/// an address for any word. With that dot the hosts file is not looked at, so that comes before; our
+/// own lines in it do not count. Addresses that mean this machine alone, as many have for their own
+/// name, are no answer for others.
 fn ask_system(host: &Name) -> io::Result<Vec<Address>> {
-    let found = (host.as_str(), 0_u16).to_socket_addrs()?;
+    let text = std::fs::read(HOSTS_FILE).unwrap_or_default();
+    let found = in_hosts_file(host, &text);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let found = (format!("{host}.").as_str(), 0_u16).to_socket_addrs()?;
     Ok(usable(found.map(|found| found.ip())))
+}
+
+fn in_hosts_file(host: &Name, text: &[u8]) -> Vec<Address> {
+    let foreign = hosts_line::foreign(text).into_iter();
+    let own = foreign.filter(|(_, name, _)| name.eq_ignore_ascii_case(host.as_str()));
+    usable(own.map(|(_, _, address)| address))
 }
 
 fn usable(found: impl Iterator<Item = IpAddr>) -> Vec<Address> {
@@ -133,7 +149,7 @@ mod tests {
         let scope = Scope::new(root(), "/nameserver".parse().unwrap(), None, &[]).unwrap();
         let znode = |i: usize| {
             let path = format!("/s{i}").parse().unwrap();
-            (path, records::read("", format!("far{i}").as_bytes()))
+            (path, records::read("", format!("far{i}:80").as_bytes()))
         };
         Namespace::new(scope, (0..count).map(znode))
     }
@@ -198,6 +214,16 @@ mod tests {
         assert_eq!(namespace.hosts().len(), 0);
         let next = tokio::time::timeout(Duration::ZERO, resolver.next(|_| true));
         assert!(next.await.is_err());
+    }
+
+    #[test]
+    fn the_hosts_file_is_looked_at_without_our_own_lines() {
+        let text =
+            b"10.0.0.1 a A.b # x\n# BEGIN hostsync\n10.0.0.2 c\n# END hostsync\n127.0.0.1 d\n";
+        for (host, expected) in [("a", 1), ("a.b", 1), ("c", 0), ("d", 0), ("e", 0)] {
+            let found = in_hosts_file(&host.parse().unwrap(), text);
+            assert_eq!(found.len(), expected, "{host}");
+        }
     }
 
     #[test]

@@ -1,0 +1,73 @@
+//! Secrets that stand in URLs, which nobody is shown.
+
+use std::borrow::Cow;
+
+/// What stands in place of a name and a password.
+const MASK: &str = "***";
+/// What ends a URL in a text around it.
+const ENDS: [char; 10] = ['"', '\'', '`', '<', '>', ' ', '\t', '\r', '\n', ','];
+
+/// The text without the users and passwords of the URLs in it.
+///
+/// A password may hold any character, as people write them; so all from `://`, or from the
+/// beginning of `USER:PASSWORD@HOST`, up to the last `@` before a blank or quote is masked.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(ENDS).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end);
+        match secret(token) {
+            Some((from, to)) => {
+                shown.push_str(&token[..from]);
+                shown.push_str(MASK);
+                shown.push_str(&token[to..]);
+            }
+            None => shown.push_str(token),
+        }
+        let next = after.chars().next().map_or(0, char::len_utf8);
+        shown.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    Cow::Owned(shown)
+}
+
+/// Where the secret of a token lies, if it has one.
+fn secret(token: &str) -> Option<(usize, usize)> {
+    let to = token.rfind('@')?;
+    let from = match token.find("://") {
+        Some(at) => at + "://".len(),
+        // Without a scheme, a user alone is no secret.
+        None if token[..to].contains(':') => 0,
+        None => return None,
+    };
+    (from < to).then_some((from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn users_and_passwords_are_masked() {
+        for (text, shown) in [
+            ("10.0.0.5:80", "10.0.0.5:80"),
+            ("tcp://u:p@10.0.0.5:80/x", "tcp://***@10.0.0.5:80/x"),
+            ("tcp://u@10.0.0.5", "tcp://***@10.0.0.5"),
+            ("u:p@10.0.0.5", "***@10.0.0.5"),
+            ("master@10.0.0.5:5050", "master@10.0.0.5:5050"),
+            ("x://u:p/@?w@h/y", "x://***@h/y"),
+            (
+                r#"{"a":"x://u:p@h","b":"y://v:q@i"}"#,
+                r#"{"a":"x://***@h","b":"y://***@i"}"#,
+            ),
+            ("x://é:p@h, y://h é@", "x://***@h, y://h é@"),
+            ("@", "@"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
+}
