@@ -87,8 +87,8 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
         number += 1;
     };
     (0..30).for_each(|_| change());
-    std::thread::sleep(BETWEEN);
-    let idle = over(&daemons, || std::thread::sleep(BETWEEN));
+    std::thread::sleep(2 * BETWEEN);
+    let idle = over(&daemons, || std::thread::sleep(2 * BETWEEN));
     let wires = daemons.each_ref().map(|daemon| wire(daemon.pid()));
     let fast = over(&daemons, || (0..FAST).for_each(|_| change()));
     let now = daemons.each_ref().map(|daemon| wire(daemon.pid()));
@@ -101,7 +101,7 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
     });
     [0, 1].map(|at| Cost {
         fast: fast[at] / FAST as u32,
-        alone: (alone[at] / ALONE as u32).saturating_sub(idle[at]),
+        alone: (alone[at] / ALONE as u32).saturating_sub(idle[at] / 2),
         received: (now[at].received - wires[at].received) / FAST as u64,
         sent: (now[at].sent - wires[at].sent) / FAST as u64,
         resident: resident(&daemons[at]),

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use crate::{Stopwatch, reaper, wait_until};
@@ -89,19 +90,15 @@ impl Process {
         kill_pid(self.pid(), signal);
     }
 
-    /// How long its threads that still run have kept a processor busy so far.
+    /// How long it has kept a processor busy so far, threads that have ended among it.
     ///
     /// # Panics
     /// If it has ended.
     pub fn cpu_time(&self) -> Duration {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
-        let threads = threads.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let time = |thread: std::fs::DirEntry| {
-            // A thread that ends just now has no such file.
-            let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            stat.split(' ').next()?.parse::<u64>().ok()
-        };
-        Duration::from_nanos(threads.flatten().filter_map(time).sum())
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(self.pid() as i32));
+        let time = clock.and_then(ClockId::now);
+        time.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+            .into()
     }
 
     /// Stops it from running until [`resume`](Self::resume), as a machine that hangs does.
