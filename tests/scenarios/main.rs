@@ -20,6 +20,7 @@ mod http;
 mod machine;
 mod main_job;
 mod many_names;
+mod mixed_tree;
 mod network;
 mod packages;
 mod pages;

@@ -46,6 +46,8 @@ pub enum Finding {
         host: Name,
         /// Why it leads nowhere.
         why: DeadEnd,
+        /// Whether instances stand beside it.
+        beside: bool,
     },
     /// A record that was an instance before and is none now, with what is to be said of it else.
     #[error("held an address before, and now {0}")]
@@ -344,7 +346,8 @@ impl Namespace {
                 let is_unknown = matches!(why, DeadEnd::Unknown | DeadEnd::Unresolved);
                 let host = host.clone();
                 let finding = if is_unknown && (may_be_other || !is_meant) {
-                    Finding::Unknown { host, why }
+                    let beside = is_meant && instance.word().is_none();
+                    Finding::Unknown { host, why, beside }
                 } else {
                     Finding::HostName { host, why }
                 };

@@ -224,10 +224,21 @@ fn largest<'a>(counts: &BTreeMap<&'a str, usize>) -> Vec<(&'a str, usize)> {
 
 fn formats(namespace: &Namespace) -> BTreeMap<Format, usize> {
     let mut formats = BTreeMap::new();
-    for reading in namespace.readings() {
-        if let Reading::Instance(_) | Reading::Service(_) = reading
-            && let Some(format) = reading.format()
-        {
+    for path in namespace.paths() {
+        let reading = namespace.reading(path);
+        let is_record = match reading {
+            // Any text with a dot may be a host name.
+            Some(Reading::Instance(instance)) if instance.format == Format::Text => {
+                instance
+                    .endpoints
+                    .iter()
+                    .any(|endpoint| endpoint.port.is_some())
+                    || !namespace.addresses_at(instance, path).is_empty()
+            }
+            Some(Reading::Instance(_) | Reading::Service(_)) => true,
+            _ => false,
+        };
+        if let Some(format) = reading.and_then(Reading::format).filter(|_| is_record) {
             *formats.entry(format).or_default() += 1;
         }
     }

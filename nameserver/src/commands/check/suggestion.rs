@@ -6,7 +6,7 @@ use std::fmt;
 use contract::{Counted, ZnodePath};
 
 use crate::namespace::scope::Scope;
-use crate::namespace::{Finding, Namespace};
+use crate::namespace::{Finding, Member, Namespace};
 
 /// More globs than one reads are no help.
 const MOST: usize = 20;
@@ -65,10 +65,18 @@ fn givers(namespace: &Namespace) -> BTreeSet<ZnodePath> {
     let is_giver = |path: &&ZnodePath| {
         let findings = namespace.findings_of(path);
         namespace.own_record(path).is_some()
-            || namespace.members(path).next().is_some()
+            || namespace
+                .members(path)
+                .any(|member| has_address(namespace, &member))
             || findings.iter().any(Finding::is_problem)
     };
     namespace.paths().filter(is_giver).cloned().collect()
+}
+
+fn has_address(namespace: &Namespace, member: &Member<'_>) -> bool {
+    !namespace
+        .addresses_at(member.instance, member.path)
+        .is_empty()
 }
 
 /// These znodes and all above them.
