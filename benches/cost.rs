@@ -6,13 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use benches::{millis, print, ratio, seen, wire};
+use benches::{Times, millis, print, ratio, seen, wire};
 use lab::{HostsFile, Running, ZooKeeper, hostsync, nameserver};
 
 /// Changes one right after the other,
 const FAST: usize = 300;
 /// and alone: enough time for all that comes later of one.
-const ALONE: usize = 5;
+const ALONE: usize = 9;
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// What one change cost one daemon.
@@ -87,21 +87,26 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
         number += 1;
     };
     (0..30).for_each(|_| change());
-    std::thread::sleep(2 * BETWEEN);
-    let idle = over(&daemons, || std::thread::sleep(2 * BETWEEN));
+    std::thread::sleep(BETWEEN);
     let wires = daemons.each_ref().map(|daemon| wire(daemon.pid()));
     let fast = over(&daemons, || (0..FAST).for_each(|_| change()));
     let now = daemons.each_ref().map(|daemon| wire(daemon.pid()));
     std::thread::sleep(BETWEEN);
-    let alone = over(&daemons, || {
-        for _ in 0..ALONE {
+    // With and without a change in turns, since idling costs much the same: pings, and looking at the time.
+    let (mut idle, mut busy) = (Vec::new(), Vec::new());
+    for _ in 0..ALONE {
+        idle.push(over(&daemons, || std::thread::sleep(BETWEEN)));
+        busy.push(over(&daemons, || {
             change();
             std::thread::sleep(BETWEEN);
-        }
-    });
+        }));
+    }
+    let median = |all: &[[Duration; 2]], at: usize| {
+        Times::new(all.iter().map(|both| both[at]).collect()).p50()
+    };
     [0, 1].map(|at| Cost {
         fast: fast[at] / FAST as u32,
-        alone: (alone[at] / ALONE as u32).saturating_sub(idle[at] / 2),
+        alone: median(&busy, at).saturating_sub(median(&idle, at)),
         received: (now[at].received - wires[at].received) / FAST as u64,
         sent: (now[at].sent - wires[at].sent) / FAST as u64,
         resident: resident(&daemons[at]),
