@@ -390,8 +390,11 @@ fn a_host_name_of_nobody_here_is_asked_of_the_system_s_resolver_only_when_allowe
     tree.soon_maps("a", &["10.0.0.1"]);
     tree.delete("/far-host");
     tree.soon_maps("a", &["10.7.7.7"]);
-    tree.create("/b", "far-host");
-    tree.soon_maps("b", &["10.7.7.7"]);
+    // A word alone is never asked for.
+    tree.create("/word", "far-host");
+    tree.create("/b", "far-host:81");
+    let snapshot = tree.soon_maps("b", &["10.7.7.7"]);
+    assert!(snapshot.addresses("word").is_empty());
 }
 
 /// The trees and outputs of docs/recipes.md are what they are there. With RECIPES=write the file gets

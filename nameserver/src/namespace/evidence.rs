@@ -99,11 +99,20 @@ impl Family {
         }
     }
 
-    pub(super) fn count_folder(&mut self, is_one: bool) {
+    /// Counts a child that is such a folder, or is none any more. True when that is the first or the
+    /// last one.
+    pub(super) fn count_folder(&mut self, is_one: bool) -> bool {
+        let had = self.has_folder();
         self.folders = match is_one {
             true => self.folders + 1,
             false => self.folders.saturating_sub(1),
         };
+        had != self.has_folder()
+    }
+
+    /// Whether a child is a folder that holds its creator's address.
+    pub(super) fn has_folder(&self) -> bool {
+        self.folders > 0
     }
 
     /// Whether a child has a record with a structure.

@@ -249,7 +249,7 @@ impl Namespace {
         let (Some(reading), Some(name)) = (self.tree.get(path), self.scope.name(path)) else {
             return Vec::new();
         };
-        let standing = self.standing(path, |host| self.follow(host, path).unwrap_or_default());
+        let standing = self.standing_now(path);
         let has_addresses = !standing.addresses.is_empty();
         let mut findings = self.findings_in(reading, path, has_addresses);
         if !has_addresses {
@@ -296,6 +296,9 @@ impl Namespace {
             self.own_record(&parent).is_none()
                 && self.members(&parent).any(|member| member.path == path)
         });
+        if self.is_beside_records(reading, path) {
+            return Finding::BesideRecords;
+        }
         match reading.format() {
             Some(format) if format.is_in_name(path.component()) => Finding::InName(format),
             _ if is_member => Finding::CountsOnly(error),

@@ -9,8 +9,9 @@ use std::collections::HashSet;
 
 use contract::{Address, Name, ZnodePath};
 
+use super::pointers::is_called_leader;
 use super::{DeadEnd, Member, Namespace, rules};
-use crate::records::{Endpoint, Host, Instance};
+use crate::records::{Endpoint, Host, Instance, Reading};
 
 /// What a znode stands for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,16 +28,16 @@ pub(super) struct Standing {
 
 impl Namespace {
     /// What a znode stands for: its own addresses, else those of its instances. `follow` says where
-    /// a host name leads.
+    /// a host name in the record of a znode leads.
     pub(super) fn standing<'a>(
         &'a self,
         path: &ZnodePath,
-        follow: impl Fn(&Name) -> &'a [Address],
+        follow: impl Fn(&Name, &ZnodePath) -> &'a [Address],
     ) -> Standing {
         let mut standing = Standing::default();
         if let Some(own) = self.tree.own(path) {
             standing.follows = own.host_names().next().is_some();
-            standing.addresses = addresses(own, &follow);
+            standing.addresses = addresses(own, |host| follow(host, path));
             if own.addresses().next().is_some() {
                 return standing;
             }
@@ -49,7 +50,7 @@ impl Namespace {
             if rules::counts(&standing.addresses) {
                 continue;
             }
-            let addresses = addresses(instance, &follow);
+            let addresses = addresses(instance, |host| follow(host, member.path));
             addresses.iter().for_each(|&address| all.add(address));
             if standing.leader.is_empty() && rules::may_lead(&member, &addresses) {
                 standing.leader = addresses;
@@ -79,15 +80,27 @@ impl Namespace {
     /// # Errors
     /// It leads to none.
     pub fn follow(&self, host: &Name, path: &ZnodePath) -> Result<&[Address], DeadEnd> {
+        self.follow_for(host, path, path)
+    }
+
+    /// The same, on behalf of the znode at `claimant`, whose names it must not lead back to.
+    pub(super) fn follow_for(
+        &self,
+        host: &Name,
+        path: &ZnodePath,
+        claimant: &ZnodePath,
+    ) -> Result<&[Address], DeadEnd> {
         if let Some(name) = self.meant(host, path) {
-            let mut from = self.names_of(path);
+            let mut from = self.names_of(claimant);
             if from.any(|from| self.loops.hold(&from, &name)) {
                 return Err(DeadEnd::Loop);
             }
-            return self
-                .addresses(&name)
-                .map(|all| &**all)
-                .ok_or(DeadEnd::Nowhere);
+            let addresses = self.addresses(&name).map(|all| &**all);
+            return addresses.ok_or(DeadEnd::Nowhere);
+        }
+        let instance = self.tree.get(path).and_then(Reading::instance);
+        if instance.and_then(Instance::word) == Some(host) {
+            return Err(DeadEnd::Unknown);
         }
         match self.resolved.get(host) {
             None => Err(DeadEnd::Unknown),
@@ -109,19 +122,26 @@ impl Namespace {
     /// The name of the znode that a leader names by its last component: one beside it, else the only
     /// one in the folders beside it.
     fn pointed_at(&self, host: &Name, path: &ZnodePath) -> Option<Name> {
-        if !self.pointers.has(path) {
+        if self.pointers.is_empty() || !is_called_leader(path) {
+            return None;
+        }
+        let above = self.scope.name_above(path)?;
+        if !self.pointers.has(&above, path) {
             return None;
         }
         let parent = path.parent()?;
-        let below = |folder: &ZnodePath| -> Option<Name> {
-            let name = match self.scope.name(folder) {
-                Some(name) => Name::try_from(format!("{host}.{}", name.ok()?)).ok()?,
-                None => host.clone(),
-            };
+        let named = |text: String| {
+            let name = Name::try_from(text).ok()?;
             let is_own = self.names_of(path).any(|own| own == name);
             (self.claims.has(&name) && !is_own).then_some(name)
         };
-        if let Some(name) = below(&parent) {
+        let below =
+            |folder: &ZnodePath| named(format!("{host}.{}", self.scope.name(folder)?.ok()?));
+        let beside = match above.as_str() {
+            "" => host.to_string(),
+            above => format!("{host}.{above}"),
+        };
+        if let Some(name) = named(beside) {
             return Some(name);
         }
         let mut found = self.tree.children(&parent).filter_map(below);
@@ -144,11 +164,15 @@ impl Namespace {
     }
 
     /// The host names that a znode follows, as names of the tree.
-    pub(super) fn followed(&self, path: &ZnodePath) -> impl Iterator<Item = Name> {
+    pub(super) fn followed<'a>(&'a self, path: &'a ZnodePath) -> impl Iterator<Item = Name> + 'a {
         let own = self.tree.own(path).into_iter();
-        let instances = self.instances(path);
-        let hosts = own.chain(instances).flat_map(Instance::host_names);
-        hosts.filter_map(|host| self.meant(host, path))
+        let own = own.map(move |own| (own, path));
+        let members = self.members(path);
+        let all = own.chain(members.map(|member| (member.instance, member.path)));
+        all.flat_map(move |(instance, at)| {
+            let hosts = instance.host_names();
+            hosts.filter_map(move |host| self.meant(host, at))
+        })
     }
 }
 

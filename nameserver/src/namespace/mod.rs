@@ -81,7 +81,11 @@ impl Namespace {
     pub fn put(&mut self, path: &ZnodePath, reading: Option<Reading>) {
         let reading = reading.map(|reading| self.without_data(path, reading));
         let new = host_names(reading.as_ref());
-        self.pointers.put(path, reading.as_ref());
+        if pointers::is_called_leader(path)
+            && let Some(above) = self.scope.name_above(path)
+        {
+            self.pointers.put(above, path, reading.as_ref());
+        }
         let before = match reading {
             Some(reading) => self.tree.insert(path, reading),
             None => self.tree.remove(path),
@@ -338,7 +342,7 @@ impl Namespace {
             if !matches!(self.scope.name(path), Some(Ok(_))) {
                 continue;
             }
-            let standing = self.standing(path, |_| &[]);
+            let standing = self.standing(path, |_, _| &[]);
             if standing.follows {
                 following.push(path);
             }
@@ -378,11 +382,17 @@ impl Namespace {
                     .add(component.iter().map(|&node| claimed[node].0.clone()));
             }
             for path in component.iter().flat_map(|&node| &claimed[node].1) {
-                let follow = |host: &Name| self.follow(host, path).unwrap_or_default();
-                let standing = self.standing(path, follow);
+                let standing = self.standing_now(path);
                 self.claim(path, standing);
             }
         }
+    }
+
+    /// What a znode stands for, by what is claimed now.
+    fn standing_now(&self, path: &ZnodePath) -> Standing {
+        self.standing(path, |host, at| {
+            self.follow_for(host, at, path).unwrap_or_default()
+        })
     }
 
     /// Adds the znodes that hold a name of one of these, and so on.
@@ -392,13 +402,9 @@ impl Namespace {
         }
         let mut waiting: Vec<_> = touched.iter().cloned().collect();
         while let Some(path) = waiting.pop() {
-            for pointer in self.pointers.to(&path).flat_map(with_parent) {
-                if touched.insert(pointer.clone()) {
-                    waiting.push(pointer);
-                }
-            }
             for name in self.names_of(&path) {
-                for holder in self.mentions.of(&name).flat_map(with_parent) {
+                let holders = self.mentions.of(&name).chain(self.pointers.to(&name));
+                for holder in holders.flat_map(with_parent) {
                     if touched.insert(holder.clone()) {
                         waiting.push(holder);
                     }

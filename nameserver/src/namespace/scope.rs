@@ -154,6 +154,20 @@ impl Scope {
         }
     }
 
+    /// The name of the znode above one, as text: the domain, which may be empty, for the root. None
+    /// where the path makes no name.
+    pub fn name_above(&self, path: &ZnodePath) -> Option<String> {
+        match self.name(&path.parent()?) {
+            Some(name) => Some(name.ok()?.to_string()),
+            None => Some(
+                self.domain
+                    .as_ref()
+                    .map(Name::to_string)
+                    .unwrap_or_default(),
+            ),
+        }
+    }
+
     /// The name of the first instance of the service that has `name`.
     pub fn leader_name(name: &Name) -> Result<Name, NameError> {
         format!("leader.{name}").try_into()

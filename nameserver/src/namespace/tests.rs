@@ -90,6 +90,8 @@ fn an_address_in_a_folder_of_records_is_its_creator_s() {
         ("/top/web/own", "10.9.0.3"),
         ("/top/web/port", "10.0.0.8:80"),
         ("/top/empty", "10.9.0.4"),
+        ("/top/config", "10.9.0.5"),
+        ("/top/config/deep", "10.9.0.6"),
         ("/top/text", "10.0.0.9:80"),
         // What stands directly below the root has nothing to do with each other.
         ("/record", record),
@@ -112,7 +114,11 @@ fn an_address_in_a_folder_of_records_is_its_creator_s() {
         ("/top", "records stand below it"),
         ("/top/web", "records stand below it"),
         ("/top/web/own", "the znodes beside it hold records"),
-        ("/top/empty", "in a folder of that kind"),
+        (
+            "/top/empty",
+            "folders that hold such an address stand beside it",
+        ),
+        ("/top/config/deep", "in a folder of that kind"),
         ("/top/web/port", "records of a format stand beside it"),
     ] {
         assert!(
@@ -128,6 +134,8 @@ fn an_address_in_a_folder_of_records_is_its_creator_s() {
         names(&namespace),
         [
             "alone=10.0.0.6",
+            "config.top=10.9.0.5",
+            "deep.config.top=10.9.0.6",
             "empty.top=10.9.0.4",
             "own.web.top=10.9.0.3",
             "port.web.top=10.0.0.8",

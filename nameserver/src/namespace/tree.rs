@@ -61,6 +61,9 @@ pub enum NotItsOwn {
     /// It stands among records of another format.
     #[error("the znodes beside it hold records")]
     BesideRecords,
+    /// It stands beside such folders, as one does whose records are gone.
+    #[error("folders that hold such an address stand beside it")]
+    BesideFolder,
     /// It stands in a folder that holds such an address.
     #[error("it stands in a folder of that kind")]
     BelowFolder,
@@ -203,8 +206,10 @@ impl Tree {
         if let Some(parent) = parent {
             if let Some(znode) = self.znode_mut(parent.as_str())
                 && let Some(family) = &mut znode.family
+                && family.count_folder(is_folder)
             {
-                family.count_folder(is_folder);
+                let beside = self.children_that(&parent, Says::is_bare);
+                self.unsettled.extend(beside);
             }
             self.review(&parent);
         }
@@ -249,6 +254,14 @@ impl Tree {
         }
         if znode.reading.as_ref()?.instance()?.ephemeral {
             return None;
+        }
+        let has_folder = parent
+            .family
+            .as_ref()
+            .is_some_and(|family| family.has_folder());
+        // Below ZooKeeper's own root stand systems that know nothing of each other.
+        if has_folder && parent.path.parent_str().is_some() {
+            return Some(NotItsOwn::BesideFolder);
         }
         let mut above = Some(parent);
         while let Some(znode) = above.filter(|znode| znode.says().is_bare()) {

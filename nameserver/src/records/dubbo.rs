@@ -26,8 +26,11 @@ const OTHER_QUERIES: [&str; 5] = [
     "category=dynamicconfigurators",
 ];
 
+/// The folders of those, whatever the URLs in them say of themselves.
+const OTHER_FOLDERS: [&str; 4] = ["consumers", "configurators", "overrides", "routers"];
+
 /// Told by an encoded URL. Its data are whatever Curator put there, often the writer's own address.
-pub(super) fn read_name(component: &str) -> Found {
+pub(super) fn read_name(parent: &str, component: &str) -> Found {
     let at = component
         .as_bytes()
         .windows(SEPARATOR.len())
@@ -39,6 +42,10 @@ pub(super) fn read_name(component: &str) -> Found {
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
     };
     let scheme = component.get(..at).filter(|text| is_scheme(text))?;
+    let folder = parent.rsplit('/').next().unwrap_or_default();
+    if OTHER_FOLDERS.contains(&folder) {
+        return Some(Ok(Reading::Nothing(Silence::Dubbo)));
+    }
     Some(read(scheme, &component[at + SEPARATOR.len()..]))
 }
 

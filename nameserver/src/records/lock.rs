@@ -6,10 +6,12 @@ use super::{Found, Reading, Silence};
 /// What kazoo puts between its random number and the sequence number.
 const KAZOO: [&str; 4] = ["__lock__", "__rlock__", "__wlock__", "__lease__"];
 
-/// Curator's `_c_UUID-…`, its older `UUID-lock-N`, kazoo's `HEX__lock__N`, Accumulo's `zlock#UUID#N`.
+/// Curator's `_c_UUID-…`, its older `UUID-lock-N`, kazoo's `HEX__lock__N`, Accumulo's `zlock#UUID#N`
+/// and `zlock-N`.
 pub(super) fn read_name(component: &str) -> Found {
     let is_own = is_curator_s(component)
         || component.starts_with("zlock#")
+        || component.starts_with("zlock-")
         || KAZOO.iter().any(|middle| {
             let (number, rest) = component.split_once(middle).unwrap_or_default();
             !number.is_empty() && !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())

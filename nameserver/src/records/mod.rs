@@ -69,8 +69,7 @@ type ByName = fn(&str) -> Found;
 type ByJson = fn(&Object<'_>, &str) -> Found;
 
 /// The families that are told by the znode's name alone, whatever its data.
-const BY_NAME: [(Format, ByName); 3] = [
-    (Format::Dubbo, dubbo::read_name),
+const BY_NAME: [(Format, ByName); 2] = [
     (Format::HiveServer, hiveserver::read_name),
     (Format::Nerve, nerve::read_name),
 ];
@@ -172,6 +171,7 @@ impl Znode<'_> {
         let component = self.component;
         if let Some(reading) = settle(Format::HBase, hbase::read_name(self.parent, component))
             .or_else(|| settle(Format::Text, lock::read_name(component)))
+            .or_else(|| settle(Format::Dubbo, dubbo::read_name(self.parent, component)))
             .or_else(|| by_name(&BY_NAME, component))
         {
             return reading;
@@ -184,11 +184,42 @@ impl Znode<'_> {
             Reading::Service(_) => false,
         };
         if !says_nothing {
-            return reading;
+            return self.named_as_well(reading);
         }
         by_name(&BY_NAME_WITHOUT_DATA, component)
             .or_else(|| self.announced(&reading))
             .unwrap_or(reading)
+    }
+
+    /// The same, told by the name of an ephemeral znode where plain text only repeats that.
+    fn named_as_well(&self, reading: Reading) -> Reading {
+        let Reading::Instance(text) = &reading else {
+            return reading;
+        };
+        if text.format != Format::Text || !self.is_ephemeral {
+            return reading;
+        }
+        let Some(Reading::Instance(mut named)) = self.announced(&reading) else {
+            return reading;
+        };
+        let is_same = |(one, other): (&Endpoint, &Endpoint)| one.host == other.host;
+        let are_same = text.endpoints.len() == named.endpoints.len()
+            && text
+                .endpoints
+                .iter()
+                .zip(named.endpoints.iter())
+                .all(is_same);
+        if !are_same {
+            return reading;
+        }
+        if named
+            .endpoints
+            .iter()
+            .all(|endpoint| endpoint.port.is_none())
+        {
+            named.endpoints = text.endpoints.clone();
+        }
+        Reading::Instance(named)
     }
 
     /// The instance that an ephemeral znode of such a name announces.

@@ -9,7 +9,7 @@ use super::{Endpoint, Format, Found, Host, Instance, Outage, host, sequence};
 /// Prefixes of Pinot's instances.
 const ROLES: [&str; 4] = ["Broker_", "Controller_", "Minion_", "Server_"];
 
-/// Told by its form: `HOST:PORT`, `ADDRESS`, `ADDRESS_PORT`, `Server_HOST_PORT`, `HOST@-@PID`,
+/// Told by its form: `HOST:PORT`, `HOST:PORT:WEIGHT`, `ADDRESS`, `ADDRESS@NUMBER`, `ADDRESS_PORT`, `Server_HOST_PORT`, `HOST@-@PID`,
 /// `SCHEME@HOST:PORT` or `SCHEME:HOST:PORT`, with a sequence number or not. `data` may say that the
 /// instance is inactive.
 pub(super) fn read_name(component: &str, data: &str) -> Found {
@@ -32,8 +32,13 @@ fn endpoint(component: &str) -> Option<Endpoint> {
         return with_port(host, port);
     }
     if let Some((host, pid)) = component.split_once("@-@") {
-        let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
-        return address(host).filter(|_| is_pid);
+        return address(host).filter(|_| is_number(pid));
+    }
+    if let Some((host, number)) = component.split_once('@')
+        && is_number(number)
+    {
+        // A port, or the number of a process.
+        return address(host);
     }
     let component = match sequence(component) {
         Some(_) => component[..component.len() - 10].strip_suffix('-')?,
@@ -48,6 +53,9 @@ fn endpoint(component: &str) -> Option<Endpoint> {
     }
     if let Some((host, port)) = component.rsplit_once(':') {
         return match host.split_once(':') {
+            Some((host, weighed)) if is_number(port) && is_number(weighed) => {
+                with_port(host, weighed)
+            }
             Some((scheme, host)) if is_scheme(scheme) && !host.contains(':') => {
                 with_port(host, port)
             }
@@ -59,6 +67,10 @@ fn endpoint(component: &str) -> Option<Endpoint> {
     address(host)
         .filter(|_| port.is_some())
         .map(|endpoint| Endpoint { port, ..endpoint })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_scheme(text: &str) -> bool {

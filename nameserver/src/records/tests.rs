@@ -854,6 +854,24 @@ fn dubbo() {
 }
 
 #[test]
+fn no_provider_stands_among_dubbo_s_consumers() {
+    for (parent, is_provider) in [
+        ("/rpc/com.Foo/providers", true),
+        ("/rpc/com.Foo/consumers", false),
+        ("/rpc/com.Foo/overrides", false),
+        ("/consumers/com.Foo", true),
+    ] {
+        let znode = Znode {
+            parent,
+            component: "bolt%3A%2F%2F10.0.0.1%3A12200%3Fapp%3Dx",
+            data: b"",
+            is_ephemeral: true,
+        };
+        assert_eq!(znode.read().instance().is_some(), is_provider, "{parent}");
+    }
+}
+
+#[test]
 fn mesos() {
     let json = r#"{"address":{"hostname":"m1","ip":"10.0.0.3","port":5050},"capabilities":[],"hostname":"m1","id":"d3","ip":16777343,"pid":"master@10.0.0.3:5050","port":5050,"version":"1.4.1"}"#;
     check(&[("json.info_0000000017", json, "Mesos: 10.0.0.3:5050")]);
@@ -1135,6 +1153,7 @@ fn an_endpoint_is_written_in_many_ways() {
             "plain text: 10.0.0.1:80",
         ),
         ("x", "http://backend/", "plain text: backend"),
+        ("x", "motan://10.0.0.7:0/com.Foo", "plain text: 10.0.0.7"),
         (
             "x",
             "mongodb://u:p@10.0.0.1:1,10.0.0.2:2/db",
@@ -1401,6 +1420,15 @@ fn an_ephemeral_znode_may_be_called_by_its_address() {
         ),
         ("10.0.0.1:80", r#"{"ip":"10.0.0.2"}"#, "JSON: 10.0.0.2"),
         ("10.0.0.1:80", "10.0.0.2:81", "plain text: 10.0.0.2:81"),
+        (
+            "10.0.0.1:80",
+            "x://10.0.0.1:80/y",
+            "address as a name: 10.0.0.1:80",
+        ),
+        ("10.0.0.1", "10.0.0.1:80", "address as a name: 10.0.0.1:80"),
+        ("10.0.0.1:80:5", "", "address as a name: 10.0.0.1:80"),
+        ("10.0.0.1@3307", "", "address as a name: 10.0.0.1"),
+        ("4711@10.0.0.1", "", "nothing: holds no data"),
         ("127.0.0.1:80", "", "nothing: holds no data"),
         ("a:b", "", "nothing: holds no data"),
         ("my_80", "", "nothing: holds no data"),
@@ -1433,6 +1461,7 @@ fn who_waits_for_a_lock_serves_nobody() {
         format!("_c_{uuid}-latch-0000000552"),
         format!("{uuid}-lock-0000000001"),
         format!("zlock#{uuid}#0000000009"),
+        "zlock-0000000009".to_owned(),
         "3f7c1f0a2b4d4e6f8091a2b3c4d5e6f7__lock__0000000001".to_owned(),
     ] {
         let reading = ephemeral(&component, "10.0.0.1:80");

@@ -215,6 +215,8 @@ pub(super) fn host_and_port(text: &str, in_url: bool) -> Result<Endpoint, No> {
     let port = match port.map(host::port) {
         None => None,
         Some(Ok(port)) => Some(port),
+        // Clients announce themselves by URLs without a port of their own.
+        Some(Err(_)) if in_url && is_literal => None,
         Some(Err(problem)) if is_literal => return Err(problem.into()),
         Some(Err(_)) => return Err(silence(text)),
     };
