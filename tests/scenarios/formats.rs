@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lab::{Program, Tree, nameserver, tree};
+use lab::{Client, Program, Tree, nameserver, tree};
 use serde_json::Value;
 
 const HEX: &str = "3f7c1f0a2b4d4e6f8091a2b3c4d5e6f7";
@@ -404,14 +404,16 @@ fn the_recipes_are_true() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes.md");
     let text = std::fs::read_to_string(path).expect("docs/recipes.md");
     let mut new = String::new();
-    let mut program = None;
+    let (mut program, mut session) = (None, None);
     for (at, part) in text.split("```").enumerate() {
         if at > 0 {
             new.push_str("```");
         }
         if let Some(znodes) = part.strip_prefix("tree\n") {
             let tree = tree("recipe");
-            plant(&tree, znodes.lines().map(of_line));
+            let owner = Client::connect(tree.address());
+            plant_recipe(&tree, &owner, znodes);
+            session = Some(owner);
             program = Some(nameserver(&tree).flag("hosts-file", "/dev/null"));
             new.push_str(part);
         } else if let Some(commands) = part.strip_prefix("console\n") {
@@ -422,6 +424,7 @@ fn the_recipes_are_true() {
             new.push_str(part);
         }
     }
+    drop(session);
     if std::env::var_os("RECIPES").is_some_and(|what| what == "write") {
         std::fs::write(path, &new).expect("docs/recipes.md can be written");
     }
@@ -431,18 +434,38 @@ fn the_recipes_are_true() {
     );
 }
 
-/// A path, blanks, and data that may hold \xNN and \0.
+/// A znode for each line; those with `~` in front are ephemeral, and the owner's.
+fn plant_recipe(tree: &Tree, owner: &Client, lines: &str) {
+    let ephemeral = |line: &&str| line.starts_with('~');
+    let (ephemeral, stable): (Vec<_>, Vec<_>) = lines.lines().partition(ephemeral);
+    let ephemeral: Vec<_> = ephemeral.iter().map(|line| of_line(&line[1..])).collect();
+    let folders = ephemeral
+        .iter()
+        .filter_map(|(path, _)| path.rsplit_once('/'));
+    let folders = folders.filter(|(folder, _)| !folder.is_empty());
+    let folders = folders.map(|(folder, _)| (folder.to_owned(), Vec::new()));
+    plant(tree, folders.chain(stable.into_iter().map(of_line)));
+    for (path, data) in ephemeral {
+        owner.create_ephemeral(&path, data);
+    }
+}
+
+/// A path, blanks, and data; both may hold \xNN.
 pub(crate) fn of_line(line: &str) -> (String, Vec<u8>) {
     let (path, data) = line.split_once(' ').unwrap_or((line, ""));
+    let path = String::from_utf8(unescaped(path)).expect("a path of text");
+    (path, unescaped(data.trim_start()))
+}
+
+fn unescaped(mut rest: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = data.trim_start();
     while let Some((before, after)) = rest.split_once("\\x") {
         bytes.extend_from_slice(before.as_bytes());
         bytes.push(u8::from_str_radix(&after[..2], 16).expect("two digits"));
         rest = &after[2..];
     }
     bytes.extend_from_slice(rest.as_bytes());
-    (path.to_owned(), bytes)
+    bytes
 }
 
 /// The commands with what they print now.
@@ -456,7 +479,7 @@ fn rerun(program: &Program, commands: &str) -> String {
             .replace(" -z zk1:2181", "");
         let words: Vec<String> = words
             .split(' ')
-            .map(|word| word.replace('\'', ""))
+            .map(|word| word.replace('\'', "").replace("\\x20", " "))
             .collect();
         let outcome = program.call(&words.iter().map(String::as_str).collect::<Vec<_>>());
         printed.push_str(&outcome.stdout);

@@ -34,6 +34,10 @@ pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
                 break namespace;
             }
         };
+        if namespace.depends_on_neighbours() {
+            let covered = scope.clone();
+            namespace = read(&connection, &scope, move |path| covered.covers(path)).await?;
+        }
         resolver.want_all(&namespace);
         resolver.settle(&mut namespace, RESOLVING).await;
         Ok(namespace)

@@ -153,6 +153,12 @@ impl Namespace {
         paths.flat_map(|path| self.foreign_hosts(path)).collect()
     }
 
+    /// Whether any znode holds what other znodes decide about: an address alone, or a word.
+    pub fn depends_on_neighbours(&self) -> bool {
+        let mut instances = self.readings().filter_map(Reading::instance);
+        instances.any(|instance| instance.is_bare() || instance.word().is_some())
+    }
+
     /// Every name of the tree that a host name may mean.
     pub fn mentioned(&self) -> impl Iterator<Item = &Name> {
         self.mentions.names()

@@ -124,7 +124,8 @@ impl Report {
             }
         } else {
             for (kind, count) in largest(&self.silences) {
-                writeln!(to, "no name: {}: each {kind}", Counted(count, "znode"))?;
+                let which = if count == 1 { "it" } else { "each" };
+                writeln!(to, "no name: {}: {which} {kind}", Counted(count, "znode"))?;
             }
             self.write_left_out(&mut to)?;
         }
