@@ -301,3 +301,25 @@ fn write_much(tree: &Tree) {
         client.set(&path, data);
     }
 }
+
+#[test]
+fn one_znode_that_is_never_mended_is_told_once() {
+    let tree = tree("mixed-once");
+    tree.create("/web", "");
+    tree.create("/web/1", "10.0.0.1");
+    tree.create("/web/2", "10.0.0.2");
+    let running = nameserver(&tree).run();
+    running.soon_says("leading");
+    tree.soon_maps("2.web", &["10.0.0.2"]);
+    let before = running.lines();
+    for number in 0..200 {
+        tree.set("/web/2", format!("10.0.0.{}", 300 + number));
+    }
+    tree.soon_lacks("2.web");
+    tree.set("/web/1", "10.0.0.9");
+    tree.soon_maps("1.web", &["10.0.0.9"]);
+    // The problem, and what was published of it.
+    let lines = running.lines() - before;
+    assert!(lines <= 4, "{lines} lines in the log");
+    running.soon_says("/web/2: \"10.0.0.");
+}

@@ -147,6 +147,21 @@ impl Finding {
     /// The rule that decided, if it is not the format's.
     pub fn rule(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Nameless(Silence::Lock) => {
+                "who waits for a lock or an election serves nobody by that"
+            }
+            Self::Nameless(Silence::Persistent) => {
+                "an address as a name counts on an ephemeral znode only, and never in a list of servers"
+            }
+            Self::Nameless(Silence::LeftOut) => "--exclude data:GLOB leaves out what a znode holds",
+            Self::Nameless(Silence::Dubbo) => {
+                "of Dubbo's URLs only those of providers are instances"
+            }
+            Self::Nameless(Silence::SeveralHosts) => {
+                "a record that tells of several hosts is no instance"
+            }
+            Self::Nameless(Silence::NoData) => "without data, only a name can tell",
+            Self::Nameless(_) => "nothing in it looks like an address or a record",
             Self::Creator { .. } => {
                 "an address alone, with records below or beside it, is its creator's"
             }

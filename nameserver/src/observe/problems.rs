@@ -8,7 +8,7 @@ use contract::{Counted, ZnodePath};
 use log::warn;
 
 use crate::namespace::Finding;
-use crate::records::{Reading, Silence};
+use crate::records::{Reading, Silence, masked};
 
 /// How many problems below one znode the log names; then one line stands for the others.
 const BELOW_ONE: usize = 3;
@@ -160,6 +160,7 @@ fn is_unnameable(finding: &Finding) -> bool {
 fn line(path: &ZnodePath, findings: &[Finding], count: usize) -> Option<String> {
     if count <= BELOW_ONE {
         let said: Vec<_> = findings.iter().map(Finding::to_string).collect();
+        let path = masked(path.as_str());
         return Some(format!("{path}: {}", said.join("; ")));
     }
     let parent = path.parent().filter(|_| count == BELOW_ONE + 1)?;

@@ -1,6 +1,6 @@
 //! HiveServer2 and Kyuubi, told by the znode's name: `serverUri=HOST:PORT;version=…;sequence=…`.
 
-use super::{Endpoint, Format, Found, Instance, Problem};
+use super::{Endpoint, Format, Found, Instance, Problem, masked};
 
 /// How such a name begins; old releases of Kyuubi wrote the second.
 const PREFIXES: [&str; 2] = ["serverUri=", "serviceUri="];
@@ -14,7 +14,10 @@ pub(super) fn read_name(component: &str) -> Found {
     Some(
         Endpoint::parse(at).and_then(|endpoint| match endpoint.port {
             Some(_) => Ok(Instance::new(Format::HiveServer, endpoint).into()),
-            None => Err(Problem::ZnodeName(format!("has no port after {at}"))),
+            None => Err(Problem::ZnodeName(format!(
+                "has no port after {}",
+                masked(at)
+            ))),
         }),
     )
 }

@@ -7,12 +7,13 @@ const MASK: &str = "***";
 /// What ends a URL in a text around it.
 const ENDS: [char; 10] = ['"', '\'', '`', '<', '>', ' ', '\t', '\r', '\n', ','];
 
-/// The text without the users and passwords of the URLs in it.
+/// The text without the users and passwords of the URLs in it, which may be percent-encoded, as in the
+/// name of a znode.
 ///
 /// A password may hold any character, as people write them; so all from `://`, or from the
 /// beginning of `USER:PASSWORD@HOST`, up to the last `@` before a blank or quote is masked.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') {
+    if !text.contains('@') && !text.contains("%40") {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
@@ -37,11 +38,15 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 
 /// Where the secret of a token lies, if it has one.
 fn secret(token: &str) -> Option<(usize, usize)> {
-    let to = token.rfind('@')?;
-    let from = match token.find("://") {
-        Some(at) => at + "://".len(),
+    let to = token.rfind('@').max(token.rfind("%40"))?;
+    let after = |separator: &str| token[..to].find(separator).map(|at| at + separator.len());
+    let from = after("://")
+        .or_else(|| after("%3A%2F%2F"))
+        .or_else(|| after("%3a%2f%2f"));
+    let from = match from {
+        Some(from) => from,
         // Without a scheme, a user alone is no secret.
-        None if token[..to].contains(':') => 0,
+        None if token[..to].contains(':') && token[to..].starts_with('@') => 0,
         None => return None,
     };
     (from < to).then_some((from, to))
@@ -66,6 +71,11 @@ mod tests {
             ),
             ("x://é:p@h, y://h é@", "x://***@h, y://h é@"),
             ("@", "@"),
+            (
+                "/a/x%3A%2F%2Fu%3Ap%40h%3A1%2Fy",
+                "/a/x%3A%2F%2F***%40h%3A1%2Fy",
+            ),
+            ("a%40b", "a%40b"),
         ] {
             assert_eq!(masked(text), shown);
         }

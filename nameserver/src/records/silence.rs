@@ -61,7 +61,7 @@ impl From<Silence> for &'static str {
             Silence::Identifier => "holds an identifier",
             Silence::Version => "holds a version",
             Silence::Time => "holds a date or time",
-            Silence::Word => "holds a word",
+            Silence::Word => "holds a word or other text",
             Silence::Lines => "holds several lines of text",
             Silence::Binary => "holds binary data",
             Silence::HBase => "holds binary data of HBase",

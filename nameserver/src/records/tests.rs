@@ -1169,6 +1169,16 @@ fn an_endpoint_is_written_in_many_ways() {
             "tcp://10.0.0.1:1,tcp://10.0.0.2:2",
             "plain text: 10.0.0.1:1 10.0.0.2:2",
         ),
+        (
+            "x",
+            "http://10.0.0.1:1/x,http://10.0.0.2:2/y",
+            "plain text: 10.0.0.1:1 10.0.0.2:2",
+        ),
+        (
+            "x",
+            "x://10.0.0.1:1/y?a=b,c&d=e://f",
+            "plain text: 10.0.0.1:1",
+        ),
         ("x", "/10.0.0.1:80", "plain text: 10.0.0.1:80"),
         ("x", "db7/10.0.0.1:80", "plain text: 10.0.0.1:80"),
         ("x", "10.0.0.1:80/path", "plain text: 10.0.0.1:80"),
@@ -1193,6 +1203,28 @@ fn an_endpoint_is_written_in_many_ways() {
             "x",
             r#"[{"host":"10.0.0.1","port":80,"enabled":false},{"host":"10.0.0.2","port":80}]"#,
             "JSON array: 10.0.0.2:80",
+        ),
+    ]);
+}
+
+#[test]
+fn a_url_may_be_long_and_another_text_may_not() {
+    let long = "x".repeat(4_000);
+    check(&[
+        (
+            "x",
+            &format!("x://10.0.0.1:80/{long}"),
+            "plain text: 10.0.0.1:80",
+        ),
+        (
+            "x",
+            &format!("10.0.0.1:80/{long}"),
+            "nothing: holds a word or other text",
+        ),
+        (
+            "x",
+            &format!("hello {long}"),
+            "nothing: holds a word or other text",
         ),
     ]);
 }
@@ -1540,7 +1572,44 @@ fn fragment() -> impl Strategy<Value = String> {
     })
 }
 
+/// Users, passwords and paths as people write them, without what begins or ends a URL's parts.
+const PART: &str = "[a-zA-Z0-9._~%!$&*+;=-]{1,12}";
+
 proptest! {
+    #[test]
+    fn an_endpoint_is_found_whatever_stands_around_it(
+        scheme in "[a-z][a-z0-9+.-]{0,8}",
+        user in prop::option::of(PART),
+        password in PART,
+        ip in any::<[u8; 4]>().prop_map(std::net::Ipv4Addr::from),
+        port in 1_u16..,
+        path in prop::option::of(PART)
+    ) {
+        prop_assume!(Address::try_from(std::net::IpAddr::V4(ip)).is_ok());
+        let user = user.map(|user| format!("{user}:{password}@")).unwrap_or_default();
+        let path = path.map(|path| format!("/{path}?a=b://{ip}")).unwrap_or_default();
+        let expected = format!("plain text: {ip}:{port}");
+        for text in [
+            format!("{scheme}://{user}{ip}:{port}{path}"),
+            format!("{user}{ip}:{port}"),
+            format!("/{ip}:{port}"),
+            format!("{ip} {port}"),
+            format!("\"{scheme}://{ip}:{port}\""),
+            format!("{ip}:{port}:7"),
+        ] {
+            prop_assert_eq!(&said(&read("x", text.as_bytes())), &expected, "{}", text);
+            prop_assert!(user.is_empty() || !masked(&text).contains(&user), "{}", text);
+        }
+    }
+
+    #[test]
+    fn no_name_of_an_ephemeral_znode_panics(component in "\\PC{0,40}", data in "\\PC{0,60}") {
+        let reading = ephemeral(&component, &data);
+        if let Reading::Instance(instance) = &reading {
+            prop_assert!(!instance.endpoints.is_empty());
+        }
+    }
+
     #[test]
     fn no_bytes_panic(component in "\\PC{0,40}", data in prop::collection::vec(any::<u8>(), 0..300)) {
         read(&component, &data);

@@ -108,7 +108,7 @@ impl Explanation {
     /// `to` cannot be written.
     pub fn write_text(&self, mut to: impl Write) -> io::Result<()> {
         let mut line = |label: &str, text: &dyn Display| writeln!(to, "{label:<9}{text}");
-        line("znode", &self.path)?;
+        line("znode", &masked(self.path.as_str()))?;
         line("holds", &self.data)?;
         if let Some(format) = self.format {
             line("format", &format)?;
@@ -147,7 +147,12 @@ impl Explanation {
 /// What decided: a rule about the znode's place in the tree, else what tells its format.
 fn rule(reading: &Reading, findings: &[Finding]) -> String {
     let of_place = findings.iter().find_map(Finding::rule);
-    let of_format = || reading.format().map(Format::evidence);
+    let of_format = || match reading {
+        Reading::Nothing(_) if findings.is_empty() => {
+            Some("a znode without an address of its own stands for its children")
+        }
+        reading => reading.format().map(Format::evidence),
+    };
     of_place.or_else(of_format).unwrap_or_default().to_owned()
 }
 

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use contract::{Counted, Hosts, Name, ZnodePath, hosts_line};
+use contract::{Counted, Hosts, Name, hosts_line};
 use serde::Serialize;
 
 use crate::namespace::Namespace;
-use crate::records::{Format, Reading};
+use crate::records::{Format, Reading, masked};
 
 /// How many lines of one sort are shown.
 const SHOWN: usize = 10;
@@ -56,8 +56,8 @@ pub struct Shadow {
 /// One thing to say of one znode.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
-    /// The znode.
-    pub path: ZnodePath,
+    /// The znode, without the secrets that its name may hold.
+    pub path: String,
     /// What is to be said.
     pub reason: String,
     /// The kind of what is to be said, the same for many.
@@ -82,7 +82,7 @@ impl Report {
         for (path, findings) in namespace.findings() {
             for finding in findings {
                 let line = Line {
-                    path: path.clone(),
+                    path: masked(path.as_str()).into_owned(),
                     reason: finding.to_string(),
                     kind: finding.kind(),
                 };
@@ -187,9 +187,12 @@ impl Report {
 
     /// What is left out of the services, a line for each service and kind of reason.
     fn write_left_out(&self, mut to: impl Write) -> io::Result<()> {
-        let mut groups: BTreeMap<(String, &str), Vec<&Line>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, &str), Vec<&Line>> = BTreeMap::new();
         for line in &self.left_out {
-            let service = line.path.parent().map(String::from).unwrap_or_default();
+            let service = line
+                .path
+                .rsplit_once('/')
+                .map_or("", |(service, _)| service);
             groups.entry((service, line.kind)).or_default().push(line);
         }
         let more = groups.len().saturating_sub(SHOWN);
@@ -264,6 +267,7 @@ fn shadowed(hosts: &Hosts, file: &Path, text: &[u8]) -> Vec<Shadow> {
 pub(super) mod tests {
     use super::*;
     use crate::{namespace::scope::Scope, records};
+    use contract::ZnodePath;
 
     pub(in crate::commands::check) fn namespace(znodes: &[(&str, &str)]) -> Namespace {
         let scope = Scope::new(
