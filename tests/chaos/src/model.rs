@@ -14,7 +14,7 @@ pub(crate) fn hosts(tree: &Tree) -> Hosts {
     let mut hosts = Hosts::new();
     let mut leaders = Vec::new();
     for (path, data) in tree {
-        let own = address(data);
+        let own = address(data).filter(|_| !is_of_its_creator(tree, path, data));
         let instances = instances(tree, path);
         let addresses: Vec<IpAddr> = match own {
             Some(own) => vec![own],
@@ -45,18 +45,41 @@ pub(crate) fn hosts(tree: &Tree) -> Hosts {
 type Key<'a> = (Option<u64>, &'a str);
 
 fn instances<'a>(tree: &'a Tree, parent: &str) -> Vec<(Key<'a>, IpAddr)> {
-    let below = format!("{parent}/");
-    let mut instances: Vec<_> = tree
-        .range(below.clone()..)
-        .take_while(|(path, _)| path.starts_with(&below))
-        .filter_map(|(path, data)| {
-            let component = &path[below.len()..];
-            let address = address(data).filter(|_| !component.contains('/'))?;
-            Some(((number(component), component), address))
-        })
+    let has_records = has_records(tree, parent);
+    let mut instances: Vec<_> = children(tree, parent)
+        .filter(|(_, data)| !has_records || is_record(data))
+        .filter_map(|(component, data)| Some(((number(component), component), address(data)?)))
         .collect();
     instances.sort_by_key(|((number, component), _)| (number.is_none(), *number, *component));
     instances
+}
+
+fn children<'a>(tree: &'a Tree, parent: &str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    let below = format!("{parent}/");
+    let from = below.len();
+    tree.range(below.clone()..)
+        .take_while(move |(path, _)| path.starts_with(&below))
+        .map(move |(path, data)| (&path[from..], &data[..]))
+        .filter(|(component, _)| !component.contains('/'))
+}
+
+/// Whether it is an address in JSON.
+fn is_record(data: &[u8]) -> bool {
+    data.starts_with(b"{") && address(data).is_some()
+}
+
+/// Whether a child has a record, so that plain text beside it counts for nothing.
+fn has_records(tree: &Tree, parent: &str) -> bool {
+    children(tree, parent).any(|(_, data)| is_record(data))
+}
+
+/// Whether the data are what Curator writes into a znode that is made without any: an address alone,
+/// above records or beside them.
+fn is_of_its_creator(tree: &Tree, path: &str, data: &[u8]) -> bool {
+    let text = str::from_utf8(data).unwrap_or_default().trim();
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    text.parse::<IpAddr>().is_ok()
+        && (has_records(tree, path) || !parent.is_empty() && has_records(tree, parent))
 }
 
 /// The number that ZooKeeper has appended to a component.
@@ -160,6 +183,27 @@ mod tests {
                 "leader.n 10.0.0.1",
                 "n 10.0.0.2,10.0.0.1",
                 "q-0000000000.n 10.0.0.2"
+            ]
+        );
+    }
+
+    #[test]
+    fn plain_text_counts_for_nothing_beside_records() {
+        let record = r#"{"ip":"10.0.0.1","port":80}"#;
+        let tree = [
+            ("/a", "10.0.0.9"),
+            ("/a/bare", "10.0.0.2"),
+            ("/a/port", "10.0.0.3:8080"),
+            ("/a/record", record),
+            ("/record", record),
+        ];
+        assert_eq!(
+            model(&tree),
+            [
+                "a 10.0.0.1",
+                "port.a 10.0.0.3",
+                "record 10.0.0.1",
+                "record.a 10.0.0.1"
             ]
         );
     }
