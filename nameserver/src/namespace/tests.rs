@@ -687,6 +687,8 @@ fn any_path() -> impl Strategy<Value = ZnodePath> {
         "10.0.0.4:8983_solr",
         "a:8983_solr",
         "b.a,16020,1630123025659",
+        "10.0.0.5:80",
+        "_c_c94f1eb8-e5ac-443c-9643-2668b6f685b2-lock-0000000552",
         "dubbo%3A%2F%2Fleader.a%3A20880%2Fx%3Fside%3Dprovider",
     ]);
     prop::collection::vec(component, 1..4).prop_map(|parts| path(&format!("/{}", parts.join("/"))))
@@ -728,8 +730,18 @@ enum Event {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let znode = (any_path(), any_data()).prop_map(|(path, data)| {
-        let reading = data.map(|data| records::read(path.component(), data.as_bytes()));
+    let znode = (any_path(), any_data(), any::<bool>());
+    let znode = znode.prop_map(|(path, data, is_ephemeral)| {
+        let read = |data: String| {
+            let znode = records::Znode {
+                parent: path.parent_str().unwrap_or_default(),
+                component: path.component(),
+                data: data.as_bytes(),
+                is_ephemeral,
+            };
+            znode.read()
+        };
+        let reading = data.map(read);
         Event::Znode(path, reading)
     });
     let address = prop::sample::select(vec!["10.9.0.1", "10.9.0.2"]);

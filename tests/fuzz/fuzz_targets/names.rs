@@ -2,13 +2,14 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nameserver::records;
-use nameserver::namespace::scope::Scope;
-use nameserver::namespace::Namespace;
 use contract::{Name, ZnodePath};
+use libfuzzer_sys::fuzz_target;
+use nameserver::namespace::Namespace;
+use nameserver::namespace::scope::Scope;
+use nameserver::records::Znode;
 
-// Lines of a path, a blank and the data; a line that begins with '-' deletes.
+// Lines of a path, a blank and the data; a line that begins with '-' deletes, one with '~' is of an
+// ephemeral znode.
 fuzz_target!(|input: &str| {
     let root: ZnodePath = "/".parse().expect("a path");
     let state = "/nameserver".parse().expect("a path");
@@ -18,10 +19,17 @@ fuzz_target!(|input: &str| {
     for line in input.lines().take(64) {
         let (path, data) = line.split_once(' ').unwrap_or((line, ""));
         let is_gone = path.starts_with('-');
-        let Ok(path) = path.trim_start_matches('-').parse::<ZnodePath>() else {
+        let is_ephemeral = path.starts_with('~');
+        let Ok(path) = path.trim_start_matches(['-', '~']).parse::<ZnodePath>() else {
             continue;
         };
-        let reading = (!is_gone).then(|| records::read(path.component(), data.as_bytes()));
+        let znode = Znode {
+            parent: path.parent_str().unwrap_or_default(),
+            component: path.component(),
+            data: data.as_bytes(),
+            is_ephemeral,
+        };
+        let reading = (!is_gone).then(|| znode.read());
         match &reading {
             Some(reading) => znodes.insert(path.clone(), reading.clone()),
             None => znodes.remove(&path),
