@@ -376,4 +376,36 @@ mod tests {
             "{after}"
         );
     }
+
+    #[test]
+    fn it_rests_until_something_is_due_or_others_change_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
+        let mut driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        assert!(!driver.is_at_rest(), "nothing is known of the file yet");
+        let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
+        driver.pass(&wanted, &Hosts::new()).unwrap();
+        assert!(driver.is_at_rest());
+        driver.wake_at = Some(driver.store.now());
+        assert!(!driver.is_at_rest(), "something is due");
+        driver.wake_at = None;
+        assert!(driver.is_at_rest());
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text + "10.9.9.9 mine\n").unwrap();
+        assert!(!driver.is_at_rest(), "somebody else has changed it");
+    }
+
+    #[test]
+    fn a_file_that_was_put_in_its_place_is_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
+        let driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        assert!(driver.is_of(&path));
+        let other = directory.path().join("other");
+        fs::copy(&path, &other).unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(!driver.is_of(&path));
+    }
 }
