@@ -49,9 +49,9 @@ impl Agenda {
         !self.hungry.is_empty()
     }
 
-    /// These names are to be looked at now.
-    pub(super) fn queue(&mut self, names: impl Iterator<Item = Name>) {
-        self.queue.extend(names);
+    /// A name is to be looked at now.
+    pub(super) fn queue(&mut self, name: Name) {
+        self.queue.insert(name);
     }
 
     /// Those that lack slots are to be looked at now.

@@ -184,7 +184,8 @@ impl<S: Store> Driver<S> {
         last: &Hosts,
     ) -> Result<bool, Error> {
         let size = self.table.as_ref().map_or(0, Table::size);
-        let grown = size + appended(operations).map_or(0, |bytes| bytes.len() as u64);
+        let grown =
+            size + appended(operations).map_or(0, |(bytes, rest)| bytes.len() as u64 + rest);
         if grown > MAX_BYTES {
             return Err(self.store.too_large(grown));
         }
@@ -209,7 +210,7 @@ impl<S: Store> Driver<S> {
     ) -> Result<(), Error> {
         let now = self.store.now();
         match (&mut self.table, appended(operations)) {
-            (Some(table), Some(bytes)) if table.size() == at && table.is_terminated() => {
+            (Some(table), Some((bytes, _))) if table.size() == at && table.is_terminated() => {
                 table.grow(bytes, &self.owner, now);
                 Ok(())
             }
@@ -279,7 +280,7 @@ impl<S: Store> Driver<S> {
                 Operation::Body { offset, bytes } => self.store.write_at(*offset, bytes)?,
                 Operation::Flip { offset, byte } => self.store.write_at(*offset, &[*byte])?,
                 Operation::Sync => self.store.sync()?,
-                Operation::Append { bytes } => {
+                Operation::Append { bytes, .. } => {
                     performed = Performed::Grown(self.store.append(bytes)?);
                 }
             }
@@ -336,9 +337,10 @@ impl<S: Store> Driver<S> {
     }
 }
 
-fn appended(operations: &[Operation]) -> Option<&[u8]> {
+/// What is appended, and how much more will be.
+fn appended(operations: &[Operation]) -> Option<(&[u8], u64)> {
     operations.iter().find_map(|operation| match operation {
-        Operation::Append { bytes } => Some(&bytes[..]),
+        Operation::Append { bytes, rest } => Some((&bytes[..], *rest)),
         _ => None,
     })
 }

@@ -1,28 +1,73 @@
 //! New blocks of dead slots for the end of the file.
 
 use super::layout::in_one_group;
-use super::{CELL, PAGE};
+use super::{CELL, CHUNK, PAGE};
 use crate::Owner;
 
 /// A file grows by an eighth more than is needed, so that it need not grow with each change.
 const SPARE: usize = 8;
 
-/// A block with dead slots of at least these sizes in cells, to be appended to a file of `size`
-/// bytes whose last line is complete or not. Its end falls on a page.
+/// By what a file is to grow: blocks, none of which takes much memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Growth {
+    /// The sizes of the slots in cells, the largest last.
+    sizes: Vec<u8>,
+}
+
+impl Growth {
+    /// By dead slots of these sizes.
+    pub(super) fn by(mut sizes: Vec<u8>) -> Self {
+        sizes.sort_unstable();
+        Self { sizes }
+    }
+
+    /// The next block, for the end of a file as [`block`] wants it.
+    pub(super) fn next_block(
+        &mut self,
+        owner: &Owner,
+        size: u64,
+        is_terminated: bool,
+    ) -> Option<Vec<u8>> {
+        let mut room = CHUNK;
+        let fits = |&&cells: &&u8| {
+            let length = usize::from(cells) * CELL;
+            let fits = room >= length;
+            room = room.saturating_sub(length);
+            fits
+        };
+        let count = self.sizes.iter().rev().take_while(fits).count();
+        // The large ones first: they are the ones that may not fit the rest of a group.
+        let mut next = self.sizes.split_off(self.sizes.len() - count);
+        next.reverse();
+        (!next.is_empty()).then(|| block(owner, size, is_terminated, &next))
+    }
+
+    /// True when there is no other block.
+    pub(super) fn is_complete(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// About how many bytes it will be.
+    pub(super) fn bytes(&self) -> u64 {
+        let cells: u64 = self.sizes.iter().map(|&cells| u64::from(cells)).sum();
+        cells * CELL as u64 * (SPARE as u64 + 1) / SPARE as u64
+    }
+}
+
+/// A block with dead slots of at least these sizes in cells, the largest first, to be appended to a file
+/// of `size` bytes whose last line is complete or not. Its end falls on a page.
 ///
 /// The marker at its beginning is as long as it takes for the slots to be aligned.
-pub(super) fn block(owner: &Owner, size: u64, is_terminated: bool, mut sizes: Vec<u8>) -> Vec<u8> {
+fn block(owner: &Owner, size: u64, is_terminated: bool, sizes: &[u8]) -> Vec<u8> {
     let newline = if is_terminated { "" } else { "\n" };
     let begin = size + newline.len() as u64;
     let mut marker = CELL - (begin % CELL as u64) as usize;
     if marker <= owner.begin().len() {
         marker += CELL;
     }
-    // The large ones first: they are the ones that may not fit the rest of a group.
-    sizes.sort_unstable_by(|one, other| other.cmp(one));
     let spare = sizes.len() / SPARE + 1;
     let mut bytes = format!("{newline}{:width$}\n", owner.begin(), width = marker - 1).into_bytes();
-    // Nearly all of it; it may be many megabytes.
+    // Nearly all of it.
     let all = sizes.iter().chain(sizes.iter().take(spare));
     let cells: usize = all.map(|&cells| usize::from(cells)).sum();
     bytes.reserve_exact(cells * CELL + 2 * PAGE as usize);
@@ -69,7 +114,8 @@ mod tests {
     fn a_block_has_an_eighth_more_and_is_filled_up_with_the_same() {
         let owner = Owner::new("hostsync").unwrap();
         for count in 1..300 {
-            let text = block(&owner, 0, true, vec![2; count]);
+            let mut growth = Growth::by(vec![2; count]);
+            let text = growth.next_block(&owner, 0, true).unwrap();
             let (hosts, memory) = (Hosts::new(), Memory::default());
             let layout = layout::read(0, &text, &owner, &Known::of(&hosts, &memory));
             // An odd cell is left over behind the marker at the beginning, and before that at the end.
@@ -82,12 +128,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_many_comes_in_blocks_of_few_bytes() {
+        let owner = Owner::new("hostsync").unwrap();
+        let sizes: Vec<u8> = (1..=7).cycle().take(10_000).collect();
+        let mut growth = Growth::by(sizes.clone());
+        let (mut text, mut expected) = (Vec::new(), growth.bytes());
+        while let Some(block) = growth.next_block(&owner, text.len() as u64, true) {
+            assert!(block.len() <= 2 * CHUNK, "{}", block.len());
+            text.extend(&block);
+            assert!(growth.bytes() < expected);
+            expected = growth.bytes();
+        }
+        assert!(growth.is_complete() && expected == 0);
+        let (hosts, memory) = (Hosts::new(), Memory::default());
+        let layout = layout::read(0, &text, &owner, &Known::of(&hosts, &memory));
+        for cells in 1..=7 {
+            let of =
+                |sizes: &mut dyn Iterator<Item = u8>| sizes.filter(|size| *size == cells).count();
+            let wanted = of(&mut sizes.iter().copied());
+            let made = of(&mut layout.dead.iter().map(|(_, size)| *size));
+            assert!(made >= wanted, "{made} of {wanted} with {cells} cells");
+        }
+    }
+
+    #[test]
     fn blocks_are_aligned_whatever_precedes_them() {
         let owner = Owner::new("hostsync").unwrap();
         for size in 0..300 {
             for is_terminated in [true, false] {
                 let sizes = [vec![1; 10], vec![5, 2, 7, 7, 7]].concat();
-                let block = block(&owner, size, is_terminated, sizes.clone());
+                let mut growth = Growth::by(sizes.clone());
+                let block = growth.next_block(&owner, size, is_terminated).unwrap();
                 let mut text = vec![b'x'; size as usize];
                 if is_terminated && let Some(last) = text.last_mut() {
                     *last = b'\n';

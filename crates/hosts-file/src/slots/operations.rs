@@ -13,7 +13,11 @@ pub(super) enum Operation {
     /// Makes what was written so far survive a power cut.
     Sync,
     /// Appends dead slots. Always the last of a batch: where they are is known only afterwards.
-    Append { bytes: Vec<u8> },
+    Append {
+        bytes: Vec<u8>,
+        /// About how many bytes are to be appended after these.
+        rest: u64,
+    },
 }
 
 impl Operation {
@@ -22,7 +26,7 @@ impl Operation {
         match self {
             Self::Body { offset, bytes } => Some((*offset, bytes)),
             Self::Flip { offset, byte } => Some((*offset, slice::from_ref(byte))),
-            Self::Append { bytes } => Some((size, bytes)),
+            Self::Append { bytes, .. } => Some((size, bytes)),
             Self::Sync => None,
         }
     }

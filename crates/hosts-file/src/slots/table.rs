@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::agenda::Agenda;
 use super::difference::{Difference, says_exactly};
 use super::free::Free;
+use super::growth::Growth;
 use super::known::{Known, Memory};
 use super::layout::{self, Layout, place};
 use super::live::Live;
@@ -14,7 +15,7 @@ use super::operations::{Operation, Writes};
 use super::reclaim::Displaced;
 use super::scan::{self, Entry, Scan};
 use super::slot::{Eras, Form, LONG_AGO, Offset, Slot};
-use super::{CELL, GRACE, Time, growth};
+use super::{CELL, GRACE, Time};
 use crate::{Address, Hosts, Name, Owner};
 
 /// What is to be done next.
@@ -68,6 +69,8 @@ pub(super) struct Table {
     agenda: Agenda,
     /// Whether there are slots that hungry names have not been offered.
     is_fed: bool,
+    /// By what the file is still to grow.
+    growth: Growth,
 }
 
 impl Table {
@@ -115,6 +118,7 @@ impl Table {
             scan: Some(Scan::default()),
             agenda: Agenda::default(),
             is_fed: false,
+            growth: Growth::default(),
         }
     }
 
@@ -177,6 +181,13 @@ impl Table {
     /// What is to be done next so that the file says what is `wanted`, of about `limit` names at most; to be
     /// called again until nothing is, and when it is time to wake.
     pub(super) fn step(&mut self, wanted: &Hosts, now: Time, owner: &Owner, limit: usize) -> Batch {
+        if let Some(block) = self.next_block(owner) {
+            // All of them, before any of the new slots is used: the spare ones stay spare.
+            return Batch {
+                operations: vec![block],
+                ..Batch::default()
+            };
+        }
         let mut writes = Writes::default();
         self.eras.forget(now);
         self.is_fed |= self.free.mature(now);
@@ -206,10 +217,10 @@ impl Table {
         }
         let mut operations = writes.into_operations();
         if !unplaced.is_empty() {
-            // All that the others lack, so that the file grows once.
+            // All that the others lack, so that there will be slots of each size for all of them.
             unplaced.extend(self.lacking_cells(wanted));
-            let bytes = growth::block(owner, self.size, self.is_terminated, unplaced);
-            operations.push(Operation::Append { bytes });
+            self.growth = Growth::by(unplaced);
+            operations.extend(self.next_block(owner));
         }
         let fed = self.free.due().filter(|_| self.agenda.is_hungry());
         let wake = [reclaimed, self.agenda.next(), fed];
@@ -218,6 +229,17 @@ impl Table {
             is_last: self.is_complete(),
             wake: wake.into_iter().flatten().min(),
         }
+    }
+
+    /// The next block by which the file grows, if it does.
+    fn next_block(&mut self, owner: &Owner) -> Option<Operation> {
+        let bytes = self
+            .growth
+            .next_block(owner, self.size, self.is_terminated)?;
+        Some(Operation::Append {
+            bytes,
+            rest: self.growth.bytes(),
+        })
     }
 
     /// One that will look at all names, whatever it has done so far.
@@ -251,11 +273,18 @@ impl Table {
 
     /// The names that may have something to be done, and are to be looked at now.
     fn unsettled(&mut self, wanted: &Hosts, now: Time, limit: usize) -> BTreeSet<Name> {
-        let changed = self.wanted.diff(wanted);
-        let changed: Vec<Name> = changed.map(|item| scan::name_of(&item).clone()).collect();
-        self.shadow(&changed, wanted);
-        self.wanted.clone_from(wanted);
-        self.agenda.queue(changed.into_iter());
+        let before = std::mem::replace(&mut self.wanted, wanted.clone());
+        let mut is_shadowed_otherwise = false;
+        for item in before.diff(wanted) {
+            let name = scan::name_of(&item);
+            is_shadowed_otherwise |= self.is_shadowed_otherwise(name, wanted);
+            if !self.is_to_be_scanned(name) {
+                self.agenda.queue(name.clone());
+            }
+        }
+        if is_shadowed_otherwise {
+            self.shadow(wanted);
+        }
         // Slots that come by themselves are waited for.
         if std::mem::take(&mut self.is_fed) || !self.awaits_slots() {
             self.agenda.feed();
@@ -273,7 +302,7 @@ impl Table {
 
     /// False while not all names have been looked at that are to be.
     fn is_complete(&self) -> bool {
-        self.scan.is_none() && self.agenda.queued().is_empty()
+        self.scan.is_none() && self.agenda.queued().is_empty() && self.growth.is_complete()
     }
 
     /// The names not scanned yet whose live lines are not what is wanted.
@@ -295,16 +324,17 @@ impl Table {
         Difference::between(self.unless_foreign(name, addresses), self.live.get(name))
     }
 
-    /// Takes in that something else is wanted of these names.
-    fn shadow(&mut self, changed: &[Name], wanted: &Hosts) {
-        let is_foreign = |name: &&Name| self.foreign_names.contains(name.as_str());
-        let is_told = |name: &Name| self.shadowed.binary_search(name).is_ok();
-        let mut foreign = changed.iter().filter(is_foreign);
-        if foreign.any(|name| is_told(name) != wanted.contains_key(name)) {
-            let foreign = self.foreign_names.iter();
-            let shadowed = foreign.filter_map(|name| wanted.get_key_value(name.as_str()));
-            self.shadowed = shadowed.map(|(name, _)| name.clone()).collect();
-        }
+    /// True when a name is newly left to a foreign line, or no longer.
+    fn is_shadowed_otherwise(&self, name: &Name, wanted: &Hosts) -> bool {
+        let is_told = self.shadowed.binary_search(name).is_ok();
+        self.foreign_names.contains(name.as_str()) && is_told != wanted.contains_key(name)
+    }
+
+    /// Notes which names are left to foreign lines.
+    fn shadow(&mut self, wanted: &Hosts) {
+        let foreign = self.foreign_names.iter();
+        let shadowed = foreign.filter_map(|name| wanted.get_key_value(name.as_str()));
+        self.shadowed = shadowed.map(|(name, _)| name.clone()).collect();
     }
 
     /// The sizes of slots that the names will lack that are to be looked at next.
