@@ -52,6 +52,14 @@ pub struct Member<'a> {
     pub instance: &'a Instance,
 }
 
+/// What stands around the children of one znode, as far as an address alone cares.
+#[derive(Debug, Clone, Copy, Default)]
+struct Surroundings {
+    beside_records: bool,
+    beside_folder: bool,
+    below_folder: bool,
+}
+
 /// Why the address that a znode holds is that of whoever made the znode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotItsOwn {
@@ -76,6 +84,33 @@ impl Znode {
 
     fn says(&self) -> Says {
         self.reading.as_ref().map_or(Says::Other, Says::of)
+    }
+
+    /// Why the address that it holds is not its own; none where it is.
+    fn not_its_own(&self, surroundings: impl FnOnce() -> Surroundings) -> Option<NotItsOwn> {
+        let Says::Bare(is_ephemeral) = self.says() else {
+            return None;
+        };
+        if self.is_folder {
+            return Some(NotItsOwn::Folder);
+        }
+        let around = surroundings();
+        if around.beside_records {
+            Some(NotItsOwn::BesideRecords)
+        } else if is_ephemeral {
+            None
+        } else if around.beside_folder {
+            Some(NotItsOwn::BesideFolder)
+        } else {
+            around.below_folder.then_some(NotItsOwn::BelowFolder)
+        }
+    }
+
+    /// The instance that it is, while it is in service, and the address in it is its own.
+    fn own(&self, surroundings: impl FnOnce() -> Surroundings) -> Option<&Instance> {
+        let instance = self.reading.as_ref()?.instance()?;
+        let is_own = instance.is_in_service() && self.not_its_own(surroundings).is_none();
+        is_own.then_some(instance)
     }
 }
 
@@ -242,35 +277,27 @@ impl Tree {
     /// Why the address that a znode holds is not its own; none where it is.
     pub(super) fn not_its_own(&self, path: &ZnodePath) -> Option<NotItsOwn> {
         let znode = self.znode(path.as_str())?;
-        if !znode.says().is_bare() {
-            return None;
-        }
-        if znode.is_folder {
-            return Some(NotItsOwn::Folder);
-        }
-        let parent = self.znode(path.parent_str()?)?;
-        if self.is_beside_records(path) {
-            return Some(NotItsOwn::BesideRecords);
-        }
-        if znode.reading.as_ref()?.instance()?.ephemeral {
-            return None;
-        }
-        let has_folder = parent
-            .family
-            .as_ref()
-            .is_some_and(|family| family.has_folder());
-        // Below ZooKeeper's own root stand systems that know nothing of each other.
-        if has_folder && parent.path.parent_str().is_some() {
-            return Some(NotItsOwn::BesideFolder);
-        }
+        let surroundings = || Some(self.surroundings(self.znode(path.parent_str()?)?));
+        znode.not_its_own(|| surroundings().unwrap_or_default())
+    }
+
+    /// What stands around the children of a znode.
+    fn surroundings(&self, parent: &Znode) -> Surroundings {
+        let family = parent.family.as_ref();
+        let is_top = self.top.as_ref() == Some(&parent.path);
         let mut above = Some(parent);
-        while let Some(znode) = above.filter(|znode| znode.says().is_bare()) {
-            if znode.is_folder {
-                return Some(NotItsOwn::BelowFolder);
-            }
+        let mut below_folder = false;
+        while let Some(znode) = above.filter(|znode| !below_folder && znode.says().is_bare()) {
+            below_folder = znode.is_folder;
             above = znode.path.parent_str().and_then(|path| self.znode(path));
         }
-        None
+        Surroundings {
+            beside_records: !is_top && family.is_some_and(|family| family.has_structured()),
+            // Below ZooKeeper's own root stand systems that know nothing of each other.
+            beside_folder: parent.path.parent_str().is_some()
+                && family.is_some_and(|family| family.has_folder()),
+            below_folder,
+        }
     }
 
     /// Whether a znode beside one has a record with a structure.
@@ -320,8 +347,9 @@ impl Tree {
 
     /// The instance that a znode itself is, while it is in service, and the address in it is its own.
     pub(super) fn own(&self, path: &ZnodePath) -> Option<&Instance> {
-        let instance = self.get(path)?.instance()?;
-        (instance.is_in_service() && self.not_its_own(path).is_none()).then_some(instance)
+        let surroundings = || Some(self.surroundings(self.znode(path.parent_str()?)?));
+        let znode = self.znode(path.as_str())?;
+        znode.own(|| surroundings().unwrap_or_default())
     }
 
     /// The children of a znode that count for it as instances and are in service, in the order of
@@ -342,8 +370,14 @@ impl Tree {
             }
         };
         let children = family.into_iter().flat_map(|family| family.children.iter());
+        let surroundings = znode.map(|znode| self.surroundings(znode));
+        let surroundings = surroundings.unwrap_or_default();
         children.filter_map(move |child| {
-            let instance = self.own(child.path()).filter(|instance| counts(instance))?;
+            let znode = self.znode(child.path().as_str())?;
+            let instance = znode.own(|| surroundings)?;
+            if !counts(instance) {
+                return None;
+            }
             Some(Member {
                 path: child.path(),
                 is_numbered: child.is_numbered(),
