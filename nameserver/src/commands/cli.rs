@@ -49,10 +49,10 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Walk the tree once and explain each znode that gives no name
     ///
-    /// Prints one line for each znode that gives no name or has a problem, with its path and the
-    /// reason; one for each name that this machine's hosts file has from somebody else; then how many
-    /// records of each format were found, and the counts. Nothing is written anywhere. Exits with 1
-    /// when there are problems.
+    /// Counts the znodes that give no name, by the reason, and says what is left out of which service;
+    /// then has a line for each problem, with path and reason, and for each name that this machine's
+    /// hosts file has from somebody else; then how many records of each format were found, and the
+    /// counts. Nothing is written anywhere. Exits with 1 when there are problems.
     Check(CheckArgs),
     /// Print the addresses that the tree gives to a name now, one a line
     Lookup(LookupArgs),
@@ -94,7 +94,8 @@ pub struct ScopeArgs {
     /// Ask the system's resolver for host names that no znode gives
     ///
     /// Where a record holds a host name in place of an address, that is first one of the names that
-    /// the tree itself gives. Without this flag, any other is a problem. Answers are asked for again
+    /// the tree itself gives. Without this flag, any other leads nowhere; a word without a dot or a port
+    /// is never asked for, and no search domain is added. Answers are asked for again
     /// every minute, and outlive a resolver that is down for an hour.
     #[arg(long)]
     pub resolve_hostnames: bool,
