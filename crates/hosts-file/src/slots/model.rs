@@ -71,9 +71,6 @@ pub(super) struct Disk {
     pub(super) seed: u64,
     /// Somebody rewrites the file just now; what readers see of that is not ours to prevent.
     is_disturbed: bool,
-    /// Until when it may be unnoticed that somebody has undone what an earlier batch of a pass did: then the
-    /// whole file is looked at.
-    unnoticed_until: Time,
     /// For each name what it may be answered with, since when it has been promised, and until when
     /// an earlier promise held.
     pub(super) history: BTreeMap<Name, Vec<Promise>>,
@@ -141,7 +138,6 @@ impl Model {
             changed: (0, 0),
             seed: 1,
             is_disturbed: false,
-            unnoticed_until: Time::ZERO,
             history: BTreeMap::new(),
             written: 0,
             read: 0,
@@ -453,7 +449,6 @@ impl Disk {
         if let Some(before) = before.map(|(_, text)| text.clone()) {
             self.rewrite(before);
             self.is_disturbed = true;
-            self.unnoticed_until = self.now + GRACE;
         }
     }
 
@@ -495,25 +490,6 @@ impl Disk {
 
     /// At rest, the file says at least what is wanted, and nothing that was never wanted.
     fn fulfilled(&mut self, wanted: &Hosts, shadowed: &[Name]) {
-        assert!(
-            self.text.starts_with(&self.foreign),
-            "a foreign byte was changed"
-        );
-        if self.is_watched {
-            let said = said(&self.text);
-            let wanted = wanted.iter();
-            let wanted = wanted.filter(|(name, _)| !shadowed.contains(name));
-            let mut lines = wanted
-                .flat_map(|(name, addresses)| addresses.iter().map(move |address| (name, address)));
-            let lacking = lines.find(|(name, address)| {
-                said.get(*name).is_none_or(|said| !said.contains(*address))
-            });
-            if let Some((name, address)) = lacking {
-                assert!(self.now < self.unnoticed_until, "{name} lacks {address}");
-                self.forget_kept();
-                return;
-            }
-        }
         for name in wanted.keys().filter(|name| !shadowed.contains(name)) {
             let promise = self
                 .history
@@ -521,6 +497,26 @@ impl Disk {
                 .and_then(|promises| promises.last_mut());
             promise.unwrap().kept.get_or_insert(self.now);
         }
+        assert!(
+            self.text.starts_with(&self.foreign),
+            "a foreign byte was changed"
+        );
+        if !self.is_watched {
+            return;
+        }
+        let said = said(&self.text);
+        for (name, addresses) in wanted.iter().filter(|(name, _)| !shadowed.contains(name)) {
+            for address in addresses {
+                assert!(
+                    said.get(name).is_some_and(|said| said.contains(address)),
+                    "{name} lacks {address}"
+                );
+            }
+        }
+        assert!(
+            self.text.starts_with(&self.foreign),
+            "a foreign byte was changed"
+        );
     }
 
     /// Readers that began at some time within the grace period, and read on at some later times,
