@@ -333,6 +333,10 @@ impl Model {
         if data.is_some() || self.data(znode).is_some() {
             self.was_deleted |= znode == StateZnode::Hosts && data.is_none();
             self.is_hold_wrong |= znode == StateZnode::Hold && data.is_some();
+            if znode == StateZnode::Hosts && data.is_none() {
+                // No znode goes before those below it.
+                (0..self.pages.len()).for_each(|_| self.lose_page(0));
+            }
             self.put(znode, data, true);
         }
     }
