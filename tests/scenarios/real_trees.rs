@@ -141,6 +141,9 @@ fn a_password_is_shown_nowhere() {
         "/old/bad",
         "use postgres://repuser:rep-pass@10.10.10.30 or so",
     );
+    let named = "/named/x%3A%2F%2Frepuser%3Arep-pass%4010.10.10.40";
+    tree.create("/named", "");
+    tree.create(named, "10.10.10.40");
     let running = nameserver(&tree).flag("http", "127.0.0.1:0").run();
     let said = running.soon_says("/old/bad: ");
     assert!(said.contains("***@"), "{said}");
@@ -150,6 +153,8 @@ fn a_password_is_shown_nowhere() {
         &["check", "--json"],
         &["check", "--explain", "/old/foo"],
         &["check", "--explain", "/old/bad", "--json"],
+        &["check", "--explain", named],
+        &["check", "--explain", named, "--json"],
         &["lookup", "foo.old"],
         &["status", "--json"],
     ]

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use contract::{Address, Name, Quoted, ZnodePath};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::namespace::scope::Scope;
 use crate::namespace::{Finding, Namespace};
@@ -15,7 +15,8 @@ use crate::records::{Endpoint, Format, Instance, Membership, Reading, Service, m
 /// What one znode gives, and why.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
-    /// The znode.
+    /// The znode; shown without the secrets in its name.
+    #[serde(serialize_with = "without_secrets")]
     pub path: ZnodePath,
     /// How many bytes it holds.
     pub bytes: usize,
@@ -37,6 +38,10 @@ pub struct Explanation {
     pub nameless: Vec<String>,
     /// What should be mended.
     pub problems: Vec<String>,
+}
+
+fn without_secrets<S: Serializer>(path: &ZnodePath, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&masked(path.as_str()))
 }
 
 impl Explanation {
