@@ -87,9 +87,10 @@ impl Watcher {
     }
 }
 
-/// The snapshot in a version; none if the run wrote it itself; an error if it is none.
+/// The snapshot in a version; none if the run wrote it itself, or if it is the empty place for pages that
+/// are written first; an error if it is none.
 pub(crate) fn genuine(data: &[u8]) -> Option<Result<Value, String>> {
-    if data.starts_with(JUNK.as_bytes()) {
+    if data.is_empty() || data.starts_with(JUNK.as_bytes()) {
         return None;
     }
     match serde_json::from_slice::<Value>(data) {
