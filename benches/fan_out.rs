@@ -70,7 +70,7 @@ fn main() {
 
 async fn measure(counts: &[usize], names: usize) -> Vec<Vec<String>> {
     let server = tokio::task::block_in_place(ZooKeeper::start);
-    let tree = server.tree("fan-out");
+    let tree = tokio::task::block_in_place(|| server.tree("fan-out"));
     let paths: Vec<_> = (0..names).map(|i| format!("/n{i:06}")).collect();
     tokio::task::block_in_place(|| {
         tree.create_many(paths.iter().map(|path| (path.as_str(), "10.255.255.255")));
@@ -121,7 +121,8 @@ async fn measure(counts: &[usize], names: usize) -> Vec<Vec<String>> {
             audience.tasks.shutdown().await;
         }
     }
-    drop(nameserver);
+    // The tree has a runtime of its own, which is not to end in this one.
+    tokio::task::block_in_place(|| drop((nameserver, tree, server)));
     rows
 }
 
