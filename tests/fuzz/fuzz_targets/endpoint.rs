@@ -3,9 +3,10 @@
 
 #![no_main]
 
-use contract::Address;
+mod judge;
+
 use libfuzzer_sys::fuzz_target;
-use nameserver::records::{Reading, Znode, masked};
+use nameserver::records::{Znode, masked};
 
 fuzz_target!(|text: &str| {
     let json = |text: &str| format!("{text:?}");
@@ -25,27 +26,9 @@ fuzz_target!(|text: &str| {
                 data: data.as_bytes(),
                 is_ephemeral,
             };
-            judge(&znode.read());
+            judge::judge(&znode.read());
         }
     }
     let shown = masked(&format!("{text} x://user:secret@h")).into_owned();
     assert!(shown.ends_with(" x://***@h"), "{shown}");
 });
-
-fn judge(reading: &Reading) {
-    match reading {
-        Reading::Instance(instance) => {
-            assert!(!instance.endpoints.is_empty());
-            let mut ports = instance.endpoints.iter().map(|endpoint| endpoint.port);
-            assert!(ports.all(|port| port != Some(0)));
-            for address in instance.addresses() {
-                assert_eq!(Address::try_from(address.ip()), Ok(address));
-            }
-        }
-        Reading::Problem(problem) => {
-            let said = problem.to_string();
-            assert!(said.len() < 2_000 && !said.contains('\n'), "{said}");
-        }
-        Reading::Service(_) | Reading::Nothing(_) => {}
-    }
-}

@@ -349,14 +349,22 @@ fn appended(operations: &[Operation]) -> Option<(&[u8], u64)> {
 mod tests {
     use super::*;
     use std::fs;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    fn opened() -> (TempDir, PathBuf, Driver) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
+        let driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        (directory, path, driver)
+    }
 
     /// A sync can take long, and somebody may truncate the file and write it meanwhile.
     #[test]
     fn what_somebody_else_has_shifted_is_not_written_to() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("hosts");
-        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
-        let mut driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        let (_directory, path, mut driver) = opened();
         let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
         driver.pass(&wanted, &Hosts::new()).unwrap();
         let offset = |text: &str| text.find("10.0.0.5 db").expect("it was just written") as u64;
@@ -381,10 +389,7 @@ mod tests {
 
     #[test]
     fn it_rests_until_something_is_due_or_others_change_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("hosts");
-        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
-        let mut driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        let (_directory, path, mut driver) = opened();
         assert!(!driver.is_at_rest(), "nothing is known of the file yet");
         let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
         driver.pass(&wanted, &Hosts::new()).unwrap();
@@ -400,10 +405,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_put_in_its_place_is_another_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("hosts");
-        fs::write(&path, "127.0.0.1 localhost\n").unwrap();
-        let driver = Driver::open(&path, Owner::new("hostsync").unwrap()).unwrap();
+        let (directory, path, driver) = opened();
         assert!(driver.is_of(&path));
         let other = directory.path().join("other");
         fs::copy(&path, &other).unwrap();

@@ -32,6 +32,14 @@ fn rest(model: &mut Model, wanted: &Hosts) {
     }
 }
 
+/// Something goes wrong on the way, or nothing does; then it is tried again.
+fn want(model: &mut Model, wanted: &Hosts, fault: Option<(usize, Fault)>) {
+    model.reconcile(wanted, fault);
+    if fault.is_some() {
+        model.reconcile(wanted, None);
+    }
+}
+
 #[test]
 fn a_first_run_appends_and_touches_nothing() {
     for foreign in ["127.0.0.1 localhost\n", "127.0.0.1 localhost", ""] {
@@ -419,10 +427,7 @@ fn play(events: Vec<Event>, limit: usize) {
                         )
                     })
                     .collect();
-                model.reconcile(&wanted, fault);
-                if fault.is_some() {
-                    model.reconcile(&wanted, None);
-                }
+                want(&mut model, &wanted, fault);
             }
             Event::Wait(millis) => {
                 model.pass_time(Duration::from_millis(millis.into()));
@@ -544,10 +549,7 @@ proptest! {
                         }
                     }
                     let fault = fault.filter(|(_, fault)| !matches!(fault, Fault::Revert));
-                    model.reconcile(&wanted, fault);
-                    if fault.is_some() {
-                        model.reconcile(&wanted, None);
-                    }
+                    want(&mut model, &wanted, fault);
                 }
                 Event::Wait(millis) => {
                     model.pass_time(Duration::from_millis(millis.into()));
