@@ -35,8 +35,8 @@ pub struct Draft {
     sizes: Sizes,
     /// Rises with each change of the draft.
     revision: u64,
-    /// What was published last, if this replica did it.
-    own: Option<Digest>,
+    /// What was published last, and the version of `STATE/hosts` with it, if this replica did it.
+    own: Option<(Digest, i32)>,
 }
 
 /// What `STATE/hosts` holds, as far as it is a snapshot.
@@ -249,9 +249,10 @@ impl Draft {
         self.snapshot.generation = self.snapshot.generation.max(writes(version));
     }
 
-    /// True when these bytes are what this replica published last, so that all of it is known.
-    pub fn is_own(&self, bytes: &[u8]) -> bool {
-        self.own == Some(Digest::of(bytes))
+    /// True when these bytes are what this replica published last, so that all of it is known. With
+    /// another version somebody put them back, over what may have been a newer generation.
+    pub fn is_own(&self, bytes: &[u8], version: i32) -> bool {
+        self.own == Some((Digest::of(bytes), version))
     }
 
     /// A page is gone that should be there. True if it was one of ours, which is written anew then.
@@ -396,11 +397,11 @@ impl Draft {
         }))
     }
 
-    /// The publication was written: it is now what `STATE/hosts` holds.
-    pub fn published(&mut self, publication: Publication) {
+    /// The publication was written: it is now what `STATE/hosts` holds, with this version.
+    pub fn published(&mut self, publication: Publication, version: i32) {
         self.snapshot.generation = publication.generation;
         self.paging = publication.paging;
-        self.own = Some(publication.digest);
+        self.own = Some((publication.digest, version));
         self.published.clear();
         self.overdue = false;
     }

@@ -112,7 +112,7 @@ impl Core {
             }
             return;
         };
-        if inherited.is_none() && self.draft.is_own(&found.data) {
+        if inherited.is_none() && self.draft.is_own(&found.data, found.version) {
             term.head = Head::Known(Some(found.version));
             return;
         }

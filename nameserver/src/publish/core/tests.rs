@@ -335,6 +335,23 @@ fn an_older_index_that_was_put_back_is_not_gone_on_with() {
     assert_eq!(model.held.as_ref(), model.snapshot());
 }
 
+/// A write in doubt was done, and somebody put back what was there before it: our own, so that it could be
+/// taken for known.
+#[test]
+fn what_we_published_ourselves_and_was_put_back_is_published_under_a_newer_generation() {
+    let mut model = leading(3);
+    let own = model.hosts.clone().unwrap().data;
+    model.set(0, Some(2));
+    model.failures.push_back(Failure::LostAfter);
+    model.run();
+    let in_doubt = model.snapshot().unwrap().generation;
+    model.foreign_write(StateZnode::Hosts, Some(own));
+    model.rest(WHILE);
+    let snapshot = model.snapshot().unwrap();
+    assert!(snapshot.generation > in_doubt);
+    assert_eq!(snapshot.hosts, model.tree);
+}
+
 #[test]
 fn without_a_connection_nothing_is_done() {
     let mut model = leading(3);

@@ -234,7 +234,7 @@ impl Core {
                 self.say(Level::Info, text);
                 self.pace(changed, now.monotonic);
                 self.forsake(&publication.gone, now);
-                self.draft.published(publication);
+                self.draft.published(publication, version);
             }
             Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => term.look_again(),
             Err(error) => {

@@ -35,7 +35,7 @@ fn publish(draft: &mut Draft) -> Snapshot {
         .unwrap()
         .expect("due");
     let bytes = publication.bytes.clone();
-    draft.published(publication);
+    draft.published(publication, 0);
     Snapshot::decode(&bytes).unwrap()
 }
 
@@ -176,7 +176,7 @@ fn a_lost_page_is_written_anew_though_no_name_differs() {
     let publication = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
     let pages = publication.pages.clone();
     assert!(pages.len() > 2 && draft.is_due());
-    draft.published(publication);
+    draft.published(publication, 0);
     assert!(!draft.is_due() && !draft.lose_page("other"));
     assert!(draft.lose_page(&pages[1].entry.component()));
     let publication = draft.publication(SystemTime::UNIX_EPOCH).unwrap().unwrap();
@@ -284,7 +284,7 @@ fn a_drop_that_comes_one_by_one_is_held_as_a_whole() {
         lose(&mut draft, i..i + 1, now);
         draft.doubt(now);
         if let Some(publication) = draft.publication(now.wall).unwrap() {
-            draft.published(publication);
+            draft.published(publication, 0);
         }
     }
     assert_eq!(draft.held().unwrap().names, 20);
