@@ -353,6 +353,20 @@ fn what_we_published_ourselves_and_was_put_back_is_published_under_a_newer_gener
 }
 
 #[test]
+fn a_page_that_went_while_nobody_told_of_it_is_never_named_again() {
+    let mut model = leading(12);
+    model.connect(Continuity::Client);
+    model.failures.push_back(Failure::LostBefore);
+    model.run();
+    assert!(!model.is_connected);
+    model.lose_page(0);
+    // The model refuses an index of which a page is missing.
+    model.set(0, Some(2));
+    model.rest(WHILE);
+    assert_eq!(model.snapshot().unwrap().hosts, model.tree);
+}
+
+#[test]
 fn without_a_connection_nothing_is_done() {
     let mut model = leading(3);
     model.set(0, None);

@@ -35,6 +35,11 @@ impl Core {
             Head::ReadPages(ref read) => return Some(Action::ReadPages(read.index.clone())),
             Head::Known(version) => version,
         };
+        if term.is_list_due && !self.draft.pages().is_empty() {
+            // Some may have gone while nobody told of it, and the next index would name them.
+            term.is_list_due = false;
+            return Some(Action::ListPages);
+        }
         if let Some(due) = term.settings_due {
             // All replicas are told by which settings the names are made before the names themselves.
             term.writing = Some(Writing::Settings);
