@@ -143,6 +143,7 @@ impl Draft {
     pub fn set_all(&mut self, hosts: Hosts, now: Instant) {
         self.is_missing = hosts.is_empty();
         if !self.is_compared && self.snapshot.hosts.is_empty() {
+            hosts.keys().for_each(|name| self.hold.regain(name));
             self.snapshot.hosts = hosts;
             return;
         }

@@ -367,6 +367,17 @@ fn a_page_that_went_while_nobody_told_of_it_is_never_named_again() {
 }
 
 #[test]
+fn what_was_lost_and_is_there_again_before_anything_is_published_does_not_go() {
+    let mut model = Model::new(false);
+    model.walk(hosts(10));
+    model.core.root_is_gone();
+    (0..NAMES).for_each(|name| model.set(name, None));
+    model.walk(hosts(1));
+    model.rest(LONG);
+    assert_eq!(model.snapshot().unwrap().hosts, model.tree);
+}
+
+#[test]
 fn without_a_connection_nothing_is_done() {
     let mut model = leading(3);
     model.set(0, None);
