@@ -399,6 +399,8 @@ impl Model {
     ) -> Result<Option<Found>, Error> {
         self.requests.push((Request::Read, znode));
         if let Some(failure) = failure {
+            // Where it may not be read, what a predecessor left there stays.
+            self.is_hold_wrong |= znode == StateZnode::Hold && matches!(failure, Failure::Refused);
             return Err(failure.error());
         }
         let data = self.data(znode);
