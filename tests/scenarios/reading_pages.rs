@@ -162,6 +162,16 @@ fn times(agent: &Running, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text)).count()
 }
 
+/// Waits until it was logged as often.
+fn soon_said(agent: &Running, text: &str, how_often: usize) {
+    let what = format!("{text:?} to be said {how_often} times");
+    wait_until(&what, PATIENCE, || times(agent, text) >= how_often);
+}
+
+fn refused(page: &PageEntry) -> String {
+    format!("page {} is not what the index says", page.digest)
+}
+
 #[test]
 fn a_new_agent_reads_the_pages_and_one_in_step_the_head_only() {
     let (tree, hosts) = (tree("in-step"), HostsFile::with(LOCALHOST));
@@ -299,28 +309,13 @@ fn what_is_no_page_of_this_head_is_refused_and_the_names_stay() {
     let pages = publisher.fold();
     publisher.write_pages();
 
-    // Other bytes in the place of a page: another page's, a changed address, junk, nothing.
-    let right = &pages[1].bytes;
-    let text = String::from_utf8_lossy(right).replace("10.0.0.66", "10.6.6.6");
-    let wrong = [
-        pages[2].bytes.clone(),
-        text.into_bytes(),
-        b"junk".to_vec(),
-        Vec::new(),
-    ];
-    for bytes in wrong {
-        tree.set(&znode(&pages[1].entry), bytes);
-        publisher.publish();
-        agent.soon_says("is not what the index says");
-        assert_eq!(hosts.bytes(), before);
-    }
+    // Never does a right index stand beside right pages: that would be generation 2.
     // An index that names pages which are pages, but not its own.
     let good = publisher.index();
     let mut foreign = good.clone();
-    foreign.pages[1].first = "n05".into();
+    foreign.pages[2].first = "n07".into();
     tree.set(HEAD, foreign.encode());
-    tree.set(&znode(&pages[1].entry), right);
-    agent.soon_says("is not what the index says");
+    agent.soon_says(&refused(&pages[2].entry));
     let mut short = good.clone();
     short.pages.pop();
     short.sum = None;
@@ -340,6 +335,25 @@ fn what_is_no_page_of_this_head_is_refused_and_the_names_stay() {
     agent.soon_says("not a valid snapshot");
     assert_eq!(hosts.bytes(), before);
 
+    // Other bytes in the place of a page: another page's, a changed address, junk, nothing.
+    let right = &pages[1].bytes;
+    let text = String::from_utf8_lossy(right).replace("10.0.0.66", "10.6.6.6");
+    let wrong = [
+        pages[2].bytes.clone(),
+        text.into_bytes(),
+        b"junk".to_vec(),
+        Vec::new(),
+    ];
+    for (number, bytes) in wrong.into_iter().enumerate() {
+        tree.set(&znode(&pages[1].entry), bytes);
+        publisher.publish();
+        soon_said(&agent, &refused(&pages[1].entry), number + 1);
+        assert_eq!(hosts.bytes(), before);
+        // Something else is wrong in between, so that the next one is said anew.
+        tree.set(HEAD, "junk");
+        soon_said(&agent, "not a valid snapshot", number + 2);
+    }
+    tree.set(&znode(&pages[1].entry), right);
     publisher.publish();
     publisher.soon_in(&hosts);
 }
