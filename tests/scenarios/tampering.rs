@@ -66,6 +66,42 @@ fn the_leader_puts_its_snapshot_right_within_a_second() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
+/// Numbers that no nameserver counts up to: the leader, or the next one, is followed all the same, by
+/// agents that took the forgery and by such as come later.
+#[test]
+fn a_forged_generation_poisons_nothing() {
+    for (number, forged) in [1_u64 << 40, (1 << 53) - 1, 1 << 53, u64::MAX - 1, u64::MAX]
+        .into_iter()
+        .enumerate()
+    {
+        let (tree, hosts) = (tree(&format!("poison{number}")), HostsFile::with(LOCALHOST));
+        tree.create("/db", "10.0.0.1");
+        let agent = hostsync(&tree, &hosts).run();
+        let first = nameserver(&tree).flag("id", "first").run();
+        hosts.soon_maps("db", &["10.0.0.1"]);
+        let replaced = |leader: &str| {
+            tree.soon_publishes("the leader's own", |snapshot| {
+                snapshot.0["leader"] == leader && snapshot.generation() < 1_000
+            });
+            tree.set("/db", "10.0.0.2");
+            hosts.soon_maps("db", &["10.0.0.2"]);
+            tree.set("/db", "10.0.0.1");
+            hosts.soon_maps("db", &["10.0.0.1"]);
+        };
+        tree.publish(forged, &json!({"db": ["10.6.6.6"]}));
+        replaced("first");
+        // Nor does who has seen nothing else count on from it.
+        drop(first);
+        tree.publish(forged, &json!({"db": ["10.6.6.6"]}));
+        let _second = nameserver(&tree).flag("id", "second").run();
+        replaced("second");
+        drop(agent);
+        let later = HostsFile::with(LOCALHOST);
+        let _later = hostsync(&tree, &later).run();
+        later.soon_maps("db", &["10.0.0.1"]);
+    }
+}
+
 /// With an identity, STATE is its own; everybody may read, and agents may tell what they applied.
 #[test]
 fn with_an_identity_nobody_else_can_write_and_nothing_shows_the_password() {

@@ -41,6 +41,7 @@ pub use path::{PathError, ZnodePath};
 pub use settings::Settings;
 pub use snapshot::{
     Change, DecodeError, Digest, FORMAT, Head, Index, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES,
-    MAX_INDEX_BYTES, PAGED_FORMAT, PRESENCE, Page, PageEntry, Snapshot, Sum,
+    MAX_GENERATION, MAX_INDEX_BYTES, PAGED_FORMAT, PRESENCE, Page, PageEntry, Snapshot, Sum,
+    is_plausible,
 };
 pub use state::State;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use contract::Snapshot;
+use contract::{Snapshot, is_plausible};
 
 /// A snapshot as it was read from its znode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,9 @@ impl Relation {
     /// ZooKeeper was emptied, or restored from a backup. Its transaction numbers start over, so that
     /// even `czxid` may be the same by chance, and its generations cannot be compared.
     ///
+    /// One that nobody can have counted up to binds nobody: it is somebody's own making, and what is
+    /// plausible follows it.
+    ///
     /// # Errors
     /// It is older than `used`.
     pub fn between(
@@ -69,6 +72,9 @@ impl Relation {
         };
         let is_same_history = czxid == used.czxid && mzxid >= used.mzxid;
         let current = used.snapshot.generation;
+        if is_plausible(generation, mzxid) && !is_plausible(current, used.mzxid) {
+            return Ok(Self::Apart);
+        }
         match generation.cmp(&current) {
             _ if !is_same_history => Ok(Self::Apart),
             Ordering::Greater => Ok(Self::Later),
@@ -165,6 +171,21 @@ pub(crate) mod tests {
             let case = (czxid, mzxid, generation);
             assert_eq!(offered.follows(Some(&used)), expected, "{case:?}");
             assert_eq!(offered.follows(None), Ok(true));
+        }
+    }
+
+    #[test]
+    fn a_generation_that_nobody_counted_up_to_binds_nobody() {
+        for forged in [51, 1 << 40, u64::MAX] {
+            let used = published(5, 50, forged, &[("db", 6)]);
+            for generation in [1, 8, 51] {
+                let offered = published(5, 51, generation, &[("db", 1)]);
+                assert_eq!(offered.follows(Some(&used)), Ok(true), "{forged}");
+            }
+            // Of two of that kind, as somebody publishes by hand, the newer one counts.
+            let older = published(5, 51, forged - 1, &[("db", 1)]);
+            let plausible = forged - 1 <= 51;
+            assert_eq!(older.follows(Some(&used)).is_ok(), plausible, "{forged}");
         }
     }
 }

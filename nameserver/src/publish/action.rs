@@ -117,6 +117,8 @@ pub(super) struct Found {
     pub(super) data: Vec<u8>,
     /// How often it was set.
     pub(super) version: i32,
+    /// The transaction that set it.
+    pub(super) mzxid: i64,
 }
 
 impl Write {

@@ -349,7 +349,7 @@ impl Draft {
             self.published.clear();
             return Ok(None);
         }
-        let generation = self.snapshot.generation + 1;
+        let generation = self.snapshot.generation.saturating_add(1);
         let differing = diff.added.iter().chain(&diff.changed).chain(&diff.removed);
         let differences: Vec<_> = differing
             .map(|name| Difference {

@@ -286,6 +286,7 @@ impl Publisher {
                     znode.map(|znode| Found {
                         data: znode.data,
                         version: znode.stat.version,
+                        mzxid: znode.stat.mzxid,
                     })
                 });
                 return Some(Event::Read(znode, found));

@@ -1,6 +1,8 @@
 //! Why bytes are not used.
 
-use super::{Digest, FORMAT, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES, PAGED_FORMAT};
+use super::{
+    Digest, FORMAT, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES, MAX_GENERATION, PAGED_FORMAT,
+};
 use crate::Name;
 
 /// Why bytes are no snapshot, no index or no page that this version may apply.
@@ -38,6 +40,9 @@ pub enum DecodeError {
     /// Generation 0 is never published.
     #[error("it has generation 0; the first is 1")]
     Generation,
+    /// A generation above [`MAX_GENERATION`].
+    #[error("it has generation {0}, and no nameserver gets beyond {MAX_GENERATION}: it is forged")]
+    Forged(u64),
     /// A change or a page is newer than the index, or changes are not in order.
     #[error("generation {0} is out of place")]
     Order(u64),

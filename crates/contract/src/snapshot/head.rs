@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{Entries, HostsJson, empty_for_none, presence};
 use super::{
-    Change, DecodeError, FORMAT, Index, MAX_ENCODED_BYTES, PAGED_FORMAT, PageEntry, Snapshot, Sum,
+    Change, DecodeError, FORMAT, Index, MAX_ENCODED_BYTES, MAX_GENERATION, PAGED_FORMAT, PageEntry,
+    Snapshot, Sum,
 };
 use crate::{Name, ZnodePath, rfc3339};
 
@@ -77,6 +78,9 @@ impl Head {
         })?;
         if wire.generation == 0 {
             return Err(DecodeError::Generation);
+        }
+        if wire.generation > MAX_GENERATION {
+            return Err(DecodeError::Forged(wire.generation));
         }
         match wire.format {
             FORMAT => whole(wire).map(Self::Whole),

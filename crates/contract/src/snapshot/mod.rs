@@ -43,6 +43,18 @@ pub const MAX_INDEX_BYTES: usize = 16_384;
 /// resolver: glibc reads them all for each lookup.
 pub const MAX_ADDRESSES_PER_NAME: usize = 16_384;
 
+/// The highest generation that is read: the largest whole number that every reader of JSON keeps.
+pub const MAX_GENERATION: u64 = (1 << 53) - 1;
+
+/// Whether so many publishes fit into the history of ZooKeeper up to `mzxid`, the transaction that
+/// wrote this generation: each publish is a transaction.
+///
+/// What is beyond that was not counted up to by anybody, and nobody goes on counting from there. One
+/// that is within it can always be followed: the next transaction has a higher number, too.
+pub fn is_plausible(generation: u64, mzxid: i64) -> bool {
+    u64::try_from(mzxid).is_ok_and(|mzxid| generation <= mzxid)
+}
+
 /// How often an agent that is in step may tell so at most, unless the publisher says otherwise.
 pub const PRESENCE: Duration = Duration::from_secs(1);
 

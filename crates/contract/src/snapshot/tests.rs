@@ -36,6 +36,16 @@ fn each_broken_rule_is_named() {
         ("\"generation\":7", "\"generation\":0", "generation 0"),
         (
             "\"generation\":7",
+            "\"generation\":9007199254740992",
+            "it is forged",
+        ),
+        (
+            "\"generation\":7",
+            "\"generation\":18446744073709551615",
+            "it is forged",
+        ),
+        (
+            "\"generation\":7",
             "\"generation\":-7",
             "invalid value: integer `-7`",
         ),
@@ -126,7 +136,7 @@ proptest! {
     #[test]
     fn what_is_encoded_is_decoded(
         entries in prop::collection::btree_map("[a-z0-9]{1,9}(\\.[a-z0-9_]{1,9}){0,3}", prop::collection::vec(1u32..0x7eff_ffff, 1..4), 0..20),
-        generation in 1u64..,
+        generation in 1..=MAX_GENERATION,
         millis in 0u64..4_000_000_000_000,
         zxid: i64,
     ) {

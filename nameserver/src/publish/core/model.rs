@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use contract::{Head, Hosts, Index, Page, Snapshot};
+use contract::{Head, Hosts, Index, Page, Snapshot, is_plausible};
 use log::Level;
 use zookeeper::Error;
 
@@ -328,6 +328,11 @@ impl Model {
         }
     }
 
+    /// Somebody writes a snapshot of a number that is not counted among those of nameservers.
+    pub(super) fn forge(&mut self, snapshot: &Snapshot) {
+        self.foreign_write(StateZnode::Hosts, Some(snapshot.encode()));
+    }
+
     /// Somebody else writes or deletes a znode.
     pub(super) fn foreign_write(&mut self, znode: StateZnode, data: Option<Vec<u8>>) {
         if data.is_some() || self.data(znode).is_some() {
@@ -405,12 +410,16 @@ impl Model {
         }
         let data = self.data(znode);
         if znode != StateZnode::Hosts {
-            return Ok(data.map(|data| Found { data, version: 0 }));
+            return Ok(data.map(|data| Found {
+                data,
+                version: 0,
+                mzxid: self.zxid,
+            }));
         }
         let version = self.hosts.as_ref().map(|hosts| hosts.version);
         self.fresh = Some((version, self.zxid));
         if let (Candidacy::Leads, Some(snapshot)) = (self.candidacy, self.snapshot()) {
-            self.known = self.known.max(snapshot.generation);
+            self.known = self.known.max(self.counted(snapshot));
         }
         Ok(self.hosts.clone())
     }
@@ -489,6 +498,9 @@ impl Model {
             self.held = self.held.take().filter(|_| self.hosts.is_some());
             return;
         };
+        if self.counted(all) == 0 {
+            return;
+        }
         let is_newer = self
             .held
             .as_ref()
@@ -508,6 +520,14 @@ impl Model {
             assert_eq!(followed.hosts, all.hosts);
         }
         self.held = Some(all.clone());
+    }
+
+    /// The generation of what is published, where it was counted up to.
+    fn counted(&self, snapshot: &Snapshot) -> u64 {
+        let mzxid = self.hosts.as_ref().map_or(0, |hosts| hosts.mzxid);
+        let generation = Some(snapshot.generation);
+        let counted = generation.filter(|&generation| is_plausible(generation, mzxid));
+        counted.unwrap_or_default()
     }
 
     /// What a reader finds.
@@ -613,14 +633,19 @@ impl Model {
             StateZnode::Hold => self.hold = data,
             StateZnode::Hosts => {
                 let version = self.hosts.as_ref().map_or(0, |hosts| hosts.version + 1);
-                self.hosts = data.map(|data| Found { data, version });
+                let mzxid = self.zxid;
+                self.hosts = data.map(|data| Found {
+                    data,
+                    version,
+                    mzxid,
+                });
                 if self.hosts.is_none() {
                     self.pages.clear();
                 }
                 self.snapshot = self.published();
                 self.follow();
                 if let Some(snapshot) = &self.snapshot {
-                    self.newest = self.newest.max(snapshot.generation);
+                    self.newest = self.newest.max(self.counted(snapshot));
                     self.history.extend(self.data(znode));
                 }
             }

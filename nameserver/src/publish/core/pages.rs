@@ -69,7 +69,7 @@ impl Core {
             }
         };
         let is_inherited = read_pages.inherited.is_some();
-        self.take_in_head(read_pages.version, taken, is_inherited, now);
+        self.take_in_head(read_pages.place, taken, is_inherited, now);
     }
 
     /// The pages of a publication are written, and it may be.
@@ -171,7 +171,8 @@ impl Core {
 /// An index whose pages are to be read.
 #[derive(Debug)]
 pub(super) struct ReadPages {
-    pub(super) version: i32,
+    /// Its version, and the transaction that wrote it.
+    pub(super) place: (i32, i64),
     pub(super) index: Index,
     /// For a predecessor's: the data of `STATE/settings`.
     pub(super) inherited: Option<Option<Vec<u8>>>,

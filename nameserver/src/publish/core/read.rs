@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use contract::Head as Published;
+use contract::{Head as Published, is_plausible};
 use log::Level;
 use zookeeper::Error;
 
@@ -126,7 +126,7 @@ impl Core {
             Ok(Published::Paged(index)) => {
                 if let Stage::Leading(term) = &mut self.stage {
                     term.head = Head::ReadPages(Box::new(ReadPages {
-                        version: found.version,
+                        place: (found.version, found.mzxid),
                         index,
                         inherited,
                     }));
@@ -139,14 +139,19 @@ impl Core {
             }),
             Err(error) => Err(error.to_string()),
         };
-        self.take_in_head(found.version, taken, inherited.is_some(), now);
+        self.take_in_head(
+            (found.version, found.mzxid),
+            taken,
+            inherited.is_some(),
+            now,
+        );
     }
 
     /// Takes in what is published, or why that is no snapshot.
     pub(super) fn take_in_head(
         &mut self,
-        version: i32,
-        taken: Result<Taken, String>,
+        (version, mzxid): (i32, i64),
+        mut taken: Result<Taken, String>,
         is_inherited: bool,
         now: Timestamp,
     ) {
@@ -158,6 +163,19 @@ impl Core {
             let hosts = self.path(StateZnode::Hosts);
             let text = format!("{hosts} holds no snapshot of ours and is replaced: {error}");
             self.say(Level::Warn, text);
+        }
+        if let Ok(taken) = &mut taken {
+            let generation = taken.snapshot.generation;
+            if !is_plausible(generation, mzxid) {
+                // Its names are looked at, and its number is not counted on from.
+                (taken.snapshot.generation, taken.index) = (0, None);
+                let hosts = self.path(StateZnode::Hosts);
+                let text = format!(
+                    "{hosts} has generation {generation}, though ZooKeeper has seen no more than \
+                     {mzxid} transactions: nobody counted up to that, and it is replaced"
+                );
+                self.say(Level::Warn, text);
+            }
         }
         let head = Some((version, taken.as_ref().ok()));
         self.draft.compare(head, is_inherited, now.monotonic);

@@ -558,3 +558,36 @@ proptest! {
         prop_assert_eq!((model.publishes, model.said(words)), (1, 1));
     }
 }
+
+/// A number that nobody counted up to is no generation: the leader counts on from its own, and so
+/// does a successor who knows of none. Else agents would wait for one above it for ever.
+#[test]
+fn a_forged_generation_is_not_counted_on_from() {
+    for forged in [1_000, contract::MAX_GENERATION, u64::MAX] {
+        for restarts in [false, true] {
+            let mut model = leading(3);
+            let own = model.snapshot().unwrap().clone();
+            let forgery = contract::Snapshot {
+                generation: forged,
+                hosts: hosts(4),
+                ..own.clone()
+            };
+            model.forge(&forgery);
+            if restarts {
+                model.restart();
+            }
+            model.rest(WHILE);
+            if restarts {
+                model.rest(LONG);
+            }
+            let now = model.snapshot().unwrap();
+            assert_eq!(now.hosts, model.tree, "{forged}, {restarts}");
+            assert!(now.generation > own.generation, "{forged}, {restarts}");
+            assert!(
+                now.generation < 100,
+                "{forged}, {restarts}: {}",
+                now.generation
+            );
+        }
+    }
+}
