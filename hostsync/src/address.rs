@@ -63,9 +63,15 @@ impl AddressChoice {
         match self {
             Self::Fixed(address) => Ok(*address),
             Self::Interface(name) => of_interface(name),
-            Self::Towards(servers) => towards(servers).ok_or_else(|| {
-                format!("no address of this host leads to ZooKeeper at {servers} and to others; name one with --address")
-            }),
+            Self::Towards(servers) => {
+                // Else each way would look as if it led nowhere.
+                UdpSocket::bind("0.0.0.0:0")
+                    .or_else(|_| UdpSocket::bind("[::]:0"))
+                    .map_err(|error| error.to_string())?;
+                towards(servers).ok_or_else(|| {
+                    format!("no address of this host leads to ZooKeeper at {servers} and to others; name one with --address")
+                })
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ mod replicas;
 mod restarts;
 mod sessions;
 mod settings;
+mod shortages;
 mod slots;
 mod spread;
 mod start_order;

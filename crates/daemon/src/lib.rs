@@ -24,6 +24,7 @@ mod runtime;
 mod secret;
 mod signals;
 mod start;
+mod tasks;
 mod text;
 
 pub use exit::{Stdout, WrongUsage, exit, stdout};
@@ -35,4 +36,5 @@ pub use runtime::runtime;
 pub use secret::{Secret, readable_by_others};
 pub use signals::{Signal, Signals};
 pub use start::{DaemonArgs, Guard};
+pub use tasks::Tasks;
 pub use text::{duration, host_name, time};

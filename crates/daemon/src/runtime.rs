@@ -1,25 +1,89 @@
 //! The runtime that both daemons run in.
 
+use std::io;
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::runtime::{Builder, Runtime};
 
-/// Two workers, so that a busy task does not hold up the rest; memory matters more than the last
-/// bit of speed, hence short-lived blocking threads with small stacks. There may
-/// be several of those, so that names which do not resolve do not hold up files.
+/// Two, so that a busy task does not hold up the rest.
+const WORKERS: usize = 2;
+/// Threads for what blocks (host names, files) that are made at the start and stay: later, a limit
+/// of processes or of memory may refuse new ones, and the runtime panics where it has none at all.
+const READY: usize = 4;
+/// How many there may be, so that names which do not resolve do not hold up files.
+const MOST: usize = 16;
+const STACK: usize = 1 << 20;
+/// As good as for ever, and no overflow of any clock.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// How long the threads may take to start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts the runtime, and all threads that it needs in the long run, with small stacks since
+/// memory matters more than the last bit of speed.
 ///
 /// # Errors
 /// The system refuses threads or file descriptors.
 pub fn runtime() -> anyhow::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    builder
-        .worker_threads(2)
-        .max_blocking_threads(16)
-        .thread_keep_alive(Duration::from_secs(1));
-    builder
-        .thread_stack_size(1 << 20)
-        .thread_name("worker")
-        .enable_all();
-    builder.build().context("cannot start threads")
+    let what = "cannot start the threads that a daemon needs; the limits of processes (ulimit -u, \
+                the container's pids), of open files and of memory say how many there may be";
+    // The runtime panics where it gets no thread, so that is asked for before.
+    try_threads(WORKERS + READY).context(what)?;
+    let started = catch_unwind(|| -> anyhow::Result<Runtime> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .max_blocking_threads(MOST)
+            .thread_keep_alive(FOR_EVER)
+            .thread_stack_size(STACK)
+            .thread_name("worker")
+            .enable_all()
+            .build()?;
+        make_ready(&runtime)?;
+        Ok(runtime)
+    });
+    match started {
+        Ok(started) => started.context(what),
+        Err(_) => bail!(what),
+    }
+}
+
+/// Whether so many threads can be had at the same time.
+fn try_threads(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        let threads: io::Result<Vec<_>> = (0..count)
+            .map(|_| {
+                let wait = || drop(gate.lock());
+                let builder = thread::Builder::new().stack_size(STACK);
+                builder.spawn_scoped(scope, wait)
+            })
+            .collect();
+        drop(closed);
+        threads.map(drop)
+    })
+}
+
+/// Keeps `READY` threads busy at the same time, so that there are so many.
+fn make_ready(runtime: &Runtime) -> anyhow::Result<()> {
+    let gate = Arc::new(Mutex::new(()));
+    let (sender, arrived) = mpsc::channel();
+    let _closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..READY {
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        runtime.spawn_blocking(move || {
+            // Whoever counts them may have given up.
+            let _ = sender.send(());
+            drop(gate.lock());
+        });
+    }
+    for _ in 0..READY {
+        arrived
+            .recv_timeout(PATIENCE)
+            .context("a thread does not start")?;
+    }
+    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use nix::errno::Errno;
 use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
@@ -19,8 +21,10 @@ use crate::WatchSet;
 pub struct Watcher {
     signal: Arc<Signal>,
     set: WatchSet,
-    /// None before the first call, and after one that failed.
+    /// Made once, with its thread: later the system may have no more of them.
     inner: Option<RecommendedWatcher>,
+    /// All of the set is watched.
+    is_watching: bool,
 }
 
 /// Why the file cannot be watched. It can still be looked at from time to time.
@@ -38,6 +42,12 @@ pub enum WatchError {
          raise the sysctl fs.inotify.max_user_instances or the limit of open files"
     )]
     Instances,
+    /// There is no thread to be had.
+    #[error(
+        "the system gives no thread to watch it; raise the limit of processes (ulimit -u, or the \
+         pids of the container)"
+    )]
+    Threads,
     /// The system refuses for another reason, such as a directory that is gone.
     #[error("{0}")]
     Refused(String),
@@ -48,6 +58,16 @@ struct Signal {
     changed: Box<dyn Fn() + Send + Sync>,
     /// What was watched is gone, and the watch with it.
     is_lost: AtomicBool,
+    /// Which events matter.
+    watched: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// The paths on which the file depends.
+    paths: BTreeSet<PathBuf>,
+    /// What is watched for their sake.
+    directories: BTreeSet<PathBuf>,
 }
 
 impl Watcher {
@@ -58,9 +78,11 @@ impl Watcher {
             signal: Arc::new(Signal {
                 changed: Box::new(changed),
                 is_lost: AtomicBool::new(false),
+                watched: Mutex::default(),
             }),
             set: WatchSet::default(),
             inner: None,
+            is_watching: false,
         }
     }
 
@@ -71,13 +93,69 @@ impl Watcher {
     /// Nothing is watched; the next call tries again.
     pub fn follow(&mut self, set: &WatchSet) -> Result<bool, WatchError> {
         let is_lost = self.signal.is_lost.swap(false, Ordering::Relaxed);
-        if !is_lost && self.inner.is_some() && self.set == *set {
+        if !is_lost && self.is_watching && self.set == *set {
             return Ok(false);
         }
         self.set = set.clone();
-        self.inner = None;
-        self.inner = Some(start(&self.signal, set).map_err(WatchError::from)?);
+        self.is_watching = false;
+        let mut inner = match self.inner.take() {
+            Some(inner) => inner,
+            None => start(&self.signal)?,
+        };
+        let watched = Watched::new(set);
+        let now = watched.directories.clone();
+        let before = self.signal.now_watches(watched);
+        let result = alive(|| {
+            for path in &before {
+                // It may be gone, and its watch with it.
+                let _ = inner.unwatch(path);
+            }
+            let mut watch = |path| inner.watch(path, RecursiveMode::NonRecursive);
+            now.iter().try_for_each(|path| watch(path))
+        });
+        let Some(result) = result else {
+            // Dropping what has no thread would panic.
+            std::mem::forget(inner);
+            return Err(WatchError::Threads);
+        };
+        self.inner = Some(inner);
+        result.map_err(WatchError::from)?;
+        self.is_watching = true;
         Ok(true)
+    }
+}
+
+impl Watched {
+    /// Directories are watched rather than files.
+    fn new(set: &WatchSet) -> Self {
+        let paths = set.paths.clone();
+        let directories = paths.iter().filter_map(|path| path.parent());
+        let directories = directories.chain(set.mount.as_deref());
+        Self {
+            directories: directories.map(Path::to_owned).collect(),
+            paths,
+        }
+    }
+}
+
+impl Signal {
+    /// Judges events by this from now on; returns what was watched before.
+    fn now_watches(&self, watched: Watched) -> BTreeSet<PathBuf> {
+        let mut now = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *now, watched).directories
+    }
+
+    fn take(&self, event: notify::Result<Event>) {
+        let (changed, lost) = event.map_or((true, true), |event| {
+            let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            judge(&event, &watched.paths, &watched.directories)
+        });
+        if lost {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+        if changed || lost {
+            (self.changed)();
+        }
     }
 }
 
@@ -88,27 +166,20 @@ impl std::fmt::Debug for Watcher {
     }
 }
 
-fn start(signal: &Arc<Signal>, set: &WatchSet) -> notify::Result<RecommendedWatcher> {
-    let paths = set.paths.clone();
-    let directories = paths.iter().filter_map(|path| path.parent());
-    let watched: BTreeSet<PathBuf> = directories
-        .chain(set.mount.as_deref())
-        .map(Path::to_owned)
-        .collect();
-    let (signal, ours) = (Arc::clone(signal), watched.clone());
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        let (changed, lost) = event.map_or((true, true), |event| judge(&event, &paths, &ours));
-        if lost {
-            signal.is_lost.store(true, Ordering::Relaxed);
-        }
-        if changed || lost {
-            (signal.changed)();
-        }
-    })?;
-    for path in &watched {
-        watcher.watch(path, RecursiveMode::NonRecursive)?;
-    }
-    Ok(watcher)
+fn start(signal: &Arc<Signal>) -> Result<RecommendedWatcher, WatchError> {
+    // The library does not tell when it gets no thread, and panics later.
+    let thread = thread::Builder::new().spawn(|| {});
+    let thread = thread.map_err(|_| WatchError::Threads)?;
+    // Nothing in there can panic.
+    let _ = thread.join();
+    let signal = Arc::clone(signal);
+    let watcher = notify::recommended_watcher(move |event| signal.take(event));
+    watcher.map_err(WatchError::from)
+}
+
+/// What `call` returns; none where the library panics, since its thread is none.
+fn alive<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 /// Whether an event may have changed the file, and whether it ended a watch.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{PathError, State, ZnodePath};
+use daemon::Tasks;
 use log::{info, warn};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -52,11 +53,11 @@ impl Binders {
     pub fn start(
         bindings: &[Binding],
         state: &State,
-        id: &str,
-        sessions: &Arc<Sessions>,
+        (id, sessions): (&str, &Arc<Sessions>),
         kept_bindings: &Bindings,
         session: &Session,
         view: &watch::Receiver<View>,
+        supervised: &Tasks,
     ) -> Result<Self, PathError> {
         let mut kept = match bindings {
             [] => Bound::new(),
@@ -68,24 +69,32 @@ impl Binders {
         let troubles = watch::Sender::default();
         let mut tasks = JoinSet::new();
         for binding in bindings {
-            let kept = bound.borrow().get(&binding.local).copied();
-            let mut driver = Driver {
-                core: Core::new(binding.clone(), state, id.to_owned(), kept),
-                binding: binding.clone(),
-                state: state.clone(),
-                id: id.to_owned(),
-                sessions: Arc::clone(sessions),
-                states: session.states(),
-                view: view.clone(),
-                bound: bound.clone(),
-                kept_bindings: kept_bindings.clone(),
-                troubles: troubles.clone(),
+            let (binding, state, id) = (binding.clone(), state.clone(), id.to_owned());
+            let (sessions, session, view) = (Arc::clone(sessions), session.clone(), view.clone());
+            let (bound, troubles) = (bound.clone(), troubles.clone());
+            let kept_bindings = kept_bindings.clone();
+            let name = format!("binding of {}", binding.local);
+            let make = move || {
+                let kept = bound.borrow().get(&binding.local).copied();
+                let mut driver = Driver {
+                    core: Core::new(binding.clone(), &state, id.clone(), kept),
+                    binding: binding.clone(),
+                    state: state.clone(),
+                    id: id.clone(),
+                    sessions: Arc::clone(&sessions),
+                    states: session.states(),
+                    view: view.clone(),
+                    bound: bound.clone(),
+                    kept_bindings: kept_bindings.clone(),
+                    troubles: troubles.clone(),
+                };
+                let session = session.clone();
+                async move {
+                    let retry = Retry::new(RETRY.0, RETRY.1);
+                    match session.follow(&mut driver, retry).await {}
+                }
             };
-            let session = session.clone();
-            tasks.spawn(async move {
-                let retry = Retry::new(RETRY.0, RETRY.1);
-                match session.follow(&mut driver, retry).await {}
-            });
+            tasks.spawn(supervised.clone().keep(name, make));
         }
         Ok(Self {
             bound: bound.subscribe(),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use contract::{State, ZnodePath};
-use daemon::{Http, Signal, Signals};
+use daemon::{Http, Signal, Signals, Tasks};
 use hosts_file::HostsFile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -186,7 +186,7 @@ impl Setup {
     where
         T: Into<End> + Copy,
     {
-        let session = Session::start(self.options);
+        let (session, tasks) = (Session::start(self.options), Tasks::default());
         self.cache.remove_leftovers();
         let (kept, keeper) = self.cache.open();
         let kept = kept.map(Arc::new);
@@ -197,11 +197,11 @@ impl Setup {
         let binders = Binders::start(
             &self.bindings,
             &self.state,
-            &self.instance.id,
-            &self.instance.sessions,
+            (&self.instance.id, &self.instance.sessions),
             &self.kept_bindings,
             &session,
             &view,
+            &tasks,
         )?;
         let mut agent = Agent::new(
             self.hosts_file,
@@ -209,7 +209,8 @@ impl Setup {
             view.clone(),
             binders.bound(),
         );
-        let registrars = Registrars::start(&self.registrations, &self.instance, &session, &view);
+        let (registrations, instance) = (&self.registrations, &self.instance);
+        let registrars = Registrars::start(registrations, instance, &session, &view, &tasks);
 
         let children = Children::new().context("cannot listen to signals")?;
         let works = watch::Sender::new(false);
@@ -230,12 +231,11 @@ impl Setup {
                 .iter()
                 .filter_map(|registration| registration.port);
             let prober = Prober::new(check, self.instance.address, ports.collect(), children);
-            tokio::spawn(health::watch_over(
-                prober,
-                schedule,
-                works.subscribe(),
-                healthy,
-            ));
+            let (works, healthy) = (works.subscribe(), healthy);
+            let make = move || {
+                health::watch_over(prober.clone(), schedule, works.clone(), healthy.clone())
+            };
+            tokio::spawn(tasks.clone().keep("--check", make));
         }
 
         let sources = systemd::Sources {
@@ -250,6 +250,7 @@ impl Setup {
         let (states, applied, cache) = (session.states(), agent.applied(), cache_writer.failure());
         let (facts, wanted) = (self.facts.clone(), self.bindings.clone());
         let (bound, troubles, twin) = (binders.bound(), binders.troubles(), self.presence.twin());
+        let supervised = tasks.clone();
         let status = move || {
             let (state, view, applied) = (states.borrow(), view.borrow(), applied.borrow());
             let status = Status::new(&facts, &state, &view, &applied, cache.borrow().clone());
@@ -262,9 +263,11 @@ impl Setup {
                 .with_registrations(&registering)
                 .with_bindings(&binds)
                 .with_twin(twin.borrow().as_ref())
+                .with_tasks(&supervised)
         };
         if let Some(http) = self.http {
-            tokio::spawn(http.serve(StatusSource(status.clone())));
+            let serving = http.serve(StatusSource(status.clone()));
+            tokio::spawn(tasks.clone().tell("status over HTTP", serving));
         }
         let is_first = has_kept_names && !agent.has_names();
         let informing = tokio::spawn(systemd::tell(sources, is_first, status.clone()));
@@ -275,8 +278,10 @@ impl Setup {
                 None
             }
         };
-        let telling = tokio::spawn(self.presence.follow(session.clone(), told_of));
-        let keeping = tokio::spawn(cache_writer.follow(agent.applied()));
+        let telling = self.presence.follow(session.clone(), told_of);
+        let telling = tokio::spawn(tasks.clone().tell("presence", telling));
+        let keeping = cache_writer.follow(agent.applied());
+        let keeping = tokio::spawn(tasks.clone().tell("cache", keeping));
         let pass = Arc::new(Notify::new());
         let controls = Controls {
             applied: agent.applied(),

@@ -1,6 +1,6 @@
 //! What a status finds amiss, and how much each finding weighs.
 
-use daemon::{Health, time};
+use daemon::{Health, Tasks, time};
 use tokio::sync::watch;
 use zookeeper::State;
 
@@ -111,6 +111,16 @@ impl Status {
                 failure,
             });
         }
+        self
+    }
+
+    /// Adds the tasks that are down.
+    #[must_use]
+    pub fn with_tasks(mut self, tasks: &Tasks) -> Self {
+        for failure in tasks.failures() {
+            self.find(Weight::Failing, failure);
+        }
+        self.task_panics = tasks.panics();
         self
     }
 

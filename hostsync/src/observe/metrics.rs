@@ -53,6 +53,11 @@ fn metrics(status: &Status) -> Metrics {
             "How often changes did not lead to what was published, so that all of it was looked at anew",
             snapshot.repairs,
         )
+        .counter(
+            "task_panics",
+            "How often a task ended by a fault of its own, or for want of a thread; it is started again",
+            status.task_panics,
+        )
         .gauge(
             "names",
             "Names of ours in the hosts file",

@@ -45,6 +45,9 @@ pub struct Status {
     pub hosts_file: HostsFile,
     /// The snapshot on disk.
     pub cache: Cache,
+    /// How often a task of the agent ended by a fault of its own, or for want of a thread.
+    #[serde(default)]
+    pub task_panics: u64,
     /// What this container is registered as.
     #[serde(default)]
     pub registrations: Vec<Registered>,
@@ -200,6 +203,7 @@ impl Status {
                 path: facts.cache.clone(),
                 failure: cache_failure,
             },
+            task_panics: 0,
             registrations: Vec::new(),
             bindings: Bound::new(),
         };

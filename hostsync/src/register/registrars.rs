@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemon::Tasks;
 use log::warn;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,19 +31,23 @@ impl Registrars {
         instance: &Instance,
         session: &Session,
         view: &watch::Receiver<View>,
+        supervised: &Tasks,
     ) -> Self {
         let desired = watch::Sender::new(Desired::Absent);
         let (mut outcomes, mut tasks) = (Vec::new(), JoinSet::new());
         for registration in registrations {
             let outcome = watch::Sender::default();
             outcomes.push((registration.clone(), outcome.subscribe()));
-            let driver = Driver::new(
-                registration.clone(),
-                instance.clone(),
-                view.clone(),
-                outcome,
-            );
-            tasks.spawn(driver.run(desired.subscribe(), session.clone()));
+            let name = format!("registration of {registration}");
+            let (registration, instance) = (registration.clone(), instance.clone());
+            let (view, session) = (view.clone(), session.clone());
+            let desired = desired.subscribe();
+            let make = move || {
+                let (registration, instance) = (registration.clone(), instance.clone());
+                let driver = Driver::new(registration, instance, view.clone(), outcome.clone());
+                driver.run(desired.clone(), session.clone())
+            };
+            tasks.spawn(supervised.clone().keep(name, make));
         }
         Self {
             desired,
