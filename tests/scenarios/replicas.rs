@@ -207,3 +207,42 @@ fn a_leader_whose_znode_was_deleted_has_no_say_even_in_a_live_session() {
     assert!(why.contains("somebody deleted it"), "{why}");
     soon_stand(&tree, 2);
 }
+
+/// What anybody may put where the candidates stand: it neither stops the election nor wins it, and
+/// status does not take it for a replica.
+#[test]
+fn what_is_no_candidate_neither_leads_nor_ends_anybody() {
+    let (tree, hosts) = (tree("squatters"), HostsFile::with("127.0.0.1 localhost\n"));
+    tree.create("/db", "10.0.0.1");
+    tree.create("/nameserver", "");
+    tree.create("/nameserver/election", "");
+    let junk = [
+        "latch-é123456789",
+        "latch-0000000000",
+        "_c_c94f1eb8-e5ac-443c-9643-2668b6f685b2-latch-0000000000",
+        "-latch--000000001",
+        "latch-",
+        "latch",
+        "\u{202e}latch-0000000000",
+        "ü",
+    ];
+    for component in junk {
+        tree.create(&format!("/nameserver/election/{component}"), "");
+    }
+    let one = replica(&tree, "one").run();
+    soon_leads(&tree, "one");
+    one.soon_says("latch-0000000000 is no candidate, since no session owns it");
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    // A candidate's name is no proof either: who came first leads.
+    tree.create_ephemeral("/nameserver/election/latch-0000000001", "");
+    tree.create_ephemeral("/nameserver/election/latch-é000000002", "");
+    let two = replica(&tree, "two").run();
+    soon_stand(&tree, junk.len() + 4);
+    tree.set("/db", "10.0.0.2");
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    tree.delete("/nameserver/election/latch-0000000001");
+    drop(one);
+    soon_leads(&tree, "two");
+    assert!(!two.log().contains("panicked"), "{}", two.log());
+}

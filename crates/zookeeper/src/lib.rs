@@ -30,7 +30,7 @@ mod watch;
 pub use backoff::Backoff;
 pub use connection::{Connection, Create, Stat, Znode};
 pub use data_watch::DataWatch;
-pub use election::Leadership;
+pub use election::{Leadership, is_candidate};
 pub use error::Error;
 pub use follow::{Follower, Retry};
 pub use options::{Auth, AuthError, Options};

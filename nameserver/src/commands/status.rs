@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use contract::{State, ZnodePath};
 use futures::{StreamExt, stream};
-use zookeeper::{Connection, Error, Znode};
+use zookeeper::{Connection, Error, Znode, is_candidate};
 
 use crate::commands::cli::StatusArgs;
 use crate::commands::with_connection;
@@ -57,13 +57,15 @@ async fn find(connection: &Connection, state: &State) -> Result<Findings, Error>
     let (hosts, hold) = (state.hosts(), state.hold());
     let (election, agents) = (state.election(), state.agents());
     let aside = state.aside();
-    let (hosts, hold, candidates, aside, agents) = tokio::try_join!(
+    let (hosts, hold, mut candidates, aside, agents) = tokio::try_join!(
         connection.read(&hosts),
         connection.read(&hold),
         children(connection, &election),
         children(connection, &aside),
         children(connection, &agents),
     )?;
+    candidates.retain(|(component, znode)| is_candidate(component, &znode.stat));
+    candidates.sort_by_key(|(_, znode)| znode.stat.czxid);
     let written = |znode: Znode| Written {
         data: znode.data,
         at: znode.stat.mtime,

@@ -33,7 +33,8 @@ pub struct Findings {
     pub hosts: Option<Written>,
     /// `STATE/hold`, if it is there.
     pub hold: Option<Vec<u8>>,
-    /// The name and the data of each znode below `STATE/election`.
+    /// The name and the data of each candidate's znode below `STATE/election`, in the order in which
+    /// they were created: the first one leads.
     pub candidates: Vec<(String, Vec<u8>)>,
     /// The same below `STATE/aside`.
     pub aside: Vec<(String, Vec<u8>)>,
@@ -284,10 +285,8 @@ fn twins(agents: &[(String, Written)]) -> Vec<String> {
     twins.collect()
 }
 
-/// The candidates, the leader's first: the lowest sequence number leads.
-fn replicas(mut candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
-    let sequence = |znode: &str| znode.rsplit('-').next().map(str::to_owned);
-    candidates.sort_by_cached_key(|(znode, _)| sequence(znode));
+/// The candidates, the leader's first.
+fn replicas(candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
     let replicas = candidates
         .into_iter()
         .map(|(znode, data)| match Candidate::decode(&data) {

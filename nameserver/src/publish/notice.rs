@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use contract::{Candidate, State, ZnodePath};
 use log::{debug, info, warn};
 use tokio::sync::watch;
-use zookeeper::{Change, Connection, Create, Error, Follower, Retry, Session};
+use zookeeper::{Change, Connection, Create, Error, Follower, Retry, Session, is_candidate};
 
 use crate::publish::driver::at;
 use crate::publish::incarnation;
@@ -81,6 +81,9 @@ impl Notice {
             let Some(znode) = connection.read(&path).await? else {
                 continue;
             };
+            if !is_candidate(&child, &znode.stat) {
+                continue;
+            }
             if znode.stat.ephemeral_owner == connection.session_id() {
                 own = Some((path, znode.data));
                 continue;

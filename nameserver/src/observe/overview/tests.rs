@@ -114,7 +114,7 @@ fn what_is_there_is_told() {
         hosts: hosts(7),
         hold: None,
         aside: Vec::new(),
-        candidates: vec![candidate(10, "ns2"), candidate(9, "ns1")],
+        candidates: vec![candidate(9, "ns1"), candidate(10, "ns2")],
         agents: vec![agent("web-2", "7"), agent("web-1", "6"), agent("x", "junk")],
     };
     let overview = overview(found);
