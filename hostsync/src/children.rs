@@ -18,9 +18,14 @@ static WAITING: LazyLock<Mutex<Waiting>> = LazyLock::new(Mutex::default);
 
 type Waiting = HashMap<Pid, oneshot::Sender<i32>>;
 
-/// What a service manager gives to hostsync itself: a child that spoke up there would be ready, or
-/// alive, in our place.
-const OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+/// What is for hostsync itself. A service manager's: a child that spoke up there would be ready, or
+/// alive, in our place. And the secret: whoever reads a child's environment need not have it.
+const OURS: [&str; 4] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "HOSTSYNC_AUTH",
+];
 
 /// Waits for all children, so that none stays a zombie.
 ///

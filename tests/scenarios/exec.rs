@@ -155,6 +155,52 @@ fn signals_are_passed_on_and_the_withdrawal_comes_before_the_end() {
     assert!(begun.elapsed() > Duration::from_secs(3), "the drain");
 }
 
+/// Images have stop signals of their own, such as WINCH of httpd.
+#[test]
+fn a_stop_signal_of_the_image_withdraws_before_it_is_passed_on() {
+    let (tree, hosts, _server) = services("exec-stop-signal");
+    let scratch = Scratch::new("exec");
+    let script = format!(
+        "said={}; trap 'echo stop >>$said; exit 0' WINCH USR1; echo ready >>$said; \
+         while :; do sleep 0.05; done",
+        scratch.join("said").display()
+    );
+    for (given, signal) in [("winch", Signal::SIGWINCH), ("10", Signal::SIGUSR1)] {
+        let flags = ["--stop-signal", given, "--drain", "60s"];
+        let mut agent = exec(&registering(&tree, &hosts), &flags, &script);
+        soon_wrote(&scratch, "said", "ready");
+        wait_until("the registration", PATIENCE, || is_registered(&tree));
+        agent.signal(signal);
+        wait_until("the withdrawal", PATIENCE, || !is_registered(&tree));
+        assert!(!scratch.read("said").contains("stop"), "the drain");
+        // Somebody is in a hurry.
+        agent.signal(signal);
+        assert!(agent.wait_end(PATIENCE).success(), "{}", agent.log());
+        assert_eq!(scratch.read("said"), "ready\nstop\n");
+        scratch.write("said", "");
+    }
+    let program = registering(&tree, &hosts).flag("stop-signal", "KILL");
+    let refused = program.call(&["exec", "--", "true"]).expect_code(2);
+    refused.expect_words(&["no program can catch KILL"]);
+}
+
+#[test]
+fn the_secret_is_neither_the_commands_nor_the_checks() {
+    let (tree, hosts, _server) = services("exec-secret");
+    let scratch = Scratch::new("exec");
+    let tell = |name: &str| format!("env >{}", scratch.join(name).display());
+    let around = ["env", "HOSTSYNC_AUTH=user:secret", "OTHER=kept"];
+    let program = registering(&tree, &hosts).inside(&around);
+    let flags = ["--check", &tell("check")];
+    let script = format!("{}; while :; do sleep 0.05; done", tell("command"));
+    let _agent = exec(&program, &flags, &script);
+    for name in ["command", "check"] {
+        soon_wrote(&scratch, name, "OTHER=kept");
+        let environment = scratch.read(name);
+        assert!(!environment.contains("secret"), "{environment}");
+    }
+}
+
 /// As the first process of a pid namespace: whoever loses its parent is reaped by it.
 #[test]
 fn orphans_are_reaped_by_the_first_process() {

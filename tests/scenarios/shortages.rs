@@ -100,7 +100,7 @@ fn lives_through(
         tree.stat("/web/c1")
             .is_some_and(|stat| stat.ephemeral_owner != 0)
     });
-    let _ = tree.delete("/web/c1");
+    tree.delete("/web/c1");
     wait_until("the registration to be there again", PATIENCE, || {
         tree.stat("/web/c1")
             .is_some_and(|stat| stat.ephemeral_owner != 0)

@@ -11,6 +11,7 @@ use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
+use nix::sys::signal::Signal;
 use zookeeper_args::ZooKeeperArgs;
 
 use crate::address::{AddressArg, AddressChoice};
@@ -289,6 +290,13 @@ pub struct ExecArgs {
     )]
     pub drain: Duration,
 
+    /// This signal asks for the end too, as TERM, INT and QUIT always do (repeatable)
+    ///
+    /// What is registered is withdrawn and drained before it is passed on. It is the STOPSIGNAL of
+    /// the image, such as WINCH of httpd, QUIT of nginx or USR1 of haproxy.
+    #[arg(long, value_name = "SIGNAL", value_parser = stop_signal, help_heading = "Command")]
+    pub stop_signal: Vec<Signal>,
+
     /// The command and its arguments
     #[arg(
         required = true,
@@ -297,6 +305,21 @@ pub struct ExecArgs {
         help_heading = "Command"
     )]
     pub command: Vec<String>,
+}
+
+/// A signal by its name or number.
+fn stop_signal(text: &str) -> Result<Signal, String> {
+    let name = text.to_uppercase();
+    let by_name = || format!("SIG{}", name.trim_start_matches("SIG")).parse();
+    let signal = match text.parse::<i32>() {
+        Ok(number) => Signal::try_from(number),
+        Err(_) => by_name(),
+    };
+    match signal {
+        Ok(Signal::SIGKILL | Signal::SIGSTOP) => Err(format!("no program can catch {name}")),
+        Ok(signal) => Ok(signal),
+        Err(_) => Err("no signal that can be passed on; name one, such as WINCH".to_owned()),
+    }
 }
 
 impl RegisterArgs {

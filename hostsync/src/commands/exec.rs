@@ -46,7 +46,7 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     let Exit(code) = daemon::runtime()?.block_on(async {
         // Before anything takes time: until then a signal would end this process, or be lost on
         // the first process of a container.
-        let signals = signals().context("cannot listen to signals")?;
+        let signals = Signals::new(&args.stop_signal).context("cannot listen to signals")?;
         setup
             .run(async |controls| supervise(args, &hosts_file, signals, controls).await)
             .await
@@ -57,12 +57,12 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
 async fn supervise(
     args: &ExecArgs,
     hosts_file: &Path,
-    mut signals: mpsc::Receiver<Signal>,
+    mut signals: Signals,
     mut controls: Controls,
 ) -> anyhow::Result<Exit> {
     let waited = tokio::select! {
         waited = wait_for_names(args, hosts_file, &mut controls) => waited,
-        signal = ending(&mut signals) => {
+        signal = signals.end() => {
             info!("{signal} before the command was started: ending");
             return Ok(Exit(128 + signal as i32));
         }
@@ -92,15 +92,15 @@ async fn supervise(
 async fn accompany(
     child: &mut Child,
     drain: Duration,
-    signals: &mut mpsc::Receiver<Signal>,
+    signals: &mut Signals,
     controls: &mut Controls,
 ) -> i32 {
     loop {
         let signal = tokio::select! {
             code = child.ended() => return code,
-            Some(signal) = signals.recv() => signal,
+            signal = signals.next() => signal,
         };
-        if is_end(signal) && controls.registrars.is_active() {
+        if signals.is_end(signal) && controls.registrars.is_active() {
             // First of all, so that nobody is sent here any more.
             controls.registrars.withdraw().await;
             if !drain.is_zero() {
@@ -109,11 +109,13 @@ async fn accompany(
                     code = child.ended() => return code,
                     () = tokio::time::sleep(drain) => {}
                     // Somebody is in a hurry.
-                    _ = ending(signals) => {}
+                    _ = signals.end() => {}
                 }
             }
         }
-        child.signal(signal);
+        if !signals.comes_from_the_terminal(signal) {
+            child.signal(signal);
+        }
     }
 }
 
@@ -198,28 +200,69 @@ fn start(command: &[String], children: Children) -> io::Result<Child> {
     children.spawn(&mut process, false)
 }
 
-/// Every signal that can be passed on. A terminal sends its own to the command by itself.
-fn signals() -> io::Result<mpsc::Receiver<Signal>> {
-    let (sender, receiver) = mpsc::channel(64);
-    for passed in Signal::iterator().filter(|signal| can_be_passed_on(*signal)) {
-        let mut received = signal(SignalKind::from_raw(passed as i32))?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while received.recv().await.is_some() {
-                if sender.send(passed).await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    Ok(receiver)
+/// Every signal that can be passed on.
+struct Signals {
+    received: mpsc::Receiver<Signal>,
+    /// Those that ask for the end, beside the usual ones.
+    ends: Vec<Signal>,
+    has_terminal: bool,
 }
 
-fn can_be_passed_on(signal: Signal) -> bool {
-    let from_terminal = matches!(
-        signal,
-        Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP | Signal::SIGTTIN | Signal::SIGTTOU
-    );
+impl Signals {
+    /// Starts to listen.
+    fn new(ends: &[Signal]) -> io::Result<Self> {
+        let has_terminal = io::stdin().is_terminal();
+        let (sender, received) = mpsc::channel(64);
+        let passed = Signal::iterator().filter(|signal| can_be_passed_on(*signal, has_terminal));
+        for passed in passed {
+            let mut received = signal(SignalKind::from_raw(passed as i32))?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while received.recv().await.is_some() {
+                    if sender.send(passed).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(Self {
+            received,
+            ends: ends.to_vec(),
+            has_terminal,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        match self.received.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits for a signal that asks for the end; others are for nobody yet.
+    async fn end(&mut self) -> Signal {
+        loop {
+            let signal = self.next().await;
+            if self.is_end(signal) {
+                return signal;
+            }
+        }
+    }
+
+    fn is_end(&self, signal: Signal) -> bool {
+        let is_usual = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
+        is_usual || self.ends.contains(&signal)
+    }
+
+    /// A terminal sends its own to the command by itself, which shares our process group.
+    fn comes_from_the_terminal(&self, signal: Signal) -> bool {
+        self.has_terminal && matches!(signal, Signal::SIGINT | Signal::SIGQUIT)
+    }
+}
+
+fn can_be_passed_on(signal: Signal, has_terminal: bool) -> bool {
+    // They stop the command and us alike, by themselves.
+    let stops = matches!(signal, Signal::SIGTSTP | Signal::SIGTTIN | Signal::SIGTTOU);
     let ours = matches!(
         signal,
         // Of our own children, of our own mistakes, or beyond reach.
@@ -235,20 +278,5 @@ fn can_be_passed_on(signal: Signal) -> bool {
             | Signal::SIGTRAP
             | Signal::SIGSYS
     );
-    !(ours || from_terminal && io::stdin().is_terminal())
-}
-
-fn is_end(signal: Signal) -> bool {
-    matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)
-}
-
-/// Waits for a signal that asks for the end; others are for nobody yet.
-async fn ending(signals: &mut mpsc::Receiver<Signal>) -> Signal {
-    loop {
-        match signals.recv().await {
-            Some(signal) if is_end(signal) => return signal,
-            Some(_) => {}
-            None => std::future::pending().await,
-        }
-    }
+    !(ours || stops && has_terminal)
 }

@@ -84,7 +84,15 @@ impl Prober {
         command
             .stdout(writer.try_clone().map_err(failed)?)
             .stderr(writer);
-        let mut child = self.children.spawn(&mut command, true).map_err(failed)?;
+        let mut child =
+            self.children
+                .spawn(&mut command, true)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => "it cannot be run: there is no `sh` in this image; \
+                     use --check tcp or http:/PATH"
+                        .to_owned(),
+                    _ => failed(error),
+                })?;
         // The command's own ends of the pipe are its alone from now on.
         drop(command);
         let mut rest = reader.try_clone().map_err(failed)?;
