@@ -185,6 +185,14 @@ fn a_stop_signal_of_the_image_withdraws_before_it_is_passed_on() {
 }
 
 #[test]
+fn names_with_blanks_between_them_are_not_waited_for() {
+    let (tree, hosts, _server) = services("exec-blanks");
+    let program = hostsync(&tree, &hosts).flag("wait", "db web");
+    let refused = program.call(&["exec", "--", "true"]).expect_code(2);
+    refused.expect_words(&["db web", "commas between them"]);
+}
+
+#[test]
 fn the_secret_is_neither_the_commands_nor_the_checks() {
     let (tree, hosts, _server) = services("exec-secret");
     let scratch = Scratch::new("exec");

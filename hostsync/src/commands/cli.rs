@@ -266,7 +266,7 @@ pub struct ExecArgs {
     ///
     /// A name that --register gives by itself and nobody has yet (leader.master with --sequential, or
     /// the service's own) is registered before the command starts; else both would wait for ever.
-    #[arg(long, value_name = "NAME", help_heading = "Command")]
+    #[arg(long, value_name = "NAME", value_parser = awaited, help_heading = "Command")]
     pub wait: Vec<String>,
 
     /// Give up when a name is still missing after this time
@@ -305,6 +305,14 @@ pub struct ExecArgs {
         help_heading = "Command"
     )]
     pub command: Vec<String>,
+}
+
+/// A name to wait for: none that can never be there.
+fn awaited(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err("one name has no blanks; several stand with commas between them".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A signal by its name or number.

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use contract::Name;
-use daemon::Metrics;
-use daemon::WrongUsage;
+use daemon::{Metrics, Tasks, WrongUsage};
 use ipnet::IpNet;
 
 use super::access::{Networks, parse_network};
@@ -156,7 +155,7 @@ impl Dns {
     ///
     /// # Errors
     /// There is no way to ask other resolvers.
-    pub fn start(self) -> anyhow::Result<(SharedZones, Told)> {
+    pub fn start(self, tasks: &Tasks) -> anyhow::Result<(SharedZones, Told)> {
         let zones = SharedZones::new(self.settings);
         let told = Told {
             addresses: self.listening.addresses(),
@@ -172,7 +171,8 @@ impl Dns {
         };
         let (shared, statistics) = (zones.clone(), Arc::clone(&told.statistics));
         let service = Service::new(shared, recursion, self.secondaries, statistics);
-        tokio::spawn(self.listening.serve(Arc::new(service)));
+        let serving = self.listening.serve(Arc::new(service));
+        tokio::spawn(tasks.clone().tell("DNS", serving));
         Ok((zones, told))
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use contract::{Counted, ZnodePath};
 use daemon::systemd::{self, StatusLine};
-use daemon::{Health, Metrics, Observed, time};
+use daemon::{Health, Metrics, Observed, Tasks, time};
 use serde::Serialize;
 use tokio::sync::watch;
 use zookeeper::State;
@@ -74,6 +74,8 @@ pub struct Status {
     pub twin: watch::Receiver<Option<String>>,
     /// What is told of DNS, if it is answered.
     pub dns: Option<dns::Told>,
+    /// What works beside the tree.
+    pub tasks: Tasks,
 }
 
 impl Status {
@@ -157,6 +159,7 @@ impl Observed for Status {
             reasons.push("the tree is being read".to_owned());
         }
         reasons.extend(progress.complaint.clone());
+        reasons.extend(self.tasks.failures());
         let held = progress.hold.as_ref().map(Held::remark);
         let twin = self.twin.borrow().clone();
         Health {
@@ -216,6 +219,11 @@ impl Observed for Status {
                 "Snapshots that this replica wrote",
                 progress.publishes,
             )
+            .counter(
+                "task_panics",
+                "How often a task ended by a fault of its own, or for want of a thread",
+                self.tasks.panics(),
+            )
             .counter("walks", "Times that it read the whole tree", progress.walks)
             .counter(
                 "repairs",
@@ -251,7 +259,26 @@ mod tests {
             progress,
             twin: watch::channel(None).1,
             dns: None,
+            tasks: Tasks::default(),
         }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_down_is_not_healthy() {
+        let state = State::Connected {
+            since: SystemTime::UNIX_EPOCH,
+            session_id: 1,
+        };
+        let progress = Progress {
+            follows: true,
+            ..Progress::default()
+        };
+        let status = status(state, progress);
+        assert!(status.health().is_healthy());
+        let broken = async { panic!("no more threads") };
+        status.tasks.clone().tell("dns", broken).await;
+        let reasons = status.health().reasons;
+        assert_eq!(reasons, ["the task 'dns' is down: no more threads"]);
     }
 
     #[test]

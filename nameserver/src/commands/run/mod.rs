@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use daemon::{Signals, systemd};
+use daemon::{Signals, Tasks, systemd};
 use indicatif::ProgressBar;
 use zookeeper::Session;
 
@@ -51,17 +51,21 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             progress: told.clone(),
             twin: nameserver.twin(),
             dns: None,
+            tasks: Tasks::default(),
         };
+        let tasks = status.tasks.clone();
         if let Some(dns) = dns {
-            let (zones, dns) = dns.start()?;
-            tokio::spawn(freshness::follow(zones.clone(), states, told, followed));
+            let (zones, dns) = dns.start(&tasks)?;
+            let fresh = freshness::follow(zones.clone(), states, told, followed);
+            tokio::spawn(tasks.clone().tell("freshness of DNS", fresh));
             nameserver = nameserver.answering(zones);
             status.dns = Some(dns);
         }
         if let Some(http) = http {
-            tokio::spawn(http.serve(status.clone()));
+            let serving = http.serve(status.clone());
+            tokio::spawn(tasks.clone().tell("status over HTTP", serving));
         }
-        let informing = tokio::spawn(status.tell());
+        let informing = tokio::spawn(tasks.tell("the service manager", status.clone().tell()));
         let ended = systemd::watched(nameserver.run(session, signals, named)).await;
         informing.abort();
         ended?;
