@@ -3,7 +3,7 @@
 //! The floor is what any such design needs at least: somebody sets a znode, a watcher is told, reads
 //! it and sets another, whose watcher is told and reads it. It runs with the same client against the
 //! same server in the same run; once with a few bytes on the second hop, and once with as many as
-//! the snapshot has.
+//! the snapshot has. `BENCH_NAMES` (numbers with commas between) sets the numbers of names.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,15 +15,16 @@ use lab::ZooKeeper;
 use lab::{hostsync, nameserver};
 use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode};
 
-const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const ROUNDS: usize = 300;
 /// So many changes are not counted: caches and the server's compiler warm up.
 const WARM_UP: usize = 30;
 
 fn main() {
+    let names = std::env::var("BENCH_NAMES").unwrap_or("100,1000,10000,100000".to_owned());
+    let names = names.split(',').map(|text| text.parse().expect("a number"));
     let server = ZooKeeper::start();
     let mut rows = Vec::new();
-    for size in SIZES {
+    for size in names {
         let (replaced, sizes) = product(&server, size, "replace");
         let (in_slots, _) = product(&server, size, "slots");
         let runtime = tokio::runtime::Builder::new_multi_thread()

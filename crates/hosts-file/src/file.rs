@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::mount::Mounts;
 use crate::replace::{self, Note, Replacer, block, rename, temporary};
 use crate::slots::{Driver, SlotCounts};
-use crate::{Error, Hosts, Method, MethodChoice, Name, Owner, Reason, mount, read};
+use crate::{Error, Hosts, Method, MethodChoice, Name, Owner, Reason, read};
 
 /// A hosts file that is kept.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct HostsFile {
     owner: Owner,
     choice: MethodChoice,
     watch_set: WatchSet,
+    mounts: Mounts,
     replacer: Replacer,
     slots: Option<Driver>,
 }
@@ -87,6 +89,7 @@ impl HostsFile {
             owner,
             choice: MethodChoice::Auto,
             watch_set: WatchSet::default(),
+            mounts: Mounts::default(),
             replacer: Replacer::default(),
             slots: None,
         }
@@ -199,7 +202,7 @@ impl HostsFile {
         self.watch_set.paths.insert(self.path.clone());
         let (target, links) = read::resolve(&self.path)?;
         // A mount point that does not exist lies hidden below another mount.
-        let is_mount = mount::is_mount_point(&target) && target.exists();
+        let is_mount = self.mounts.has(&target) && target.exists();
         let method = match self.choice {
             MethodChoice::Slots => Method::Slots(Reason::Chosen),
             MethodChoice::Auto if is_mount => Method::Slots(Reason::MountPoint),

@@ -122,6 +122,36 @@ fn a_mount_point_is_written_in_slots() {
 }
 
 #[test]
+fn a_mount_that_comes_and_goes_is_noticed() {
+    let test = "a_mount_that_comes_and_goes_is_noticed";
+    let Some(directory) = inside(test, "printf 'a\\n' >source; cp source hosts") else {
+        return;
+    };
+    let path = directory.join("hosts");
+    let mut file = hosts_file(&path);
+    let mut method = || {
+        let done = file.reconcile(&wanted(), &Hosts::new()).unwrap();
+        let again = file.reconcile(&wanted(), &Hosts::new()).unwrap();
+        match (done, again) {
+            (Outcome::Done(one), Outcome::Done(again)) if one.method == again.method => one.method,
+            other => panic!("{other:?}"),
+        }
+    };
+    let run = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        let status = command.args(words).current_dir(&directory).status();
+        assert!(status.unwrap().success());
+    };
+    for _ in 0..3 {
+        assert_eq!(method(), Method::Replace);
+        run("mount", &["--bind", "source", "hosts"]);
+        assert_eq!(method(), Method::Slots(Reason::MountPoint));
+        // We have it open.
+        run("umount", &["--lazy", "hosts"]);
+    }
+}
+
+#[test]
 fn a_rename_that_is_refused_falls_back_to_slots() {
     let commands = "printf 'a\\n' >source; touch hosts; mount --bind source hosts";
     let test = "a_rename_that_is_refused_falls_back_to_slots";

@@ -270,7 +270,7 @@ impl Draft {
 
     /// Pages that should be written now, if what is published is exactly the draft; and what is to be
     /// handed to [`Draft::folded`] then.
-    pub fn fold_ahead(&self) -> Option<(Vec<Fold>, Vec<Page>)> {
+    pub fn fold_ahead(&mut self) -> Option<(Vec<Fold>, Vec<Page>)> {
         let is_published = self.published.is_empty() && !self.overdue;
         let ahead = || {
             self.paging

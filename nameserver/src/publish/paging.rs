@@ -67,6 +67,8 @@ pub struct Paging {
 struct Pages {
     pages: Vec<Known>,
     changes: Listed,
+    /// How many bytes must have been listed before folding ahead can be of use again.
+    fold_at: usize,
     /// The changes of later generations than this one are all listed.
     since: u64,
     sum: Sum,
@@ -142,6 +144,7 @@ impl Paging {
             Pages {
                 pages: pages.collect(),
                 changes: index.changes.iter().collect(),
+                fold_at: 0,
                 since: index.since,
                 sum: index.sum.unwrap_or_else(|| Sum::of(hosts)),
             }
@@ -167,6 +170,7 @@ impl Paging {
             changes,
             since,
             sum,
+            ..
         } = self.pages.as_ref()?;
         let entries = pages.iter().map(|page| page.entry.clone()).collect();
         Some((entries, changes.to_vec(hosts), *since, *sum))
@@ -247,8 +251,12 @@ impl Paging {
 
     /// Pages that should be written now, off the way of the names, which are exactly those of this
     /// published generation; and in place of which pages they are.
-    pub fn fold_ahead(&self, hosts: &Hosts, generation: u64) -> Option<(Vec<Fold>, Vec<Page>)> {
-        let pages = self.pages.as_ref().filter(|_| self.ahead.is_empty())?;
+    pub fn fold_ahead(&mut self, hosts: &Hosts, generation: u64) -> Option<(Vec<Fold>, Vec<Page>)> {
+        let pages = self.pages.as_mut().filter(|_| self.ahead.is_empty())?;
+        let listed = pages.changes.listed();
+        if listed < pages.fold_at {
+            return None;
+        }
         let (mut uncovered, mut due) = (0, BTreeSet::new());
         for (change, name, bytes) in pages.changes.oldest_first() {
             let page = pages.page_of(name);
@@ -259,7 +267,10 @@ impl Paging {
                 }
             }
         }
-        if uncovered * 2 <= self.sizes.changes {
+        let enough = self.sizes.changes / 2 + 1;
+        if uncovered < enough {
+            // Only what is listed makes it more.
+            pages.fold_at = listed + (enough - uncovered);
             return None;
         }
         let cut = Cut::new(self.sizes, self.bytes, generation);
@@ -333,6 +344,7 @@ impl Pages {
             return Ok(Self {
                 pages: known,
                 changes: Listed::default(),
+                fold_at: 0,
                 since: generation,
                 sum,
             });

@@ -14,9 +14,15 @@ pub(super) struct Listed {
     names: BTreeMap<Name, (u64, usize)>,
     order: BTreeSet<(u64, Name)>,
     bytes: usize,
+    listed: usize,
 }
 
 impl Listed {
+    /// What all entries took up that were ever listed, which only grows.
+    pub(super) fn listed(&self) -> usize {
+        self.listed
+    }
+
     /// What all entries take up.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -47,6 +53,7 @@ impl Listed {
         self.names.insert(name.clone(), (generation, bytes));
         self.order.insert((generation, name.clone()));
         self.bytes += bytes;
+        self.listed += bytes;
         true
     }
 
