@@ -66,6 +66,41 @@ fn the_leader_puts_its_snapshot_right_within_a_second() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
+/// What anybody writes for others to read: it neither moves the cursor nor forges a line.
+#[test]
+fn what_others_tell_is_shown_as_what_it_is() {
+    const HOSTILE: &str = "a\u{1b}[2J\nhealthy\u{9b}1m\u{202e}x\u{200b}";
+    const SHOWN: &str = r"a\u001b[2J\nhealthy\u009b1m\u202ex\u200b";
+    let tree = tree("hostile-words");
+    for parent in ["", "/election", "/agents", "/aside"] {
+        tree.create(&format!("/nameserver{parent}"), "");
+    }
+    let candidate = json!({"id": HOSTILE, "machine": "", "pid": 1, "started": 1,
+        "complaint": HOSTILE});
+    let agent = json!({"applied": 1, "complaint": HOSTILE, "id": HOSTILE});
+    let znode = "_c_x-latch-0000000001";
+    tree.create_ephemeral(
+        &format!("/nameserver/election/{znode}"),
+        candidate.to_string(),
+    );
+    tree.create("/nameserver/agents/\u{202e}one", agent.to_string());
+    tree.create("/nameserver/aside/\u{202e}two", candidate.to_string());
+    let head = Snapshot::text(1, &json!({"db": ["10.0.0.1"]}));
+    let head = head.replace(r#""leader":""#, r#""leader":"\u001b[2J\u202e"#);
+    tree.create("/nameserver/hosts", head);
+    tree.create("/\u{202e}bd\u{200b}", "10.0.0.1");
+    for arguments in [&["status"][..], &["status", "--json"], &["check", "--all"]] {
+        let told = nameserver(&tree).call(arguments).stdout;
+        if arguments == ["status"] {
+            assert!(told.contains(SHOWN), "{told}");
+        }
+        let hidden = told
+            .chars()
+            .find(|&c| c != '\n' && (c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c)));
+        assert_eq!(hidden, None, "{told:?}");
+    }
+}
+
 /// Numbers that no nameserver counts up to: the leader, or the next one, is followed all the same, by
 /// agents that took the forgery and by such as come later.
 #[test]

@@ -17,13 +17,21 @@ pub struct Agent {
     /// The generation in the file; 0 for none.
     pub applied: u64,
     /// Why it is not in step, if it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub complaint: Option<String>,
     /// The file.
     #[serde(default)]
     pub hosts_file: PathBuf,
     /// Given where the znode is not called so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// How many names of ours are in the file.
     #[serde(default)]

@@ -9,6 +9,7 @@ use crate::body::body;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The name of the replica.
+    #[serde(deserialize_with = "crate::plain::text")]
     pub id: String,
     /// The machine since it was started, and the namespace in which `pid` means something; empty
     /// where the system does not tell.
@@ -18,7 +19,11 @@ pub struct Candidate {
     /// When the process began, in the kernel's ticks, since numbers of processes are used again.
     pub started: u64,
     /// What it cannot do, and why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub complaint: Option<String>,
     /// Another replica has its id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

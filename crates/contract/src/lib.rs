@@ -22,6 +22,7 @@ mod held;
 pub mod hosts_line;
 mod instance;
 mod path;
+mod plain;
 mod rfc3339;
 mod settings;
 mod snapshot;
@@ -38,6 +39,7 @@ pub use hosts_file::{
 };
 pub use instance::Instance;
 pub use path::{PathError, ZnodePath};
+pub use plain::plain;
 pub use settings::Settings;
 pub use snapshot::{
     Change, DecodeError, Digest, FORMAT, Head, Index, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES,

@@ -140,13 +140,10 @@ impl AsRef<str> for ZnodePath {
 }
 
 impl fmt::Display for ZnodePath {
-    /// The path with control characters escaped, so that it cannot forge a line of a log.
+    /// The path as people may see it: what does not show itself is escaped, so that it cannot forge a
+    /// line of a log. [`ZnodePath::as_str`] is for ZooKeeper.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.chars().any(char::is_control) {
-            write!(f, "{}", self.0.escape_debug())
-        } else {
-            f.write_str(&self.0)
-        }
+        f.write_str(&crate::plain(&self.0))
     }
 }
 

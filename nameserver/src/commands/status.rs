@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use contract::{State, ZnodePath};
+use contract::{State, ZnodePath, plain};
 use futures::{StreamExt, stream};
 use zookeeper::{Connection, Error, Znode, is_candidate};
 
@@ -73,7 +73,7 @@ async fn find(connection: &Connection, state: &State) -> Result<Findings, Error>
     let data = |children: Vec<(String, Znode)>| {
         let children = children.into_iter();
         children
-            .map(|(component, znode)| (component, znode.data))
+            .map(|(component, znode)| (plain(&component).into_owned(), znode.data))
             .collect()
     };
     let agents = agents.into_iter();
@@ -82,7 +82,9 @@ async fn find(connection: &Connection, state: &State) -> Result<Findings, Error>
         hold: hold.map(|znode| znode.data),
         candidates: data(candidates),
         aside: data(aside),
-        agents: agents.map(|(id, znode)| (id, written(znode))).collect(),
+        agents: agents
+            .map(|(id, znode)| (plain(&id).into_owned(), written(znode)))
+            .collect(),
     })
 }
 

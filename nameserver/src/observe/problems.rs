@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::time::{Duration, Instant};
 
-use contract::{Counted, ZnodePath};
+use contract::{Counted, ZnodePath, plain};
 use log::warn;
 
 use crate::namespace::Finding;
@@ -160,7 +160,8 @@ fn is_unnameable(finding: &Finding) -> bool {
 fn line(path: &ZnodePath, findings: &[Finding], count: usize) -> Option<String> {
     if count <= BELOW_ONE {
         let said: Vec<_> = findings.iter().map(Finding::to_string).collect();
-        let path = masked(path.as_str());
+        let path = plain(path.as_str());
+        let path = masked(&path);
         return Some(format!("{path}: {}", said.join("; ")));
     }
     let parent = path.parent().filter(|_| count == BELOW_ONE + 1)?;

@@ -10,7 +10,7 @@ use super::{
     Change, DecodeError, FORMAT, Index, MAX_ENCODED_BYTES, MAX_GENERATION, PAGED_FORMAT, PageEntry,
     Snapshot, Sum,
 };
-use crate::{Name, ZnodePath, rfc3339};
+use crate::{Name, ZnodePath, plain, rfc3339};
 
 /// What `STATE/hosts` holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +223,7 @@ fn whole(wire: Wire<'static, HostsJson>) -> Result<Snapshot, DecodeError> {
         domain: wire.domain,
         generation: wire.generation,
         hosts,
-        leader: wire.leader.into_owned(),
+        leader: plain(&wire.leader).into_owned(),
         presence: wire.presence,
         published: wire.published,
         root: wire.root.into_owned(),
@@ -245,7 +245,7 @@ fn paged(wire: Wire<'static, HostsJson>) -> Result<Index, DecodeError> {
         changes,
         domain: wire.domain,
         generation: wire.generation,
-        leader: wire.leader.into_owned(),
+        leader: plain(&wire.leader).into_owned(),
         names: wire.names,
         pages,
         presence: wire.presence,

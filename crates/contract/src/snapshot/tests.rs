@@ -151,7 +151,7 @@ proptest! {
             domain: None,
             generation,
             hosts,
-            leader: "ns \"1\"\n".into(),
+            leader: "ns \"1\"".into(),
             presence: PRESENCE,
             published: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
             root: ZnodePath::root(),

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use contract::{Address, Name, Quoted, ZnodePath};
+use contract::{Address, Name, Quoted, ZnodePath, plain};
 use serde::{Serialize, Serializer};
 
 use crate::namespace::scope::Scope;
@@ -41,7 +41,7 @@ pub struct Explanation {
 }
 
 fn without_secrets<S: Serializer>(path: &ZnodePath, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&masked(path.as_str()))
+    serializer.serialize_str(&masked(&plain(path.as_str())))
 }
 
 impl Explanation {
@@ -113,7 +113,7 @@ impl Explanation {
     /// `to` cannot be written.
     pub fn write_text(&self, mut to: impl Write) -> io::Result<()> {
         let mut line = |label: &str, text: &dyn Display| writeln!(to, "{label:<9}{text}");
-        line("znode", &masked(self.path.as_str()))?;
+        line("znode", &masked(&plain(self.path.as_str())))?;
         line("holds", &self.data)?;
         if let Some(format) = self.format {
             line("format", &format)?;

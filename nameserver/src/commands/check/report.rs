@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use contract::{Counted, Hosts, Name, hosts_line};
+use contract::{Counted, Hosts, Name, hosts_line, plain};
 use serde::Serialize;
 
 use crate::namespace::Namespace;
@@ -82,7 +82,7 @@ impl Report {
         for (path, findings) in namespace.findings() {
             for finding in findings {
                 let line = Line {
-                    path: masked(path.as_str()).into_owned(),
+                    path: masked(&plain(path.as_str())).into_owned(),
                     reason: finding.to_string(),
                     kind: finding.kind(),
                 };
