@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,11 +202,14 @@ impl HostsFile {
     fn locate(&mut self) -> Result<(PathBuf, Method), Error> {
         self.watch_set.paths.insert(self.path.clone());
         let (target, links) = read::resolve(&self.path)?;
+        let metadata = fs::metadata(&target).ok();
         // A mount point that does not exist lies hidden below another mount.
-        let is_mount = self.mounts.has(&target) && target.exists();
+        let is_mount = self.mounts.has(&target) && metadata.is_some();
+        let is_linked = metadata.is_some_and(|of| of.is_file() && of.nlink() > 1);
         let method = match self.choice {
             MethodChoice::Slots => Method::Slots(Reason::Chosen),
             MethodChoice::Auto if is_mount => Method::Slots(Reason::MountPoint),
+            MethodChoice::Auto if is_linked => Method::Slots(Reason::Linked),
             MethodChoice::Auto | MethodChoice::Replace => Method::Replace,
         };
         self.watch_set = WatchSet {

@@ -16,6 +16,8 @@ pub enum Method {
 pub enum Reason {
     /// It is a mount point, as in every container.
     MountPoint,
+    /// It has more names than one (hard links); a rename would leave the others behind.
+    Linked,
     /// The system refused the rename with EBUSY.
     Busy,
     /// No file can be created in its directory.
@@ -50,6 +52,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MountPoint => "the file is a mount point",
+            Self::Linked => {
+                "the file has other names (hard links), which a rename would leave behind"
+            }
             Self::Busy => "the system refuses to rename over the file (EBUSY)",
             Self::Directory => "no file can be created in its directory",
             Self::Chosen => "its owner chose it",

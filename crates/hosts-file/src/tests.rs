@@ -57,6 +57,24 @@ pub(super) fn names_in(directory: &Path) -> Vec<OsString> {
 }
 
 #[test]
+fn all_names_of_a_file_say_the_same() {
+    let (directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let other = directory.path().join("other");
+    fs::hard_link(&path, &other).unwrap();
+    let mut file = hosts_file(&path);
+    let mut method = || match file.reconcile(&wanted(), &Hosts::new()).unwrap() {
+        Outcome::Done(pass) => pass.method,
+        Outcome::Unsettled(_) => panic!("nothing to wait for"),
+    };
+    assert_eq!(method(), Method::Slots(Reason::Linked));
+    let text = fs::read_to_string(&other).unwrap();
+    assert!(text.contains("db"), "{text}");
+    assert_eq!(text, fs::read_to_string(&path).unwrap());
+    fs::remove_file(&other).unwrap();
+    assert_eq!(method(), Method::Replace);
+}
+
+#[test]
 fn a_missing_file_is_created_for_all_to_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("hosts");

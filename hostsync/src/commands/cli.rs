@@ -99,8 +99,8 @@ pub struct HostsFileArg {
 pub struct WriteArg {
     /// How the hosts file is written; readers never see half of a change either way
     ///
-    /// A file that is a mount point, as in every container, or whose directory cannot be written,
-    /// is written in slots: each of our lines has a place of its own, padded with blanks.
+    /// A file that is a mount point, as in every container, that has other names (hard links), or whose
+    /// directory cannot be written, is written in slots: each of our lines has a place of its own, padded with blanks.
     #[arg(long, value_name = "WAY", value_enum, default_value_t)]
     pub write: WriteMethod,
 }
