@@ -19,6 +19,7 @@ mod generate;
 mod health;
 mod http;
 mod metrics;
+mod own_file;
 mod pid_file;
 mod runtime;
 mod secret;

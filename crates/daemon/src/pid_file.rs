@@ -9,6 +9,8 @@ use anyhow::{Context, bail};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::own_file;
+
 /// A locked pid file, removed on drop. The kernel drops the lock with the process, so that a pid
 /// file left behind by a crash is in nobody's way.
 #[derive(Debug)]
@@ -69,8 +71,8 @@ fn open(path: &Path) -> io::Result<File> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o644)
-        .open(path)
+        .mode(0o644);
+    own_file::open_alone(&options, path)
 }
 
 fn is_at(path: &Path, file: &File) -> bool {

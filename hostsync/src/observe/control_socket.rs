@@ -16,6 +16,7 @@ use tokio::net::UnixListener;
 
 use crate::observe::status::{Status, identity};
 use crate::store::paths::{User, slug};
+use crate::store::temporary;
 
 /// How many agents may keep files of the same path.
 const NUMBERS: usize = 8;
@@ -79,7 +80,7 @@ impl Socket {
         let directory = directory.ok_or_else(|| {
             io::Error::other("neither XDG_RUNTIME_DIR nor HOME says where to put the socket")
         })?;
-        fs::create_dir_all(&directory)?;
+        temporary::make_directory(&directory)?;
         let free = names(&directory, hosts_file).find(|path| vacate(path));
         let path = free.ok_or(io::ErrorKind::AddrInUse)?;
         let listener = UnixListener::bind(&path)?;

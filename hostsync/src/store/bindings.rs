@@ -41,7 +41,7 @@ impl Bindings {
     }
 
     fn write(&self, bound: &Bound) -> std::io::Result<()> {
-        fs::create_dir_all(temporary::directory(&self.path))?;
+        temporary::make_directory(temporary::directory(&self.path))?;
         let file = temporary::create(&self.path)?;
         serde_json::to_writer(&file, bound)?;
         file.persist(&self.path)?;

@@ -8,7 +8,7 @@ pub mod bindings;
 pub mod cache;
 pub mod paths;
 pub mod sessions;
-mod temporary;
+pub(crate) mod temporary;
 
 pub use bindings::Bindings;
 pub use cache::Cache;

@@ -61,7 +61,7 @@ impl Sessions {
     }
 
     fn write(&self, known: &[i64]) -> std::io::Result<()> {
-        fs::create_dir_all(temporary::directory(&self.path))?;
+        temporary::make_directory(temporary::directory(&self.path))?;
         let mut file = temporary::create(&self.path)?;
         for session in known {
             writeln!(file, "{session:x}")?;

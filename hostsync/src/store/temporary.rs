@@ -1,9 +1,9 @@
 //! Temporary files that take the place of another file once they are complete.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -30,6 +30,12 @@ pub(crate) fn create(target: &Path) -> io::Result<NamedTempFile<File>> {
 /// The directory in which a file stands.
 pub(crate) fn directory(target: &Path) -> &Path {
     target.parent().unwrap_or(Path::new("/"))
+}
+
+/// Makes a directory of ours where it is missing, with those above it. Only its owner may write there, though
+/// the umask would let others.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
 /// Removes what a predecessor left beside `target` when it was killed.

@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 
+use crate::own_file;
+
 /// The log file. Whole lines are written at once, so that several writers do not mix theirs.
 #[derive(Debug)]
 pub(crate) struct LogFile {
@@ -67,9 +69,7 @@ impl Write for &LogFile {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640);
+    own_file::open(&options, path)
 }

@@ -1,6 +1,6 @@
 //! The file below a journal, in single steps, each of which can be the last one of this process.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ impl Disk for FileDisk {
     }
 
     fn create(&mut self) -> io::Result<()> {
-        fs::create_dir_all(temporary::directory(&self.path))?;
+        temporary::make_directory(temporary::directory(&self.path))?;
         self.new = Some(temporary::create(&self.path)?);
         Ok(())
     }
