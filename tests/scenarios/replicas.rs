@@ -122,12 +122,15 @@ fn a_takeover_is_a_publish_and_not_a_walk() {
     // It goes on to watch the one before it, and to look at both, which is no part of a takeover.
     let mut candidates = tree.children("/nameserver/election");
     candidates.sort_by_key(|znode| znode.rsplit('-').next().map(str::to_owned));
-    let looks = |candidate: &str| {
+    let looks = |request: &str, candidate: &str| {
         let path = format!("{}/nameserver/election/{candidate}", tree.chroot());
-        proxy.requests().of("getData", &path)
+        proxy.requests().of(request, &path)
     };
     wait_until("the second to have looked at both", PATIENCE, || {
-        looks(&candidates[0]) >= 3 && looks(&candidates[1]) >= 1
+        let [first, second] = [&candidates[0], &candidates[1]];
+        let read = looks("getData", first) >= 3 && looks("getData", second) >= 1;
+        // Who came first, and then the watch.
+        read && looks("exists", first) >= 2 && looks("exists", second) >= 1
     });
     let before = proxy.requests();
     assert!(before.all("getData") >= 500, "its walk: {before:?}");
