@@ -169,3 +169,23 @@ fn a_snapshot_that_may_no_longer_be_written_is_said_once_and_written_when_it_may
     let complaints = server.log().matches("cannot write").count();
     assert_eq!(complaints, 1, "{}", server.log());
 }
+
+#[test]
+fn a_secret_that_others_can_read_is_warned_of() {
+    let (tree, hosts) = (tree("open-secret"), HostsFile::with(LOCALHOST));
+    let scratch = Scratch::new("open-auth");
+    scratch.write("auth", "ops:s3cret\n");
+    for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
+        scratch.allow("auth", 0o644);
+        let by_file = program.clone().flag("auth-file", scratch.join("auth"));
+        by_file.run().soon_says("everyone can read it");
+        scratch.allow("auth", 0o600);
+        let guarded = by_file.run();
+        guarded.soon_says("connected to ZooKeeper");
+        assert!(!guarded.log().contains("can read it"), "{}", guarded.log());
+        drop(guarded);
+        let said = program.flag("auth", "ops:s3cret").run();
+        said.soon_says("everyone on this machine can read it");
+        assert!(!said.log().contains("s3cret"), "{}", said.log());
+    }
+}

@@ -56,6 +56,21 @@ impl ZooKeeperArgs {
         })
     }
 
+    /// Says in the log where others can read the secret. Call it once the log is open.
+    pub fn warn(&self) {
+        let on_command_line = |word: String| word == "--auth" || word.starts_with("--auth=");
+        if self.auth.is_some()
+            && std::env::args_os().any(|word| on_command_line(word.to_string_lossy().into_owned()))
+        {
+            log::warn!(
+                "the password of --auth stands on the command line, where everyone on this machine can read it; prefer --auth-file"
+            );
+        }
+        if let Some(problem) = self.auth_file.as_deref().and_then(readable_by_others) {
+            log::warn!("{problem}");
+        }
+    }
+
     fn identity(&self) -> anyhow::Result<Option<Auth>> {
         if let Some(secret) = &self.auth {
             return Ok(Some(
@@ -78,9 +93,6 @@ fn first_line(path: &Path) -> anyhow::Result<String> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         bail!("it is a directory; name a file whose first line is USER:PASSWORD");
-    }
-    if let Some(problem) = readable_by_others(path) {
-        log::warn!("{problem}");
     }
     let mut line = String::new();
     BufReader::new(file).read_line(&mut line)?;

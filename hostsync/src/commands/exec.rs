@@ -42,6 +42,7 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     }
     let setup = Setup::new(&args.run)?;
     let _guard = args.run.daemon.start(PROGRAM)?;
+    args.run.names.zookeeper.warn();
     let hosts_file = args.run.names.hosts_file.hosts_file.clone();
     let Exit(code) = daemon::runtime()?.block_on(async {
         // Before anything takes time: until then a signal would end this process, or be lost on

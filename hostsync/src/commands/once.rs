@@ -25,6 +25,7 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
         names.cache(&user)?,
     );
     let options = names.zookeeper.options()?;
+    names.zookeeper.warn();
     let mut hosts_file = names.hosts_file.open(&names.write);
     hosts_file.remove_leftovers();
     let (kept, keeper) = cache.open();

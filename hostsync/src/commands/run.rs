@@ -82,6 +82,7 @@ pub(super) enum End {
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let setup = Setup::new(args)?;
     let _guard = args.daemon.start(PROGRAM)?;
+    args.names.zookeeper.warn();
     let runtime = daemon::runtime()?;
     let end = runtime.block_on(async {
         let signals = Signals::new().context("cannot listen to signals")?;

@@ -29,6 +29,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let http = args.http.listen()?;
     let dns = args.dns.listen(args.scope.domain.clone())?;
     let _guard = args.daemon.start(PROGRAM)?;
+    args.zookeeper.warn();
     let options = args.zookeeper.options()?;
     let is_terminal = !args.daemon.daemon && std::io::stderr().is_terminal();
     let progress = if is_terminal {
