@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::time::{Duration, Instant};
 
-use contract::{Counted, ZnodePath, plain};
+use contract::{Counted, ZnodePath};
 use log::warn;
 
 use crate::namespace::Finding;
-use crate::records::{Reading, Silence, masked};
+use crate::records::{Reading, Silence, shown};
 
 /// How many problems below one znode the log names; then one line stands for the others.
 const BELOW_ONE: usize = 3;
@@ -160,9 +160,7 @@ fn is_unnameable(finding: &Finding) -> bool {
 fn line(path: &ZnodePath, findings: &[Finding], count: usize) -> Option<String> {
     if count <= BELOW_ONE {
         let said: Vec<_> = findings.iter().map(Finding::to_string).collect();
-        let path = plain(path.as_str());
-        let path = masked(&path);
-        return Some(format!("{path}: {}", said.join("; ")));
+        return Some(format!("{}: {}", shown(path), said.join("; ")));
     }
     let parent = path.parent().filter(|_| count == BELOW_ONE + 1)?;
     Some(format!(

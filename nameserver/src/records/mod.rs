@@ -37,7 +37,7 @@ pub use format::Format;
 pub use host::{Endpoint, Endpoints, Host};
 pub use instance::{Instance, Membership, Outage};
 pub use problem::Problem;
-pub use secret::masked;
+pub use secret::{masked, shown};
 pub use sequence::sequence;
 pub use service::{Service, Srv};
 pub use silence::Silence;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use contract::{ZnodePath, plain};
+
 /// What stands in place of a name and a password.
 const MASK: &str = "***";
 /// What ends a URL in a text around it.
@@ -50,6 +52,11 @@ fn secret(token: &str) -> Option<(usize, usize)> {
         None => return None,
     };
     (from < to).then_some((from, to))
+}
+
+/// A znode's path as people may see it: without secrets, and with what does not show itself escaped.
+pub fn shown(path: &ZnodePath) -> String {
+    masked(&plain(path.as_str())).into_owned()
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use contract::{Address, Name, Quoted, ZnodePath, plain};
+use contract::{Address, Name, Quoted, ZnodePath};
 use serde::{Serialize, Serializer};
 
 use crate::namespace::scope::Scope;
 use crate::namespace::{Finding, Namespace};
-use crate::records::{Endpoint, Format, Instance, Membership, Reading, Service, masked};
+use crate::records::{Endpoint, Format, Instance, Membership, Reading, Service, masked, shown};
 
 /// What one znode gives, and why.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub struct Explanation {
 }
 
 fn without_secrets<S: Serializer>(path: &ZnodePath, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&masked(&plain(path.as_str())))
+    serializer.serialize_str(&shown(path))
 }
 
 impl Explanation {
@@ -113,7 +113,7 @@ impl Explanation {
     /// `to` cannot be written.
     pub fn write_text(&self, mut to: impl Write) -> io::Result<()> {
         let mut line = |label: &str, text: &dyn Display| writeln!(to, "{label:<9}{text}");
-        line("znode", &masked(&plain(self.path.as_str())))?;
+        line("znode", &shown(&self.path))?;
         line("holds", &self.data)?;
         if let Some(format) = self.format {
             line("format", &format)?;

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use contract::{Counted, Hosts, Name, hosts_line, plain};
+use contract::{Counted, Hosts, Name, hosts_line};
 use serde::Serialize;
 
 use crate::namespace::Namespace;
-use crate::records::{Format, Reading, masked};
+use crate::records::{Format, Reading, shown};
 
 /// How many lines of one sort are shown.
 const SHOWN: usize = 10;
@@ -82,7 +82,7 @@ impl Report {
         for (path, findings) in namespace.findings() {
             for finding in findings {
                 let line = Line {
-                    path: masked(&plain(path.as_str())).into_owned(),
+                    path: shown(&path),
                     reason: finding.to_string(),
                     kind: finding.kind(),
                 };
