@@ -31,8 +31,11 @@ pub struct Sizes {
     pub largest: usize,
     /// About how many pages there are to be, so that the index stays small.
     pub pages: usize,
-    /// How much room the changes may take up.
+    /// How much room the changes may take up,
     pub changes: usize,
+    /// and how much of it is in use at rest for each page: every agent reads them with each change, and
+    /// few pages are soon written anew.
+    pub changes_per_page: usize,
     /// How many pages are folded ahead at once.
     pub ahead: usize,
 }
@@ -46,6 +49,7 @@ impl Default for Sizes {
             largest: 900 * 1024,
             pages: 96,
             changes: 6 * 1024,
+            changes_per_page: 64,
             ahead: 4,
         }
     }
@@ -228,7 +232,7 @@ impl Paging {
             let pages = next.pages.take().and_then(|mut pages| {
                 pages.change(hosts, differences, generation, self.sizes.changes);
                 folds.iter().for_each(|fold| pages.adopt(fold));
-                pages.fold(hosts, &cut, room, self.sizes.changes, &mut written)?;
+                pages.fold(hosts, &cut, room, self.sizes, &mut written)?;
                 Some(pages)
             });
             next.pages = Some(match pages {
@@ -267,7 +271,8 @@ impl Paging {
                 }
             }
         }
-        let enough = self.sizes.changes / 2 + 1;
+        // The later a page is written anew, the more of what is listed falls into it.
+        let enough = pages.at_rest(self.sizes) * 3 / 4 + 1;
         if uncovered < enough {
             // Only what is listed makes it more.
             pages.fold_at = listed + (enough - uncovered);
@@ -405,7 +410,7 @@ impl Pages {
         hosts: &Hosts,
         cut: &Cut,
         room: usize,
-        most: usize,
+        sizes: Sizes,
         written: &mut Vec<Page>,
     ) -> Option<()> {
         let lost = self
@@ -416,13 +421,14 @@ impl Pages {
         let mut due: BTreeSet<usize> = lost.map(|(page, _)| page).collect();
         let entries: usize = self.pages.iter().map(|page| entry_bytes(&page.entry)).sum();
         let hard = room.saturating_sub(entries + entries / 8);
-        while self.changes.bytes() > most.min(hard) {
+        let most = (sizes.changes + sizes.changes / 2).min(hard);
+        while self.changes.bytes() > self.at_rest(sizes).min(hard) {
             let (generation, name, _) = self.changes.oldest_first().next()?;
             let page = self.page_of(name);
             let is_covered = self.pages[page].entry.generation >= generation || due.contains(&page);
             if !is_covered {
                 // Pages are folded ahead; there is room for some more until they are.
-                if self.changes.bytes() <= hard.min(most + most / 2) {
+                if self.changes.bytes() <= most {
                     break;
                 }
                 due.insert(page);
@@ -449,6 +455,12 @@ impl Pages {
         }
         let entries: usize = self.pages.iter().map(|page| entry_bytes(&page.entry)).sum();
         (entries <= room / 2 && entries + self.changes.bytes() <= room).then_some(())
+    }
+
+    /// How much room the changes take up while few come at once.
+    fn at_rest(&self, sizes: Sizes) -> usize {
+        let most = sizes.changes;
+        (self.pages.len() * sizes.changes_per_page).clamp(most / 3, most)
     }
 
     fn end(&self, page: usize) -> Option<&str> {

@@ -26,6 +26,7 @@ const SIZES: Sizes = Sizes {
     largest: 200,
     pages: 6,
     changes: 90,
+    changes_per_page: 20,
     ahead: 2,
 };
 /// More than the core ever does at once.

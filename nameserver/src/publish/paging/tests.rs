@@ -16,6 +16,7 @@ const SMALL: Sizes = Sizes {
     largest: 200,
     pages: 6,
     changes: 200,
+    changes_per_page: 20,
     ahead: 2,
 };
 const ROOM: usize = 700;
@@ -280,10 +281,35 @@ fn names_that_come_and_go_are_paged_and_whole_again() {
 
 #[test]
 fn who_is_in_step_reads_the_index_alone_whatever_the_number_of_names() {
+    let publisher = changed_at_random(10_000);
+    assert_eq!(publisher.read_by_followers, 0);
+    assert!(publisher.largest < 10_000, "{}", publisher.largest);
+    // A page is about 16 KiB here, and each fold stands for several changes.
+    assert!(
+        publisher.written / 1_000 < 16_384,
+        "{}",
+        publisher.written / 1_000
+    );
+}
+
+#[test]
+fn where_pages_are_few_the_index_is_small_and_they_are_seldom_written() {
+    let publisher = changed_at_random(1_000);
+    assert_eq!(publisher.read_by_followers, 0);
+    assert!(publisher.largest < 4_096, "{}", publisher.largest);
+    assert!(
+        publisher.written / 1_000 < 4_096,
+        "{}",
+        publisher.written / 1_000
+    );
+}
+
+/// A thousand changes of one name each, followed by somebody who is in step.
+fn changed_at_random(names: usize) -> Publisher {
     let mut publisher = Publisher::new(Sizes::default(), 15_000);
-    let all = many(10_000);
+    let all = many(names);
     publisher.publish(all.clone());
-    publisher.written = 0;
+    (publisher.written, publisher.largest) = (0, 0);
     let mut random = 7usize;
     for round in 0..1_000 {
         random = random
@@ -299,14 +325,7 @@ fn who_is_in_step_reads_the_index_alone_whatever_the_number_of_names() {
         publisher.begin_folding();
         publisher.end_folding();
     }
-    assert_eq!(publisher.read_by_followers, 0);
-    assert!(publisher.largest < 14_000, "{}", publisher.largest);
-    // A page is about 16 KiB here, and each fold stands for several changes.
-    assert!(
-        publisher.written / 1_000 < 16_384,
-        "{}",
-        publisher.written / 1_000
-    );
+    publisher
 }
 
 #[test]
