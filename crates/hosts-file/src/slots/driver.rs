@@ -210,7 +210,7 @@ impl<S: Store> Driver<S> {
     ) -> Result<(), Error> {
         let now = self.store.now();
         match (&mut self.table, appended(operations)) {
-            (Some(table), Some((bytes, _))) if table.size() == at && table.is_terminated() => {
+            (Some(table), Some((bytes, _))) if table.size() == at => {
                 table.grow(bytes, &self.owner, now);
                 Ok(())
             }

@@ -76,6 +76,8 @@ pub(super) struct Disk {
     pub(super) history: BTreeMap<Name, Vec<Promise>>,
     pub(super) foreign: Vec<u8>,
     pub(super) written: usize,
+    /// How often it was synced.
+    pub(super) syncs: usize,
     /// How many bytes the process has read.
     pub(super) read: usize,
     /// Looking after every operation takes too long for large files.
@@ -140,6 +142,7 @@ impl Model {
             is_disturbed: false,
             history: BTreeMap::new(),
             written: 0,
+            syncs: 0,
             read: 0,
             is_watched: true,
             fault: None,
@@ -385,6 +388,7 @@ impl Disk {
     }
 
     pub(super) fn sync(&mut self) {
+        self.syncs += 1;
         self.unsynced.clear();
         if !self.is_watched {
             return;

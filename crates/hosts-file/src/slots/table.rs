@@ -141,11 +141,6 @@ impl Table {
         self.size
     }
 
-    /// Whether its last line is complete.
-    pub(super) fn is_terminated(&self) -> bool {
-        self.is_terminated
-    }
-
     /// Wanted names that are left to foreign lines, in order.
     pub(super) fn shadowed(&self) -> &Arc<[Name]> {
         &self.shadowed
@@ -164,7 +159,7 @@ impl Table {
         }
     }
 
-    /// The file has grown by these bytes, behind a last line that was complete.
+    /// The file has grown by these bytes, which begin with what its last line lacked.
     pub(super) fn grow(&mut self, bytes: &[u8], owner: &Owner, now: Time) {
         let (hosts, memory) = (Hosts::new(), Memory::default());
         let grown = layout::read(self.size, bytes, owner, &Known::of(&hosts, &memory));
@@ -174,7 +169,7 @@ impl Table {
             // Nobody can be reading anything there.
             self.free.put(offset, cells);
         }
-        self.size = grown.size;
+        (self.size, self.is_terminated) = (grown.size, grown.is_terminated);
         self.is_fed = true;
     }
 

@@ -170,6 +170,34 @@ fn a_removed_name_goes_at_once_and_its_slot_is_reused_only_later() {
     assert_eq!(model.counts.waiting, 0);
 }
 
+/// The file is taken apart anew after each edit of somebody else, but what is old there stays old.
+#[test]
+fn what_was_so_before_a_foreign_edit_is_known_to_be_old() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    rest(&mut model, &hosts(&[("a", &[1]), ("db", &[5, 6, 7])]));
+    rest(&mut model, &hosts(&[("db", &[5, 6])]));
+    model.pass_time(GRACE * 2);
+    model.reconcile(&hosts(&[("db", &[5, 6])]), None);
+    let ready = model.counts.dead;
+    assert!(ready > 2);
+    let edited = [&model.disk().text[..], b"10.9.9.9 other\n"].concat();
+    model.disk_mut().rewrite(edited);
+    let syncs = model.disk().syncs;
+    model.reconcile(&hosts(&[("db", &[6])]), None);
+    assert_eq!(model.counts.live, 1);
+    assert_eq!(model.counts.retiring, 0, "the other address is old enough");
+    assert_eq!((model.counts.dead, model.counts.waiting), (ready, 1));
+    assert_eq!(model.disk().syncs, syncs, "all of it has been synced");
+}
+
+#[test]
+fn an_address_that_may_not_die_yet_is_counted_as_such() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    model.reconcile(&hosts(&[("db", &[5])]), None);
+    model.reconcile(&hosts(&[("db", &[6])]), None);
+    assert_eq!((model.counts.live, model.counts.retiring), (1, 1));
+}
+
 #[test]
 fn long_names_take_several_cells_and_give_them_back() {
     let long = format!("{}.{}.{}", "x".repeat(63), "y".repeat(63), "z".repeat(63));
