@@ -56,6 +56,7 @@ fn main() {
         let session = Session::start(Options {
             servers: tree.address().parse().expect("a connect string"),
             auth: None,
+            tls: None,
             session_timeout: Duration::from_secs(6),
         });
         let connection = session.connected().await;

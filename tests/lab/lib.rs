@@ -23,6 +23,7 @@
 //! * Every server listens on loopback only; [`Network::relay`] lets containers reach one.
 
 mod attempt;
+mod authority;
 mod client;
 mod cluster;
 mod compose;
@@ -45,6 +46,7 @@ mod watchful;
 mod zookeeper;
 
 pub use attempt::{Attempt, CreateMode, Failure};
+pub use authority::{Authority, Certificate};
 pub use client::Client;
 pub use cluster::Ensemble;
 pub use compose::Compose;

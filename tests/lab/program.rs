@@ -17,6 +17,7 @@ use crate::wait::{PATIENCE, Text, wait_for, wait_until};
 pub struct Program {
     name: &'static str,
     flags: Vec<(String, OsString)>,
+    switches: Vec<&'static str>,
     around: Vec<OsString>,
     log: Option<PathBuf>,
 }
@@ -43,6 +44,7 @@ impl Program {
         Self {
             name,
             flags: Vec::new(),
+            switches: Vec::new(),
             around: Vec::new(),
             log: None,
         }
@@ -54,6 +56,13 @@ impl Program {
         self.flags.retain(|(given, _)| given != flag);
         self.flags
             .push((flag.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds `--flag`, which has no value.
+    #[must_use]
+    pub fn switch(mut self, flag: &'static str) -> Self {
+        self.switches.push(flag);
         self
     }
 
@@ -107,6 +116,7 @@ impl Program {
         for (flag, value) in &self.flags {
             command.arg(format!("--{flag}")).arg(value);
         }
+        command.args(self.switches.iter().map(|flag| format!("--{flag}")));
         command.args(args);
         let log = self.log.clone();
         let log = log.unwrap_or_else(|| scratch.join("log"));
@@ -125,7 +135,13 @@ impl Program {
     pub fn call(&self, args: &[&str]) -> Outcome {
         let mut command = self.command();
         command.args(args);
-        for (flag, value) in &self.flags {
+        let on = OsString::from("true");
+        let switches = self.switches.iter().map(|flag| (*flag, &on));
+        let flags = self
+            .flags
+            .iter()
+            .map(|(flag, value)| (flag.as_str(), value));
+        for (flag, value) in flags.chain(switches) {
             let variable = format!("{}-{flag}", self.name)
                 .replace('-', "_")
                 .to_uppercase();

@@ -16,12 +16,16 @@ use crate::tree::Tree;
 use crate::wait::wait_for;
 
 const JAR: &str = "/usr/share/java/zookeeper.jar";
+/// Debian's jar names what it needs, but for this, which only connections with Netty need.
+const NETTY: &str = "/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar:\
+                     /usr/share/java/netty-transport-native-unix-common.jar";
 
 /// How a server differs from the usual one.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     properties: Vec<String>,
     lines: Vec<String>,
+    secure_port: u16,
 }
 
 impl Options {
@@ -39,6 +43,24 @@ impl Options {
         self
     }
 
+    /// Serves TLS too, at [`ZooKeeper::secure_port`], with a certificate whose private key stands in the same
+    /// file. Who connects there is believed by the authorities in `trust`; `client_auth` is `need`, `want` or
+    /// `none`.
+    #[must_use]
+    pub fn secure(mut self, both: &Path, trust: &Path, client_auth: &str) -> Self {
+        let port = free_port();
+        self.secure_port = port;
+        let (both, trust) = (both.display(), trust.display());
+        let netty = "org.apache.zookeeper.server.NettyServerCnxnFactory";
+        let x509 = "org.apache.zookeeper.server.auth.X509AuthenticationProvider";
+        self.line(&format!(
+            "secureClientPort={port}\nsecureClientPortAddress=127.0.0.1\nserverCnxnFactory={netty}\n\
+             ssl.keyStore.location={both}\nssl.keyStore.type=PEM\n\
+             ssl.trustStore.location={trust}\nssl.trustStore.type=PEM\n\
+             ssl.clientAuth={client_auth}\nauthProvider.x509={x509}"
+        ))
+    }
+
     /// Starts the server and waits until it serves.
     pub fn start(self) -> ZooKeeper {
         let mut server = ZooKeeper::prepare(free_port(), &self);
@@ -52,6 +74,7 @@ impl Options {
 #[derive(Debug)]
 pub struct ZooKeeper {
     port: u16,
+    secure_port: u16,
     directory: Scratch,
     properties: Vec<String>,
     process: Option<Process>,
@@ -89,6 +112,7 @@ impl ZooKeeper {
         directory.write("zoo.cfg", &config);
         Self {
             port,
+            secure_port: options.secure_port,
             directory,
             properties: options.properties.clone(),
             process: None,
@@ -120,7 +144,7 @@ impl ZooKeeper {
         .args(&self.properties)
         .args([
             "-cp",
-            JAR,
+            &format!("{JAR}:{NETTY}"),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
         ])
         .arg(self.directory.path().join("zoo.cfg"));
@@ -154,6 +178,11 @@ impl ZooKeeper {
     /// `HOST:PORT`, as the daemons and `zkCli.sh -server` take it.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port at which it speaks TLS; 0 where it does not.
+    pub fn secure_port(&self) -> u16 {
+        self.secure_port
     }
 
     /// Where its data lie, and below `output` its log.

@@ -30,6 +30,7 @@ mod real_trees;
 mod registration;
 mod replicas;
 mod restarts;
+mod secured;
 mod sessions;
 mod settings;
 mod shortages;

@@ -1,6 +1,7 @@
 //! Metrics in the text format that Prometheus reads.
 
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -84,6 +85,24 @@ impl Metrics {
         }
         let help = "1 for what /healthz says, 0 for the other words";
         self.registry.register("health", help, family);
+        self
+    }
+
+    /// Adds the ends of certificates, each under the name of whose it is, as seconds since 1970.
+    #[must_use]
+    pub fn certificates(mut self, ends: &[(&'static str, SystemTime)]) -> Self {
+        if ends.is_empty() {
+            return self;
+        }
+        let family = Family::<Vec<(&str, &str)>, Gauge<f64, AtomicU64>>::default();
+        for (whose, end) in ends {
+            let end = end.duration_since(SystemTime::UNIX_EPOCH);
+            let end = end.unwrap_or_default().as_secs_f64();
+            family.get_or_create(&vec![("of", *whose)]).set(end);
+        }
+        let help = "Until when the certificates for ZooKeeper are valid";
+        let name = "certificate_end_timestamp_seconds";
+        self.registry.register(name, help, family);
         self
     }
 

@@ -30,13 +30,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What to say of a file with a secret that everyone on the machine can read. Reading by a group is
+/// What to say of a file with a secret, such as `a password`, that everyone on the machine can read. Reading by a group is
 /// a common arrangement.
-pub fn readable_by_others(path: &Path) -> Option<String> {
+pub fn readable_by_others(path: &Path, secret: &str) -> Option<String> {
     let readable = fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
     let path = path.display();
-    readable
-        .then(|| format!("{path} holds a password and everyone can read it; chmod o-rwx {path}"))
+    readable.then(|| format!("{path} holds {secret} and everyone can read it; chmod o-rwx {path}"))
 }
 
 #[cfg(test)]
@@ -51,11 +50,11 @@ mod tests {
         for (mode, reported) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
             fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(
-                readable_by_others(file.path()).is_some(),
+                readable_by_others(file.path(), "a password").is_some(),
                 reported,
                 "{mode:o}"
             );
         }
-        assert_eq!(readable_by_others(Path::new("/does/not/exist")), None);
+        assert_eq!(readable_by_others(Path::new("/does/not/exist"), ""), None);
     }
 }

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon::{Secret, readable_by_others};
-use zookeeper::{Auth, Options, Servers};
+use zookeeper::{Auth, Options, Servers, Tls, TlsError, TlsFiles};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
+/// Where Debian and those like it keep the authorities that they trust.
+const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 const LONGEST_SESSION: Duration = Duration::from_secs(300);
 
 /// The flags that say how to reach ZooKeeper, for `#[command(flatten)]`.
@@ -37,6 +39,24 @@ pub struct ZooKeeperArgs {
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
 
+    /// Speak TLS to all of the servers, on the port that they have for it (secureClientPort). A server is
+    /// believed when its certificate is for the name or address by which --zookeeper names it
+    #[arg(long)]
+    pub tls: bool,
+
+    /// The authorities that servers' certificates come from, in PEM; by default those of the system.
+    /// This file and the two below are read again when they are replaced
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub tls_ca: Option<PathBuf>,
+
+    /// Show the servers the certificate in this file, in PEM, with those between it and its authority
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM, without a password
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// How long ZooKeeper keeps the session of a client that it does not hear from; also the
     /// deadline of each request
     #[arg(long, value_name = "DURATION", default_value = "6s", value_parser = session_timeout)]
@@ -44,14 +64,15 @@ pub struct ZooKeeperArgs {
 }
 
 impl ZooKeeperArgs {
-    /// The session's options; reads the file of `--auth-file`.
+    /// The session's options; reads the file of `--auth-file`, and those of certificates.
     ///
     /// # Errors
-    /// The file cannot be read, or the identity is not written `USER:PASSWORD`.
+    /// A file cannot be read, the identity is not written `USER:PASSWORD`, or the certificates cannot be used.
     pub fn options(&self) -> anyhow::Result<Options> {
         Ok(Options {
             servers: self.zookeeper.clone(),
             auth: self.identity()?,
+            tls: self.tls()?,
             session_timeout: self.session_timeout,
         })
     }
@@ -66,9 +87,33 @@ impl ZooKeeperArgs {
                 "the password of --auth stands on the command line, where everyone on this machine can read it; prefer --auth-file"
             );
         }
-        if let Some(problem) = self.auth_file.as_deref().and_then(readable_by_others) {
-            log::warn!("{problem}");
+        let secrets = [
+            (&self.auth_file, "a password"),
+            (&self.tls_key, "a private key"),
+        ];
+        for (path, what) in secrets {
+            if let Some(problem) = path
+                .as_deref()
+                .and_then(|path| readable_by_others(path, what))
+            {
+                log::warn!("{problem}");
+            }
         }
+    }
+
+    fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        if !self.tls {
+            return Ok(None);
+        }
+        let files = TlsFiles {
+            ca: self.tls_ca.clone().unwrap_or_else(|| SYSTEM_CA.into()),
+            identity: self.tls_cert.clone().zip(self.tls_key.clone()),
+        };
+        let tls = Tls::new(files, &self.zookeeper).map_err(|error| match (&error, &self.tls_ca) {
+            (TlsError::Read(..), None) => anyhow::anyhow!("{error}; see --tls-ca"),
+            _ => error.into(),
+        });
+        Ok(Some(tls?))
     }
 
     fn identity(&self) -> anyhow::Result<Option<Auth>> {
@@ -124,6 +169,10 @@ mod tests {
             zookeeper: "one:2181,two:2181/chroot".parse().unwrap(),
             auth: auth.map(|text| Secret::from(text.to_owned())),
             auth_file: auth_file.map(Path::to_owned),
+            tls: false,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
             session_timeout: Duration::from_secs(6),
         }
     }

@@ -1,11 +1,14 @@
 //! Calls over one unbroken connection, each with a deadline.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
 use contract::ZnodePath;
+use futures::FutureExt;
 use zookeeper_client as zk;
 
+use crate::client_task::Gone;
 use crate::{Error, Watch};
 
 /// One unbroken connection to ZooKeeper. Cheap to clone; share one among all that must see the
@@ -13,6 +16,7 @@ use crate::{Error, Watch};
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub(crate) client: zk::Client,
+    pub(crate) gone: Gone,
     /// Tells the clients of one process apart; a session that is resumed may get another client.
     pub(crate) client_number: u64,
     pub(crate) deadline: Duration,
@@ -229,6 +233,7 @@ impl Connection {
         let mode = zk::AddWatchMode::PersistentRecursive;
         Ok(Watch::new(
             self.call(self.client.watch(path.as_str(), mode)).await?,
+            self.gone.clone(),
         ))
     }
 
@@ -246,8 +251,11 @@ impl Connection {
         &self,
         reply: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
+        // The client panics about some replies that no server should send.
+        let reply = AssertUnwindSafe(reply).catch_unwind();
         match tokio::time::timeout(self.deadline, reply).await {
-            Ok(reply) => reply.map_err(Into::into),
+            Ok(Ok(reply)) => reply.map_err(Into::into),
+            Ok(Err(_)) => Err(Error::Other("the server's reply makes no sense".to_owned())),
             Err(_) => Err(Error::Timeout(self.deadline)),
         }
     }

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use contract::ZnodePath;
 use zookeeper_client as zk;
 
+use crate::client_task;
 use crate::connection::found;
 use crate::{Connection, Error, Stat, Znode};
 
@@ -83,6 +84,7 @@ impl DataWatch {
         let event = tokio::select! {
             biased;
             _ = self.states.changed() => None,
+            () = client_task::gone(&mut self.connection.gone) => None,
             event = event => Some(event),
         };
         self.set = None;

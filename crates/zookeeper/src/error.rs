@@ -56,7 +56,9 @@ impl From<zk::Error> for Error {
             | zk::Error::Timeout
             | zk::Error::NoHosts
             // What the system says of the connection, such as its reset, or that nobody answers.
-            | zk::Error::Custom(_) => Self::Lost,
+            | zk::Error::Custom(_)
+            // The client's task is gone, or does not know what the server means.
+            | zk::Error::UnexpectedError(_) => Self::Lost,
             zk::Error::NoAuth => Self::NotAuthorized,
             zk::Error::AuthFailed => Self::AuthFailed,
             zk::Error::NoNode => Self::NoNode,

@@ -12,6 +12,7 @@
 
 mod access;
 mod backoff;
+mod client_task;
 mod connection;
 mod data_watch;
 mod diagnosis;
@@ -24,6 +25,7 @@ mod servers;
 mod snapshot;
 mod state;
 mod supervisor;
+mod tls;
 mod transaction;
 mod watch;
 
@@ -38,5 +40,6 @@ pub use servers::{Servers, ServersError};
 pub use snapshot::{Published, SnapshotError};
 pub use state::State;
 pub use supervisor::Session;
+pub use tls::{Ends, Tls, TlsError, TlsFiles};
 pub use transaction::{OwnedWrite, Write};
 pub use watch::{Change, Event, Watch};

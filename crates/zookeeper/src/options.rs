@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::Servers;
+use crate::{Servers, Tls};
 
 /// How to reach ZooKeeper, and as whom.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct Options {
     pub servers: Servers,
     /// Whom to authenticate as, if anyone.
     pub auth: Option<Auth>,
+    /// How to speak TLS, if that is to be spoken.
+    pub tls: Option<Tls>,
     /// How long the servers are to keep the session of a client that they do not hear from, at most
     /// a second more; what is agreed with them is also the deadline of each call.
     pub session_timeout: Duration,
@@ -22,6 +24,11 @@ pub struct Options {
 const LATE: Duration = Duration::from_millis(1_500);
 
 impl Options {
+    /// Whether the servers are told who we are, so that what we create can be ours alone.
+    pub fn is_named(&self) -> bool {
+        self.auth.is_some() || self.tls.as_ref().is_some_and(Tls::has_identity)
+    }
+
     /// The session timeout to ask the servers for, so that the session ends in time.
     pub(crate) fn asked_timeout(&self) -> Duration {
         self.session_timeout - LATE.min(self.session_timeout / 4)
@@ -85,6 +92,7 @@ mod tests {
             let options = Options {
                 servers: "zk1".parse().unwrap(),
                 auth: None,
+                tls: None,
                 session_timeout,
             };
             assert_eq!(options.asked_timeout(), Duration::from_millis(asked));

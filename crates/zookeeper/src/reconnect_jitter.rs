@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use futures::future::poll_fn;
 use spawns_core::{Spawn, Task};
+use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 use zookeeper_client as zk;
+
+use crate::client_task::{Gone, Guarded};
 
 /// The longest time for which a reconnect is held up; the Java client has the same.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -24,11 +27,18 @@ fn hold(session_timeout: Duration) -> Duration {
     SPREAD.min(session_timeout / 5).mul_f64(fastrand::f64())
 }
 
-/// Waits for `connecting`, and holds up each reconnect of the client that comes of it.
+/// Waits for `connecting`, and holds up each reconnect of the client that comes of it. One whose tries
+/// must be `limited` is gone before its own deadline.
 pub(crate) async fn paced<E>(
     connecting: impl Future<Output = Result<zk::Client, E>>,
-) -> Result<zk::Client, E> {
-    let pacer = Pacer::default();
+    limited: bool,
+) -> Result<(zk::Client, Gone), E> {
+    let (gone, is_gone) = watch::channel(false);
+    let pacer = Pacer {
+        link: Arc::default(),
+        limited,
+        gone,
+    };
     let mut connecting = pin!(connecting);
     let client = poll_fn(|context| {
         let _scope = spawns_core::enter(&pacer);
@@ -36,44 +46,51 @@ pub(crate) async fn paced<E>(
     })
     .await?;
     // Nobody else sets it.
-    let _ = pacer.link.set(Link {
-        states: client.state_watcher(),
-        session_timeout: client.session_timeout(),
-    });
-    Ok(client)
+    let _ = pacer
+        .link
+        .0
+        .set((client.state_watcher(), client.session_timeout()));
+    Ok((client, is_gone))
 }
 
-/// What is known of a client once it is connected.
-#[derive(Debug)]
-struct Link {
-    states: zk::StateWatcher,
-    session_timeout: Duration,
-}
+/// What is known of a client once it is connected: its states, and its session timeout.
+#[derive(Debug, Default)]
+pub(crate) struct Link(OnceLock<(zk::StateWatcher, Duration)>);
 
 impl Link {
-    fn is_up(&self) -> bool {
-        self.states.peek_state() != zk::SessionState::Disconnected
+    /// False while the connection is broken.
+    pub(crate) fn is_up(&self) -> bool {
+        let up = |states: &zk::StateWatcher| states.peek_state() != zk::SessionState::Disconnected;
+        self.0.get().is_none_or(|(states, _)| up(states))
+    }
+
+    /// The session timeout that the servers have agreed to.
+    pub(crate) fn session_timeout(&self) -> Option<Duration> {
+        self.0.get().map(|(_, timeout)| *timeout)
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pacer {
-    link: Arc<OnceLock<Link>>,
+    link: Arc<Link>,
+    limited: bool,
+    gone: watch::Sender<bool>,
 }
 
 impl Spawn for Pacer {
     fn spawn(&self, task: Task) {
         let link = Arc::clone(&self.link);
-        let is_up = move || link.get().is_none_or(Link::is_up);
+        let is_up = move || link.is_up();
         let link = Arc::clone(&self.link);
-        let hold = move || {
-            hold(
-                link.get()
-                    .map_or(Duration::ZERO, |link| link.session_timeout),
-            )
-        };
+        let hold = move || hold(link.session_timeout().unwrap_or_default());
+        let task = Guarded::new(
+            Box::into_pin(task.future),
+            Arc::clone(&self.link),
+            self.limited,
+            self.gone.clone(),
+        );
         tokio::spawn(Paced {
-            task: Box::into_pin(task.future),
+            task: Box::pin(task),
             is_up,
             hold,
             was_up: true,

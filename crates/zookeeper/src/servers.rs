@@ -58,8 +58,12 @@ impl Servers {
     ///
     /// A literal address is spelt so that it takes the way through the resolver (`0x7f000001`,
     /// `fd00::5%0`): the client's retry loop yields only there, and with a literal address and no
-    /// network it would spin a core past its deadline.
-    pub(crate) fn client_text(&self) -> String {
+    /// network it would spin a core past its deadline. With TLS it is what a certificate has to be for, so
+    /// there it stays as it is, and [`crate::client_task`] ends a client before its deadline.
+    pub(crate) fn client_text(&self, is_tls: bool) -> String {
+        if is_tls {
+            return self.to_string();
+        }
         self.text(|host| match host {
             Host::Address(IpAddr::V4(ip)) => format!("{:#010x}", ip.to_bits()),
             Host::Address(IpAddr::V6(ip)) => format!("[{ip}%0]"),
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn the_client_s_spelling_resolves_to_the_same_address_but_is_no_literal() {
         for text in ["127.0.0.1:1", "10.1.2.3:2181", "[::1]:1", "[fd00::5]:2181"] {
-            let spelt = text.parse::<Servers>().unwrap().client_text();
+            let spelt = text.parse::<Servers>().unwrap().client_text(false);
             let (host, port) = spelt.rsplit_once(':').unwrap();
             let host = host.trim_matches(['[', ']']);
             assert!(host.parse::<IpAddr>().is_err(), "{host}");

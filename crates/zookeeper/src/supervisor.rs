@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use zookeeper_client as zk;
 
+use crate::client_task::{self, Gone};
 use crate::diagnosis::diagnose;
 use crate::reconnect_jitter::paced;
 use crate::{Backoff, Connection, Options, State};
@@ -59,6 +60,9 @@ impl Session {
             close: closed,
             clients: 0,
         };
+        if let Some(tls) = supervisor.options.tls.clone() {
+            tokio::spawn(tls.follow(state.clone()));
+        }
         tokio::spawn(supervisor.run());
         Self {
             state,
@@ -106,10 +110,10 @@ impl Supervisor {
                 _ = self.close.recv() => return,
             };
             match connected {
-                Ok(client) => {
+                Ok((client, gone)) => {
                     backoff.reset();
                     self.clients += 1;
-                    match self.serve(client).await {
+                    match self.serve(client, gone).await {
                         End::Terminated(session) => resume = Some(session),
                         End::Closed => return,
                     }
@@ -126,17 +130,18 @@ impl Supervisor {
     }
 
     /// Hands out connections until the client gives up or the session is to be closed.
-    async fn serve(&mut self, client: zk::Client) -> End {
+    async fn serve(&mut self, client: zk::Client, mut gone: Gone) -> End {
         let mut states = client.state_watcher();
         let mut now = client.state();
         loop {
-            self.show(&client, now);
+            self.show(&client, &gone, now);
             if now.is_terminated() {
                 self.connection.send_replace(None);
                 return End::Terminated(client.into_session());
             }
             now = tokio::select! {
                 state = states.changed() => state,
+                () = client_task::gone(&mut gone) => zk::SessionState::Closed,
                 _ = self.close.recv() => {
                     self.connection.send_replace(None);
                     drop(client);
@@ -148,7 +153,7 @@ impl Supervisor {
         }
     }
 
-    fn show(&self, client: &zk::Client, now: zk::SessionState) {
+    fn show(&self, client: &zk::Client, gone: &Gone, now: zk::SessionState) {
         let since = SystemTime::now();
         match now {
             zk::SessionState::SyncConnected | zk::SessionState::ConnectedReadOnly => {
@@ -161,9 +166,10 @@ impl Supervisor {
                     .send_replace(State::Connected { since, session_id });
                 self.connection.send_replace(Some(Connection {
                     client: client.clone(),
+                    gone: gone.clone(),
                     client_number: self.clients,
                     deadline: client.session_timeout(),
-                    guarded: self.options.auth.is_some(),
+                    guarded: self.options.is_named(),
                 }));
             }
             zk::SessionState::Disconnected => {
@@ -209,24 +215,33 @@ impl Supervisor {
 async fn connect(
     options: &Options,
     resume: &mut Option<zk::SessionInfo>,
-) -> Result<zk::Client, String> {
+) -> Result<(zk::Client, Gone), String> {
     // The client has deadlines of its own, but they were seen to fail without a network.
     let guard = options.session_timeout * 2;
-    let servers = options.servers.client_text();
+    let servers = options.servers.client_text(options.tls.is_some());
     let mut connector = zk::Client::connector()
         .with_session_timeout(options.asked_timeout())
         .with_fail_eagerly();
     if let Some(auth) = &options.auth {
         connector = connector.with_auth("digest", &auth.credentials());
     }
+    if let Some(tls) = &options.tls {
+        tls.refresh();
+        connector = connector.with_tls(tls.options());
+    }
+    let open = async |connector: zk::Connector| match options.tls {
+        Some(_) => connector.secure_connect(&servers).await,
+        None => connector.connect(&servers).await,
+    };
     let attempt = match resume.clone() {
         Some(session) => connector.clone().with_session(session),
         None => connector.clone(),
     };
-    let mut connected = timeout(guard, paced(attempt.connect(&servers))).await;
+    let limited = options.tls.is_some();
+    let mut connected = timeout(guard, paced(open(attempt), limited)).await;
     if resume.is_some() && matches!(connected, Ok(Err(zk::Error::SessionExpired))) {
         *resume = None;
-        connected = timeout(guard, paced(connector.connect(&servers))).await;
+        connected = timeout(guard, paced(open(connector), limited)).await;
     }
     match connected {
         Ok(Ok(client)) => {
@@ -238,7 +253,7 @@ async fn connect(
         }
         _ => Err(format!(
             "ZooKeeper does not answer: {}",
-            diagnose(&options.servers).await
+            diagnose(&options.servers, options.tls.as_ref()).await
         )),
     }
 }

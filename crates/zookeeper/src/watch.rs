@@ -5,12 +5,14 @@ use futures::FutureExt;
 use zookeeper_client as zk;
 
 use crate::Error;
+use crate::client_task::{self, Gone};
 
 /// A persistent recursive watch: yields each change of a znode and of all below it, in the order
 /// in which the server made them, until the connection breaks.
 #[derive(Debug)]
 pub struct Watch {
     watcher: zk::PersistentWatcher,
+    gone: Gone,
     ended: bool,
 }
 
@@ -35,9 +37,10 @@ pub enum Change {
 }
 
 impl Watch {
-    pub(crate) fn new(watcher: zk::PersistentWatcher) -> Self {
+    pub(crate) fn new(watcher: zk::PersistentWatcher, gone: Gone) -> Self {
         Self {
             watcher,
+            gone,
             ended: false,
         }
     }
@@ -51,7 +54,14 @@ impl Watch {
             if self.ended {
                 return Err(Error::Lost);
             }
-            let event = self.watcher.changed().await;
+            let event = tokio::select! {
+                biased;
+                () = client_task::gone(&mut self.gone) => {
+                    self.ended = true;
+                    continue;
+                }
+                event = self.watcher.changed() => event,
+            };
             let change = match event.event_type {
                 zk::EventType::NodeCreated => Change::Created,
                 zk::EventType::NodeDeleted => Change::Deleted,

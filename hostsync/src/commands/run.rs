@@ -159,6 +159,7 @@ impl Setup {
             znode: znode.to_string(),
             hosts_file: path.clone(),
             cache: cache_file,
+            tls: options.tls.clone(),
         };
         Ok(Self {
             user,

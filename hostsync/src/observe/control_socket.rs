@@ -141,6 +141,7 @@ mod tests {
             znode: "/nameserver/hosts".into(),
             hosts_file: hosts_file.into(),
             cache: "/cache".into(),
+            tls: None,
         };
         let state = State::Connecting {
             since: SystemTime::now(),

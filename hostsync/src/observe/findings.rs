@@ -180,6 +180,7 @@ mod tests {
             znode: "/nameserver/hosts".into(),
             hosts_file: "/nonexistent/hosts".into(),
             cache: "/cache".into(),
+            tls: None,
         };
         let away = State::Disconnected {
             since: SystemTime::UNIX_EPOCH,

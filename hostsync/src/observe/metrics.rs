@@ -2,7 +2,7 @@
 
 use daemon::{Health, Metrics, Observed};
 
-use crate::observe::status::Status;
+use crate::observe::status::{Certificates, Status};
 
 /// Tells what a function finds at the moment.
 #[derive(Debug)]
@@ -78,4 +78,5 @@ fn metrics(status: &Status) -> Metrics {
             "1 while the snapshot cannot be kept on disk",
             status.cache.failure.is_some(),
         )
+        .certificates(&status.zookeeper.certificates.as_ref().map_or(Vec::new(), Certificates::by_name))
 }

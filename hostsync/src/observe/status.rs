@@ -9,7 +9,7 @@ use contract::{Counted, Name};
 use daemon::{Health, time};
 use hosts_file::SlotCounts;
 use serde::{Deserialize, Serialize};
-use zookeeper::State;
+use zookeeper::{Ends, State, Tls};
 
 use crate::apply::agent::Applied;
 use crate::apply::report::{list, why};
@@ -78,6 +78,39 @@ pub struct ZooKeeper {
     pub state: String,
     /// Since when.
     pub since: String,
+    /// Until when the certificates are valid, where TLS is spoken.
+    #[serde(default)]
+    pub certificates: Option<Certificates>,
+}
+
+/// Until when the certificates are valid that TLS to ZooKeeper needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Certificates {
+    /// The last of the authorities'.
+    pub ca_ends: Option<String>,
+    /// Our own.
+    pub own_ends: Option<String>,
+}
+
+impl Certificates {
+    /// Each end that is known, and whose it is.
+    pub(crate) fn by_name(&self) -> Vec<(&'static str, SystemTime)> {
+        let read = |end: &Option<String>| humantime::parse_rfc3339(end.as_deref()?).ok();
+        let ends = Ends {
+            ca: read(&self.ca_ends),
+            own: read(&self.own_ends),
+        };
+        ends.by_name()
+    }
+}
+
+impl From<&Ends> for Certificates {
+    fn from(ends: &Ends) -> Self {
+        Self {
+            ca_ends: ends.ca.map(time),
+            own_ends: ends.own.map(time),
+        }
+    }
 }
 
 /// The snapshot, read and applied.
@@ -145,6 +178,8 @@ pub struct Facts {
     pub hosts_file: PathBuf,
     /// The file of the cache.
     pub cache: PathBuf,
+    /// TLS to ZooKeeper, if it is spoken.
+    pub tls: Option<Tls>,
 }
 
 impl Status {
@@ -178,6 +213,9 @@ impl Status {
             failure: applied.failure.clone(),
         };
         let mut found = of_the_file(state, &snapshot, &hosts_file);
+        let ends = facts.tls.as_ref().map(Tls::ends);
+        let remarks = ends.iter().flat_map(|ends| ends.remarks(SystemTime::now()));
+        found.extend(remarks.map(|remark| (Weight::Remark, remark)));
         found.extend(
             cache_failure
                 .clone()
@@ -196,6 +234,7 @@ impl Status {
                 connected: state.is_connected(),
                 state: state.to_string(),
                 since: time(state.since()),
+                certificates: ends.as_ref().map(Certificates::from),
             },
             snapshot,
             hosts_file,
@@ -247,6 +286,14 @@ impl fmt::Display for Status {
         writeln!(f, "agent       pid {}, since {}", self.pid, self.started)?;
         let (servers, state, since) = (&zookeeper.servers, &zookeeper.state, &zookeeper.since);
         writeln!(f, "zookeeper   {servers}: {state}, since {since}")?;
+        if let Some(certificates) = &zookeeper.certificates {
+            let end = |end: &Option<String>| end.clone().unwrap_or_else(|| "none".to_owned());
+            let (own, ca) = (end(&certificates.own_ends), end(&certificates.ca_ends));
+            writeln!(
+                f,
+                "tls         our certificate ends: {own}, the authority's: {ca}"
+            )?;
+        }
         let number =
             |number: Option<u64>| number.map_or("none".into(), |number| number.to_string());
         let (applied, seen) = (number(snapshot.applied), number(snapshot.seen));
@@ -313,6 +360,7 @@ mod tests {
             znode: "/nameserver/hosts".into(),
             hosts_file: "/nonexistent/hosts".into(),
             cache: "/var/cache/hostsync/etc-hosts.json".into(),
+            tls: None,
         }
     }
 

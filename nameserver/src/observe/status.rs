@@ -7,7 +7,7 @@ use daemon::systemd::{self, StatusLine};
 use daemon::{Health, Metrics, Observed, Tasks, time};
 use serde::Serialize;
 use tokio::sync::watch;
-use zookeeper::State;
+use zookeeper::{State, Tls};
 
 use crate::dns;
 use crate::publish::Role;
@@ -30,6 +30,9 @@ pub struct Facts {
     pub root: ZnodePath,
     /// Where it keeps its own.
     pub state: ZnodePath,
+    /// TLS to ZooKeeper, if it is spoken.
+    #[serde(skip)]
+    pub tls: Option<Tls>,
 }
 
 /// What changes while a replica runs.
@@ -140,6 +143,12 @@ impl Observed for Status {
             },
             "progress": *self.progress.borrow(),
         });
+        if let Some(ends) = self.facts.tls.as_ref().map(Tls::ends) {
+            status["zookeeper"]["certificates"] = serde_json::json!({
+                "ca_ends": ends.ca.map(time),
+                "own_ends": ends.own.map(time),
+            });
+        }
         if let Some(dns) = &self.dns {
             status["dns"] = dns.status();
         }
@@ -162,9 +171,11 @@ impl Observed for Status {
         reasons.extend(self.tasks.failures());
         let held = progress.hold.as_ref().map(Held::remark);
         let twin = self.twin.borrow().clone();
+        let ends = self.facts.tls.as_ref().map(Tls::ends);
+        let ends = ends.iter().flat_map(|ends| ends.remarks(SystemTime::now()));
         Health {
             reasons,
-            remarks: held.into_iter().chain(twin).collect(),
+            remarks: held.into_iter().chain(twin).chain(ends).collect(),
         }
     }
 
@@ -224,6 +235,13 @@ impl Observed for Status {
                 "How often a task ended by a fault of its own, or for want of a thread",
                 self.tasks.panics(),
             )
+            .certificates(
+                &self
+                    .facts
+                    .tls
+                    .as_ref()
+                    .map_or(Vec::new(), |tls| tls.ends().by_name()),
+            )
             .counter("walks", "Times that it read the whole tree", progress.walks)
             .counter(
                 "repairs",
@@ -251,6 +269,7 @@ mod tests {
             servers: "zk:2181".into(),
             root: ZnodePath::root(),
             state: "/nameserver".parse().unwrap(),
+            tls: None,
         };
         let (session, progress) = (watch::channel(state).1, watch::channel(progress).1);
         Status {

@@ -63,7 +63,7 @@ pub(super) fn settings(
 
 fn warn_of_readable_secret(path: &Path, argument: &Arg, program: &str) {
     let is_secret = argument.get_value_parser().type_id() == TypeId::of::<Secret>();
-    let problem = secret::readable_by_others(path).filter(|_| is_secret);
+    let problem = secret::readable_by_others(path, "a password").filter(|_| is_secret);
     if let Some(problem) = problem {
         crate::exit::warn(program, problem);
     }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use daemon::{Signals, Tasks, systemd};
 use indicatif::ProgressBar;
-use zookeeper::Session;
+use zookeeper::{Options, Session};
 
 use crate::commands::block_on;
 use crate::commands::cli::{PROGRAM, RunArgs};
@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let resolves = args.scope.resolve_hostnames;
     block_on(async {
         let signals = Signals::new().context("cannot listen to signals")?;
-        let (named, facts) = (options.auth.is_some(), facts(args, &id));
+        let (named, facts) = (options.auth.is_some(), facts(args, &id, &options));
         let session = Session::start(options);
         let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)
             .resolving(resolves)
@@ -74,7 +74,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn facts(args: &RunArgs, id: &str) -> Facts {
+fn facts(args: &RunArgs, id: &str, options: &Options) -> Facts {
     Facts {
         id: id.to_owned(),
         pid: std::process::id(),
@@ -83,6 +83,7 @@ fn facts(args: &RunArgs, id: &str) -> Facts {
         servers: args.zookeeper.zookeeper.to_string(),
         root: args.scope.root.clone(),
         state: args.scope.state.clone(),
+        tls: options.tls.clone(),
     }
 }
 
