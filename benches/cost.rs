@@ -14,6 +14,8 @@ const FAST: usize = 300;
 /// and alone: enough time for all that comes later of one.
 const ALONE: usize = 9;
 const BETWEEN: Duration = Duration::from_secs(5);
+/// So often somebody else reads the file.
+const READS: u32 = 2_000;
 
 /// What one change cost one daemon.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,8 @@ struct Cost {
     received: u64,
     sent: u64,
     resident: u64,
+    /// What the daemon does when somebody opens the hosts file and reads it.
+    read: Duration,
 }
 
 fn main() {
@@ -45,6 +49,7 @@ fn main() {
                 cost.received.to_string(),
                 cost.sent.to_string(),
                 format!("{} MiB", cost.resident / 1024),
+                format!("{:.1} µs", cost.read.as_secs_f64() * 1e6),
             ]);
         }
     }
@@ -58,6 +63,7 @@ fn main() {
         "bytes in",
         "bytes out",
         "resident",
+        "a reader",
     ];
     print(&heading, &rows);
 }
@@ -101,6 +107,13 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
             std::thread::sleep(BETWEEN);
         }));
     }
+    let read = over(&daemons, || {
+        for _ in 0..READS {
+            drop(std::fs::File::open(hosts.path()).expect("it is there"));
+            // As long as events of two readers are not one.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    });
     let median = |all: &[[Duration; 2]], at: usize| {
         Times::new(all.iter().map(|both| both[at]).collect()).p50()
     };
@@ -110,6 +123,7 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
         received: (now[at].received - wires[at].received) / FAST as u64,
         sent: (now[at].sent - wires[at].sent) / FAST as u64,
         resident: resident(&daemons[at]),
+        read: read[at] / READS,
     })
 }
 

@@ -33,7 +33,7 @@ pub use generate::GenerateArgs;
 pub use health::Health;
 pub use http::{Http, HttpArgs, Observed};
 pub use metrics::Metrics;
-pub use runtime::runtime;
+pub use runtime::{main_task, runtime};
 pub use secret::{Secret, readable_by_others};
 pub use signals::{Signal, Signals};
 pub use start::{DaemonArgs, Guard};

@@ -1,13 +1,14 @@
 //! The runtime that both daemons run in.
 
 use std::io;
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 
 /// Two, so that a busy task does not hold up the rest.
 const WORKERS: usize = 2;
@@ -47,6 +48,22 @@ pub fn runtime() -> anyhow::Result<Runtime> {
     match started {
         Ok(started) => started.context(what),
         Err(_) => bail!(what),
+    }
+}
+
+/// Does the main work of a daemon as one of the runtime's tasks, rather than on the thread that waits for
+/// it: what other tasks have for it, as ZooKeeper's client has, it gets without a change of threads. Ends
+/// with the future; its panic is that of who waits.
+pub async fn main_task<F>(work: F) -> F::Output
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(Ok(output)) => output,
+        Some(Err(error)) => resume_unwind(error.into_panic()),
+        None => unreachable!("it was just spawned"),
     }
 }
 

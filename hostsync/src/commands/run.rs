@@ -294,15 +294,17 @@ impl Setup {
             pass: Arc::clone(&pass),
         };
         // In one task, so that a snapshot goes from one to the other without a change of threads.
-        let work = async {
+        let following = session.clone();
+        let work = daemon::main_task(daemon::systemd::watched(async move {
             tokio::select! {
-                end = conduct(controls) => end,
-                never = agent.run(&pass) => match never {},
-                () = subscription.follow(session.clone()) => unreachable!("it follows for ever"),
+                never = agent.run(&pass) => never,
+                () = subscription.follow(following) => unreachable!("it follows for ever"),
             }
+        }));
+        let end = tokio::select! {
+            end = conduct(controls) => end,
+            never = work => match never {},
         };
-        let end = daemon::systemd::watched(work).await;
-        drop(agent);
         drop(binders);
         telling.abort();
         // It has a connection, and the client says goodbye when the last user is gone.

@@ -67,7 +67,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             tokio::spawn(tasks.clone().tell("status over HTTP", serving));
         }
         let informing = tokio::spawn(tasks.tell("the service manager", status.clone().tell()));
-        let ended = systemd::watched(nameserver.run(session, signals, named)).await;
+        let work = systemd::watched(nameserver.run(session, signals, named));
+        let ended = daemon::main_task(work).await;
         informing.abort();
         ended?;
         Ok(ExitCode::SUCCESS)
