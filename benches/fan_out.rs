@@ -236,6 +236,8 @@ fn session(tree: &Tree) -> Session {
     Session::start(Options {
         servers: tree.address().parse().expect("a connect string"),
         auth: None,
+        sasl: None,
+        acl: Vec::new(),
         tls: None,
         session_timeout: Duration::from_secs(30),
     })

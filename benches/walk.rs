@@ -56,6 +56,8 @@ fn main() {
         let session = Session::start(Options {
             servers: tree.address().parse().expect("a connect string"),
             auth: None,
+            sasl: None,
+            acl: Vec::new(),
             tls: None,
             session_timeout: Duration::from_secs(6),
         });

@@ -107,6 +107,17 @@ impl Client {
         !matches!(self.call(set), Err(Error::NoAuth))
     }
 
+    /// Whom the entries of a znode's ACL name, as `SCHEME:ID`.
+    pub fn acl(&self, path: &str) -> Vec<String> {
+        let get = |inner: Inner| async move { inner.get_acl(path).await };
+        let (acl, _) = self
+            .call(get)
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let ids = acl.iter().map(|acl| acl.auth_id());
+        ids.map(|id| format!("{}:{}", id.scheme(), id.id()))
+            .collect()
+    }
+
     /// Creates a persistent znode.
     pub fn create(&self, path: &str, data: impl AsRef<[u8]>) {
         self.create_as(CreateMode::Persistent, path, data.as_ref());

@@ -61,6 +61,20 @@ impl Options {
         ))
     }
 
+    /// Knows users by SASL, DIGEST-MD5. The file lies beside whatever the caller has in `directory`.
+    #[must_use]
+    pub fn sasl(self, directory: &Scratch, users: &[(&str, &str)]) -> Self {
+        let users: Vec<_> = users
+            .iter()
+            .map(|(user, password)| format!("user_{user}=\"{password}\""))
+            .collect();
+        let module = "org.apache.zookeeper.server.auth.DigestLoginModule";
+        let jaas = format!("Server {{ {module} required {}; }};\n", users.join(" "));
+        let jaas = directory.write("jaas", jaas);
+        self.property("java.security.auth.login.config", jaas.display())
+            .line("authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider")
+    }
+
     /// Starts the server and waits until it serves.
     pub fn start(self) -> ZooKeeper {
         let mut server = ZooKeeper::prepare(free_port(), &self);

@@ -86,7 +86,7 @@ fn a_state_that_may_not_be_written_is_an_error_at_the_start() {
     scratch.write("other", "else:h1dden\n");
     let other = nameserver(&tree).flag("auth-file", scratch.join("other"));
     let other = other.call(&["run"]).expect_code(1);
-    other.expect_words(&["the identity of --auth may not", "/nameserver", "--state"]);
+    other.expect_words(&["our identity may not", "/nameserver", "--state"]);
     assert!(!other.stderr.contains("h1dden"), "{other:?}");
 
     let half = self::tree("not-our-hosts");

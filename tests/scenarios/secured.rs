@@ -301,3 +301,90 @@ fn the_end_of_a_certificate_is_told() {
         status.contains("our certificate for ZooKeeper ends at") && metrics.contains(&line)
     });
 }
+
+/// A user and a file with the password: the identity that may write STATE.
+#[test]
+fn state_belongs_to_the_user_of_sasl() {
+    let scratch = Scratch::new("sasl");
+    let server = Options::default()
+        .sasl(&scratch, &[("ops", "s3cret")])
+        .start();
+    let tree = server.tree("sasl");
+    tree.create("/db", "10.0.0.1");
+    let hosts = HostsFile::with(LOCALHOST);
+    scratch.write("password", "s3cret\n");
+    scratch.allow("password", 0o600);
+    let publisher = nameserver(&tree)
+        .flag("sasl-user", "ops")
+        .flag("sasl-password-file", scratch.join("password"));
+    let replica = publisher.run();
+    let _agent = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    assert!(!tree.may_write("/nameserver/hosts") && !tree.may_write("/nameserver"));
+    assert!(!replica.log().contains("s3cret"));
+    // Another user of the same server is a stranger.
+    let stranger = nameserver(&tree).call(&["run"]).expect_code(1);
+    stranger.expect_words(&["/nameserver", "--sasl-user"]);
+    let wrong = scratch.write("wrong", "guess\n");
+    let wrong = publisher
+        .flag("sasl-password-file", wrong)
+        .flag("session-timeout", "2s");
+    wrong
+        .call(&["check"])
+        .expect_code(1)
+        .expect_words(&["refuses the identity", "--sasl-user"]);
+}
+
+/// TLS and SASL at once, at a server that opens no session without SASL.
+#[test]
+fn tls_and_sasl_go_together() {
+    let (authority, scratch) = (Authority::new("lab"), Scratch::new("sasl"));
+    let server = Options::default()
+        .sasl(&scratch, &[("ops", "s3cret")])
+        .property("zookeeper.sessionRequireClientSASLAuth", true)
+        .secure(
+            &authority.issue("server", HERE).both,
+            &authority.ca(),
+            "none",
+        )
+        .start();
+    let password = scratch.write("password", "s3cret\n");
+    let servers = format!("127.0.0.1:{}", server.secure_port());
+    let program = Program::new("nameserver")
+        .flag("zookeeper", servers)
+        .flag("session-timeout", "3s")
+        .switch("tls")
+        .flag("tls-ca", authority.ca());
+    let nobody = program.call(&["check"]).expect_code(1);
+    nobody.expect_words(&["only to who says who it is", "--sasl-user"]);
+    let ops = program
+        .flag("sasl-user", "ops")
+        .flag("sasl-password-file", password);
+    ops.call(&["check"])
+        .expect_code(0)
+        .expect_words(&["0 names"]);
+}
+
+/// What is created gets the ACL that is asked for, and one that shuts ourselves out is an error at the start.
+#[test]
+fn state_is_created_with_the_acl_that_is_asked_for() {
+    let tree = lab::tree("acl");
+    tree.create("/db", "10.0.0.1");
+    let program = nameserver(&tree).flag("acl", "ip:127.0.0.1:cdrwa");
+    let _replica = program.run_with(&["--acl", "world:anyone:r"]);
+    tree.soon_maps("db", &["10.0.0.1"]);
+    for znode in ["/nameserver", "/nameserver/hosts"] {
+        assert_eq!(tree.acl(znode), ["ip:127.0.0.1", "world:anyone"], "{znode}");
+    }
+    let other = lab::tree("acl-of-others");
+    let shut_out = nameserver(&other)
+        .flag("acl", "ip:10.9.9.9:cdrwa")
+        .call(&["run"])
+        .expect_code(1);
+    shut_out.expect_words(&["/nameserver", "its ACL"]);
+    let nonsense = nameserver(&other)
+        .flag("acl", "ip:10.9.9.9")
+        .call(&["check"])
+        .expect_code(2);
+    nonsense.expect_words(&["SCHEME:ID:PERMISSIONS"]);
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon::{Secret, readable_by_others};
-use zookeeper::{Auth, Options, Servers, Tls, TlsError, TlsFiles};
+use zookeeper::{Acl, Auth, Options, Servers, Tls, TlsError, TlsFiles};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 /// Where Debian and those like it keep the authorities that they trust.
@@ -38,6 +38,22 @@ pub struct ZooKeeperArgs {
     /// Authenticate with USER:PASSWORD from the first line of this file
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
+
+    /// Be this user by SASL (DIGEST-MD5), as servers with a JAAS file know it
+    #[arg(long, value_name = "USER", requires = "sasl_password_file")]
+    pub sasl_user: Option<String>,
+
+    /// The first line of this file is that user's password
+    #[arg(long, value_name = "FILE", requires = "sasl_user")]
+    pub sasl_password_file: Option<PathBuf>,
+
+    /// Give the znodes that are created this ACL, one entry each time, such as ip:10.0.0.0/8:cdrwa and
+    /// world:anyone:r
+    ///
+    /// Without it, whoever says who it is (by --auth, --sasl-user or --tls-cert) creates what only it may
+    /// change and everybody may read, and everybody else what everybody may change.
+    #[arg(long, value_name = "SCHEME:ID:PERMISSIONS")]
+    pub acl: Vec<Acl>,
 
     /// Speak TLS to all of the servers, on the port that they have for it (secureClientPort). A server is
     /// believed when its certificate is for the name or address by which --zookeeper names it
@@ -72,6 +88,8 @@ impl ZooKeeperArgs {
         Ok(Options {
             servers: self.zookeeper.clone(),
             auth: self.identity()?,
+            sasl: self.sasl()?,
+            acl: self.acl.clone(),
             tls: self.tls()?,
             session_timeout: self.session_timeout,
         })
@@ -89,6 +107,7 @@ impl ZooKeeperArgs {
         }
         let secrets = [
             (&self.auth_file, "a password"),
+            (&self.sasl_password_file, "a password"),
             (&self.tls_key, "a private key"),
         ];
         for (path, what) in secrets {
@@ -99,6 +118,17 @@ impl ZooKeeperArgs {
                 log::warn!("{problem}");
             }
         }
+    }
+
+    fn sasl(&self) -> anyhow::Result<Option<Auth>> {
+        let (Some(user), Some(path)) = (&self.sasl_user, &self.sasl_password_file) else {
+            return Ok(None);
+        };
+        let line = first_line(path, "the password")
+            .with_context(|| format!("cannot read the password file {}", path.display()))?;
+        Ok(Some(
+            Auth::new(user, &line).context("cannot use --sasl-user")?,
+        ))
     }
 
     fn tls(&self) -> anyhow::Result<Option<Tls>> {
@@ -125,7 +155,7 @@ impl ZooKeeperArgs {
         let Some(path) = &self.auth_file else {
             return Ok(None);
         };
-        let line = first_line(path)
+        let line = first_line(path, "USER:PASSWORD")
             .with_context(|| format!("cannot read the auth file {}", path.display()))?;
         let auth = Auth::digest(&line)
             .with_context(|| format!("cannot use the first line of {}", path.display()))?;
@@ -134,16 +164,16 @@ impl ZooKeeperArgs {
 }
 
 /// Only the line's end is cut off: a password may end in a blank.
-fn first_line(path: &Path) -> anyhow::Result<String> {
+fn first_line(path: &Path, what: &str) -> anyhow::Result<String> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
-        bail!("it is a directory; name a file whose first line is USER:PASSWORD");
+        bail!("it is a directory; name a file whose first line is {what}");
     }
     let mut line = String::new();
     BufReader::new(file).read_line(&mut line)?;
     let line = line.trim_end_matches(['\r', '\n']);
     if line.is_empty() {
-        bail!("its first line is empty; write USER:PASSWORD there");
+        bail!("its first line is empty; write {what} there");
     }
     Ok(line.to_owned())
 }
@@ -169,6 +199,9 @@ mod tests {
             zookeeper: "one:2181,two:2181/chroot".parse().unwrap(),
             auth: auth.map(|text| Secret::from(text.to_owned())),
             auth_file: auth_file.map(Path::to_owned),
+            sasl_user: None,
+            sasl_password_file: None,
+            acl: Vec::new(),
             tls: false,
             tls_ca: None,
             tls_cert: None,

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use contract::ZnodePath;
@@ -20,8 +21,8 @@ pub struct Connection {
     /// Tells the clients of one process apart; a session that is resumed may get another client.
     pub(crate) client_number: u64,
     pub(crate) deadline: Duration,
-    /// Whether what this process creates is writable by its own identity only.
-    pub(crate) guarded: bool,
+    /// The ACL of what is created.
+    pub(crate) acls: Arc<[zk::Acl]>,
 }
 
 /// A znode's data and what ZooKeeper knows about it.
@@ -144,8 +145,7 @@ impl Connection {
     /// # Errors
     /// As [`Connection::read`]; [`Error::NodeExists`]; [`Error::NoNode`] without a parent.
     pub async fn create(&self, path: &ZnodePath, data: &[u8], create: Create) -> Result<(), Error> {
-        let acls = self.acls();
-        let options = create.mode().with_acls(zk::Acls::new(&acls));
+        let options = create.mode().with_acls(zk::Acls::new(&self.acls));
         self.call(self.client.create(path.as_str(), data, &options))
             .await?;
         Ok(())
@@ -235,16 +235,6 @@ impl Connection {
             self.call(self.client.watch(path.as_str(), mode)).await?,
             self.gone.clone(),
         ))
-    }
-
-    pub(crate) fn acls(&self) -> Vec<zk::Acl> {
-        if self.guarded {
-            let mut acls = zk::Acls::creator_all().to_vec();
-            acls.extend_from_slice(&zk::Acls::anyone_read());
-            acls
-        } else {
-            zk::Acls::anyone_all().to_vec()
-        }
     }
 
     pub(crate) async fn call<T, E: Into<Error>>(

@@ -1,6 +1,7 @@
 //! Electing one leader among several processes, and writing only while leading.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ZnodePath;
@@ -78,7 +79,7 @@ impl Connection {
             client: self.client.clone(),
         };
         loop {
-            let acls = self.acls();
+            let acls = Arc::clone(&self.acls);
             let mode = Create::EphemeralSequential.mode();
             let options = mode.with_acls(zk::Acls::new(&acls));
             match self
@@ -276,7 +277,7 @@ impl Leadership {
     /// # Errors
     /// As [`Connection::create`]; [`Error::Deposed`] when the lock is gone.
     pub async fn create(&self, path: &ZnodePath, data: &[u8]) -> Result<(), Error> {
-        let acls = self.connection.acls();
+        let acls = Arc::clone(&self.connection.acls);
         let options = zk::CreateMode::Persistent.with_acls(zk::Acls::new(&acls));
         let mut writer = self.writer()?;
         writer.add_create(path.as_str(), data, &options)?;

@@ -14,10 +14,12 @@ pub enum Error {
     #[error("ZooKeeper did not answer within {0:?}")]
     Timeout(Duration),
     /// The znode's ACL does not let this identity do that.
-    #[error("not authorised: the znode's ACL does not allow it; see --auth")]
+    #[error(
+        "not authorised: the znode's ACL does not allow it; see --auth, --sasl-user and --tls-cert"
+    )]
     NotAuthorized,
     /// The servers refuse the identity itself.
-    #[error("ZooKeeper refuses the identity; see --auth")]
+    #[error("ZooKeeper refuses the identity; see --auth and --sasl-user")]
     AuthFailed,
     /// The znode, or the parent of one to be created, is not there.
     #[error("no such znode")]
@@ -65,6 +67,10 @@ impl From<zk::Error> for Error {
             zk::Error::NodeExists => Self::NodeExists,
             zk::Error::BadVersion => Self::BadVersion,
             zk::Error::NotEmpty => Self::NotEmpty,
+            zk::Error::InvalidAcl => Self::Other(
+                "ZooKeeper does not take the ACL: it does not know us by what says who we are, or --acl names what it does not know"
+                    .to_owned(),
+            ),
             zk::Error::RuntimeInconsistent => Self::Deposed,
             other => Self::Other(other.to_string()),
         }

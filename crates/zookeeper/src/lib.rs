@@ -11,6 +11,7 @@
 //! Every call has a deadline, the session timeout.
 
 mod access;
+mod acl;
 mod backoff;
 mod client_task;
 mod connection;
@@ -29,6 +30,7 @@ mod tls;
 mod transaction;
 mod watch;
 
+pub use acl::{Acl, AclError};
 pub use backoff::Backoff;
 pub use connection::{Connection, Create, Stat, Znode};
 pub use data_watch::DataWatch;

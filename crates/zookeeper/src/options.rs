@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Servers, Tls};
+use zookeeper_client as zk;
+
+use crate::{Acl, Servers, Tls};
 
 /// How to reach ZooKeeper, and as whom.
 #[derive(Debug, Clone)]
@@ -12,6 +14,10 @@ pub struct Options {
     pub servers: Servers,
     /// Whom to authenticate as, if anyone.
     pub auth: Option<Auth>,
+    /// Whom to be by SASL, DIGEST-MD5, if anyone.
+    pub sasl: Option<Auth>,
+    /// The ACL of what is created; none for what follows from whom we are.
+    pub acl: Vec<Acl>,
     /// How to speak TLS, if that is to be spoken.
     pub tls: Option<Tls>,
     /// How long the servers are to keep the session of a client that they do not hear from, at most
@@ -26,7 +32,22 @@ const LATE: Duration = Duration::from_millis(1_500);
 impl Options {
     /// Whether the servers are told who we are, so that what we create can be ours alone.
     pub fn is_named(&self) -> bool {
-        self.auth.is_some() || self.tls.as_ref().is_some_and(Tls::has_identity)
+        self.auth.is_some()
+            || self.sasl.is_some()
+            || self.tls.as_ref().is_some_and(Tls::has_identity)
+    }
+
+    /// The ACL of what is created: where the servers are told who we are, it is ours to change, and everybody's to read.
+    pub(crate) fn acls(&self) -> Vec<zk::Acl> {
+        if !self.acl.is_empty() {
+            return self.acl.iter().map(Acl::to_client).collect();
+        }
+        if !self.is_named() {
+            return zk::Acls::anyone_all().to_vec();
+        }
+        let mut acls = zk::Acls::creator_all().to_vec();
+        acls.extend_from_slice(&zk::Acls::anyone_read());
+        acls
     }
 
     /// The session timeout to ask the servers for, so that the session ends in time.
@@ -35,7 +56,7 @@ impl Options {
     }
 }
 
-/// An identity of ZooKeeper's `digest` scheme. Its password is never shown.
+/// A user and a password, of ZooKeeper's `digest` scheme or of SASL. Its password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     user: String,
@@ -63,9 +84,25 @@ impl Auth {
         }
     }
 
+    /// A user whose password came by itself.
+    ///
+    /// # Errors
+    /// One of both is empty.
+    pub fn new(user: &str, password: &str) -> Result<Self, AuthError> {
+        if user.is_empty() || password.is_empty() {
+            return Err(AuthError);
+        }
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Ok(Self { user, password })
+    }
+
     /// The user's name.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    pub(crate) fn sasl(&self) -> zk::SaslOptions {
+        zk::SaslOptions::digest_md5(self.user.clone(), self.password.clone()).into()
     }
 
     pub(crate) fn credentials(&self) -> Vec<u8> {
@@ -92,6 +129,8 @@ mod tests {
             let options = Options {
                 servers: "zk1".parse().unwrap(),
                 auth: None,
+                sasl: None,
+                acl: Vec::new(),
                 tls: None,
                 session_timeout,
             };

@@ -1,7 +1,9 @@
 //! Keeping a session alive in the background.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
 use log::{info, warn};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -169,7 +171,7 @@ impl Supervisor {
                     gone: gone.clone(),
                     client_number: self.clients,
                     deadline: client.session_timeout(),
-                    guarded: self.options.is_named(),
+                    acls: self.options.acls().into(),
                 }));
             }
             zk::SessionState::Disconnected => {
@@ -182,7 +184,7 @@ impl Supervisor {
             }
             ended => {
                 let failure = match ended {
-                    zk::SessionState::AuthFailed => "ZooKeeper refuses the identity; see --auth",
+                    zk::SessionState::AuthFailed => refusal(&self.options),
                     zk::SessionState::Expired => "the session timed out",
                     _ => "the session ended",
                 };
@@ -210,6 +212,15 @@ impl Supervisor {
     }
 }
 
+/// What it means that the servers fail the authentication.
+fn refusal(options: &Options) -> &'static str {
+    if options.auth.is_some() || options.sasl.is_some() {
+        "ZooKeeper refuses the identity; see --auth and --sasl-user"
+    } else {
+        "ZooKeeper opens a session only to who says who it is; see --sasl-user and --auth"
+    }
+}
+
 /// One round of trying every server once: resumes the session, where there is one to resume, so
 /// that its ephemeral znodes survive, else opens a new one.
 async fn connect(
@@ -225,6 +236,9 @@ async fn connect(
     if let Some(auth) = &options.auth {
         connector = connector.with_auth("digest", &auth.credentials());
     }
+    if let Some(sasl) = &options.sasl {
+        connector = connector.with_sasl(sasl.sasl());
+    }
     if let Some(tls) = &options.tls {
         tls.refresh();
         connector = connector.with_tls(tls.options());
@@ -238,19 +252,22 @@ async fn connect(
         None => connector.clone(),
     };
     let limited = options.tls.is_some();
-    let mut connected = timeout(guard, paced(open(attempt), limited)).await;
-    if resume.is_some() && matches!(connected, Ok(Err(zk::Error::SessionExpired))) {
+    let open = async |connector| {
+        // The client panics about some things that no server should say.
+        let opening = AssertUnwindSafe(paced(open(connector), limited)).catch_unwind();
+        timeout(guard, opening).await
+    };
+    let mut connected = open(attempt).await;
+    if resume.is_some() && matches!(connected, Ok(Ok(Err(zk::Error::SessionExpired)))) {
         *resume = None;
-        connected = timeout(guard, paced(open(connector), limited)).await;
+        connected = open(connector).await;
     }
     match connected {
-        Ok(Ok(client)) => {
+        Ok(Ok(Ok(client))) => {
             *resume = None;
             Ok(client)
         }
-        Ok(Err(zk::Error::AuthFailed)) => {
-            Err("ZooKeeper refuses the identity; see --auth".to_owned())
-        }
+        Ok(Ok(Err(zk::Error::AuthFailed))) => Err(refusal(options).to_owned()),
         _ => Err(format!(
             "ZooKeeper does not answer: {}",
             diagnose(&options.servers, options.tls.as_ref()).await

@@ -1,5 +1,7 @@
 //! Several writes of which all happen, or none.
 
+use std::sync::Arc;
+
 use contract::ZnodePath;
 use zookeeper_client as zk;
 
@@ -43,7 +45,7 @@ impl Connection {
     /// # Errors
     /// What the first write that is refused would fail with by itself.
     pub async fn commit(&self, writes: &[Write<'_>]) -> Result<(), Error> {
-        let acls = self.acls();
+        let acls = Arc::clone(&self.acls);
         let mut writer = self.client.new_multi_writer();
         for write in writes {
             match *write {

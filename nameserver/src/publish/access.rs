@@ -40,7 +40,7 @@ fn how_to_close(state: &State) -> String {
         .open()
         .map(|open| format!("`setAcl -R {open} world:anyone:cdrwa`"));
     format!(
-        "everybody may change {path}, since it was created without --auth: close it with zkCli's \
+        "everybody may change {path}, since it was created without an identity: close it with zkCli's \
          `setAcl -R {path} auth::cdrwa,world:anyone:r`, and then open again where agents tell what \
          they have applied, and to what they are bound: {}",
         open.join(" and ")
@@ -49,14 +49,14 @@ fn how_to_close(state: &State) -> String {
 
 fn explain(what: &str, path: &ZnodePath, named: bool) -> String {
     let who = if named {
-        "the identity of --auth"
+        "our identity"
     } else {
         "nobody without an identity"
     };
     let not = if named { "may not" } else { "may" };
     format!(
-        "{who} {not} {what} {path}, as its ACL says: start with --auth-file and the identity that \
-         created it, change the ACL with zkCli's setAcl, or choose another --state"
+        "{who} {not} {what} {path}, as its ACL says: start with the identity that created \
+         it (--auth-file, --sasl-user or --tls-cert), change the ACL with zkCli's setAcl, or choose another --state"
     )
 }
 
@@ -82,7 +82,7 @@ mod tests {
     fn the_sentence_is_right_with_and_without_an_identity() {
         let path = "/nameserver/hosts".parse().unwrap();
         let text = explain("write", &path, true);
-        assert!(text.starts_with("the identity of --auth may not write /nameserver/hosts, as"));
+        assert!(text.starts_with("our identity may not write /nameserver/hosts, as"));
         let text = explain("write", &path, false);
         assert!(text.starts_with("nobody without an identity may write /nameserver/hosts, as"));
     }

@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let resolves = args.scope.resolve_hostnames;
     block_on(async {
         let signals = Signals::new().context("cannot listen to signals")?;
-        let (named, facts) = (options.auth.is_some(), facts(args, &id, &options));
+        let (named, facts) = (options.is_named(), facts(args, &id, &options));
         let session = Session::start(options);
         let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)
             .resolving(resolves)
