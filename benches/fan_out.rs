@@ -18,6 +18,7 @@ use hostsync::apply::agent::{Agent, Applied};
 use hostsync::apply::selection::Selection;
 use hostsync::bind::Bound;
 use hostsync::follow::Subscription;
+use hostsync::store::Unwritten;
 use lab::{Tree, ZooKeeper, nameserver};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -148,7 +149,13 @@ impl Audience {
             let state = State::new("/nameserver".parse().expect("a path"));
             let subscription = Subscription::new(state.hosts(), None);
             let bound = watch::channel(Arc::new(Bound::default())).1;
-            let mut agent = Agent::new(file, Selection::default(), subscription.view(), bound);
+            let mut agent = Agent::new(
+                file,
+                Selection::default(),
+                subscription.view(),
+                bound,
+                &Unwritten::default(),
+            );
             let mut applied = agent.applied();
             ready.push(agent.applied());
             let session = session(tree);

@@ -22,6 +22,7 @@ mod main_job;
 mod many_names;
 mod mixed_tree;
 mod network;
+mod other_programs;
 mod packages;
 mod pages;
 mod presence;

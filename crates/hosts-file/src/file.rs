@@ -136,7 +136,9 @@ impl HostsFile {
         }
     }
 
-    /// Makes the file agree with `wanted`. `last` is what was written before, if that is known.
+    /// Makes the file agree with `wanted`. `last` is what was written before, if that is known: by that
+    /// our lines are known where others have rewritten them. It must hold nothing that a line of others
+    /// said, such as the names that were [`shadowed`](Pass::shadowed).
     ///
     /// # Errors
     /// The file cannot be read or written; it is then as it was.

@@ -1,9 +1,13 @@
 //! Lines of a hosts file: the form of an owner's, and what any line says to a resolver.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::owner::Marker;
 use crate::{Address, Name, Owner};
+
+/// What some editors put before the first line.
+pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The lines of a text, each with its line ending; the last may have none.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -59,14 +63,37 @@ pub(crate) fn tokens(line: &[u8]) -> Option<(&str, &str)> {
 /// The address of a line and the names that it maps to it, as glibc reads them; none for a line
 /// that glibc skips.
 pub(crate) fn mapping(line: &[u8]) -> Option<(IpAddr, impl Iterator<Item = &[u8]>)> {
+    let (address, places) = placed_mapping(line)?;
+    Some((address, places.map(|place| &line[place])))
+}
+
+/// The same, with the places of the names in the line.
+pub(crate) fn placed_mapping(line: &[u8]) -> Option<(IpAddr, impl Iterator<Item = Range<usize>>)> {
     // A comment ends the line, and so does a NUL, which ends the C string that glibc has of it.
     let text = line
         .split(|byte| matches!(byte, b'#' | b'\n' | 0))
         .next()
         .unwrap_or_default();
-    let mut tokens = text.split(is_space).filter(|token| !token.is_empty());
-    let address = str::from_utf8(tokens.next()?).ok()?.parse().ok()?;
-    Some((address, tokens))
+    let mut at = 0;
+    let mut places = text.split(is_space).filter_map(move |token| {
+        let place = at..at + token.len();
+        at = place.end + 1;
+        (!token.is_empty()).then_some(place)
+    });
+    let address = str::from_utf8(&line[places.next()?]).ok()?.parse().ok()?;
+    Some((address, places))
+}
+
+/// The name and address that a word and an address are, if these hosts have them together.
+#[cfg(feature = "file")]
+pub(crate) fn known(hosts: &crate::Hosts, word: &[u8], address: IpAddr) -> Option<(Name, Address)> {
+    let word = str::from_utf8(word).ok()?;
+    let (name, addresses) = hosts
+        .get_key_value(word)
+        .or_else(|| hosts.get_key_value(word.to_ascii_lowercase().as_str()))?;
+    let address = address.to_canonical();
+    let address = addresses.iter().find(|known| known.ip() == address)?;
+    Some((name.clone(), *address))
 }
 
 /// C's `isspace`, which counts a vertical tab where Rust does not.

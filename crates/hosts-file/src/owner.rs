@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::Quoted;
+use crate::{Quoted, line};
 
 /// The longest marker, in bytes: with its line ending it fits the unit of slots.
 const MAX_MARKER: usize = 63;
@@ -98,8 +98,10 @@ impl Owner {
         &self.end
     }
 
-    /// The marker that a line is; editors leave blanks and carriage returns behind one.
+    /// The marker that a line is; editors leave blanks and carriage returns behind one, and a byte
+    /// order mark before it.
     pub(crate) fn marker(&self, line: &[u8]) -> Option<Marker> {
+        let line = line.strip_prefix(line::BOM).unwrap_or(line);
         if line.first() != Some(&b'#') {
             return None;
         }
@@ -133,6 +135,7 @@ mod tests {
             ("# BEGIN hostsync\n", Some(Marker::Begin)),
             ("# BEGIN hostsync \t\r\n", Some(Marker::Begin)),
             ("# END hostsync", Some(Marker::End)),
+            ("\u{feff}# BEGIN hostsync\n", Some(Marker::Begin)),
             (" # BEGIN hostsync\n", None),
             ("# BEGIN hostsync 2\n", None),
             ("# begin hostsync\n", None),

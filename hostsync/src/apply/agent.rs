@@ -2,6 +2,7 @@
 //! and what wakes it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use tokio::time::Instant;
 use zookeeper::Backoff;
 
 use crate::apply::entries::Entries;
+use crate::apply::former::Former;
 use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
-use crate::apply::selection::Selection;
+use crate::apply::selection::{Selection, without};
 use crate::apply::watch::Watch;
 use crate::bind::{Bound, with_bound};
 use crate::follow::published::Published;
 use crate::follow::subscription::View;
+use crate::store::Unwritten;
 
 /// Delays after a write that failed. The longest one is short, since what was mended is to be known soon.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -38,6 +41,8 @@ pub struct Applied {
     pub names: usize,
     /// Names that are left to foreign lines.
     pub shadowed: Vec<Name>,
+    /// Those of them that stand there with an address that was published before.
+    pub stale: Vec<(Name, IpAddr)>,
     /// The file, symbolic links followed.
     pub target: Option<PathBuf>,
     /// How it is written.
@@ -67,6 +72,9 @@ pub struct Agent {
     checked: Instant,
     /// What was last made to be in the file.
     written: Hosts,
+    /// The same without what was left to foreign lines: by that our lines are known in any form.
+    known: Hosts,
+    former: Former,
     view: watch::Receiver<View>,
     /// Local names, beside those of the snapshot.
     bound: watch::Receiver<Arc<Bound>>,
@@ -82,17 +90,21 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent that starts from what `view` and `bound` hold now, which was kept of an earlier run.
+    /// An agent that starts from what `view` and `bound` hold now, which was kept of an earlier run and of
+    /// which the file was made to say all but what is `unwritten`.
     pub fn new(
         hosts_file: HostsFile,
         selection: Selection,
         view: watch::Receiver<View>,
         bound: watch::Receiver<Arc<Bound>>,
+        unwritten: &Unwritten,
     ) -> Self {
         let kept = view.borrow().snapshot.clone();
         let applied_bound = Arc::clone(&bound.borrow());
         let mut entries = Entries::new(selection);
         let written = kept.as_ref().map(|kept| &kept.snapshot.hosts);
+        let known = written.map(|hosts| Selection::written(hosts, unwritten));
+        let known = with_bound(known.unwrap_or_default(), &applied_bound);
         let written = written.map(|hosts| entries.follow(hosts).clone());
         Self {
             hosts_file,
@@ -100,6 +112,8 @@ impl Agent {
             entries,
             checked: Instant::now(),
             written: with_bound(written.unwrap_or_default(), &applied_bound),
+            known: without(known, &unwritten.shadowed),
+            former: Former::default(),
             view,
             bound,
             applied_bound,
@@ -194,18 +208,17 @@ impl Agent {
 
     fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
         let before = self.applied.borrow().published.clone();
-        let last = before.as_ref().or(self.kept.as_ref());
-        let last = last.map(|last| last.snapshot.hosts.clone());
-        let known = with_bound(last.unwrap_or_default(), &self.applied_bound);
         let entries = self.entries.follow(&wanted.snapshot.hosts).clone();
         let entries = with_bound(entries, bound);
         self.next = None;
-        match self.hosts_file.reconcile(&entries, &known) {
+        match self.hosts_file.reconcile(&entries, &self.known) {
             Ok(Outcome::Done(pass)) => {
                 let is_bound = Arc::ptr_eq(&self.applied_bound, bound);
                 let is_news = !is(before.as_ref(), wanted) || !is_bound;
                 self.applied_bound = Arc::clone(bound);
                 let written = std::mem::replace(&mut self.written, entries.clone());
+                self.former.note(&written, &entries);
+                self.known = without(entries.clone(), pass.shadowed.iter());
                 let change = Change {
                     generation: wanted.snapshot.generation,
                     before: is_news.then_some(&written),
@@ -230,10 +243,14 @@ impl Agent {
             log::log!(level, "{line}");
         }
         let repairs = self.applied.borrow().repairs;
+        // What cannot be read any more is told by the next pass.
+        let text = || hosts_file::read(&pass.target).unwrap_or_default();
+        let stale = self.former.stale(&pass.shadowed, change.wanted, text);
         self.applied.send_replace(Applied {
             published: Some(Arc::clone(wanted)),
             names: change.wanted.len() - pass.shadowed.len(),
             shadowed: pass.shadowed.to_vec(),
+            stale,
             target: Some(pass.target),
             method: Some(pass.method),
             slots: pass.slots,

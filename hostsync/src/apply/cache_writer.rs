@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::Name;
 use tokio::sync::watch;
 
 use crate::apply::agent::Applied;
 use crate::follow::published::Published;
 use crate::store::cache::Keeper;
+use crate::store::{Unwritten, UnwrittenFile};
 
 /// The least time between two writes: a busy tree must not wear the disk out.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,20 +17,34 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What tells two versions of the znode apart. A snapshot itself is not held without need.
 type Version = (i64, i64);
 
-/// Writes each applied snapshot to the cache, or the newest of several.
+/// Writes each applied snapshot to the cache, or the newest of several, and what of it is not in the hosts
+/// file.
 #[derive(Debug)]
 pub struct CacheWriter {
     keeper: Keeper,
+    unwritten_file: UnwrittenFile,
+    /// What it holds.
+    unwritten: Unwritten,
+    select: Vec<String>,
     /// The version that was last given to it.
     kept: Option<Version>,
     failure: watch::Sender<Option<String>>,
 }
 
 impl CacheWriter {
-    /// A writer to a cache that holds `kept` already.
-    pub fn new(keeper: Keeper, kept: Option<&Published>) -> Self {
+    /// A writer to a cache that holds `kept` already. `select` are the globs by which the names of the file are
+    /// chosen.
+    pub fn new(
+        keeper: Keeper,
+        kept: Option<&Published>,
+        unwritten_file: UnwrittenFile,
+        select: &[String],
+    ) -> Self {
         Self {
             keeper,
+            unwritten: unwritten_file.load(),
+            select: select.to_vec(),
+            unwritten_file,
             kept: kept.map(version),
             failure: watch::Sender::default(),
         }
@@ -42,7 +58,13 @@ impl CacheWriter {
     /// Follows what is applied, until the agent is gone; what it applied last is written then.
     pub async fn follow(mut self, mut applied: watch::Receiver<Applied>) {
         loop {
-            let published = applied.borrow_and_update().published.clone();
+            let (published, shadowed) = {
+                let applied = applied.borrow_and_update();
+                (applied.published.clone(), applied.shadowed.clone())
+            };
+            if published.is_some() {
+                self.keep_unwritten(shadowed);
+            }
             if let Some(published) = published.filter(|published| self.is_news(published)) {
                 self.keep(published);
                 let _ = tokio::time::timeout(PAUSE, gone(&mut applied)).await;
@@ -54,6 +76,18 @@ impl CacheWriter {
 
     fn is_news(&self, published: &Published) -> bool {
         self.kept != Some(version(published))
+    }
+
+    /// Before the snapshot, which is of no use without.
+    fn keep_unwritten(&mut self, shadowed: Vec<Name>) {
+        let unwritten = Unwritten {
+            shadowed: shadowed.into_iter().collect(),
+            select: self.select.clone(),
+        };
+        if self.unwritten != unwritten {
+            tokio::task::block_in_place(|| self.unwritten_file.keep(&unwritten));
+            self.unwritten = unwritten;
+        }
     }
 
     fn keep(&mut self, published: Arc<Published>) {
@@ -87,6 +121,12 @@ mod tests {
     use super::*;
     use crate::follow::published::tests::published;
     use crate::store::cache::{Cache, Source};
+    use std::path::Path;
+
+    fn writer(keeper: Keeper, directory: &Path) -> CacheWriter {
+        let unwritten = UnwrittenFile::new(directory.join("unwritten"));
+        CacheWriter::new(keeper, None, unwritten, &[])
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn the_first_is_kept_at_once_and_the_last_at_the_end() {
@@ -96,7 +136,7 @@ mod tests {
             state: "/nameserver".parse().unwrap(),
         };
         let cache = Cache::new(directory.path().join("cache"), source);
-        let cache_writer = CacheWriter::new(cache.open().1, None);
+        let cache_writer = writer(cache.open().1, directory.path());
         let applied = watch::Sender::new(Applied::default());
         let task = tokio::spawn(cache_writer.follow(applied.subscribe()));
         let apply = |generation| {
@@ -126,8 +166,10 @@ mod tests {
             zookeeper: "zk1:2181".into(),
             state: "/nameserver".parse().unwrap(),
         };
-        let cache_writer =
-            CacheWriter::new(Cache::new("/proc/no/cache".into(), source).open().1, None);
+        let cache_writer = writer(
+            Cache::new("/proc/no/cache".into(), source).open().1,
+            Path::new("/proc/no"),
+        );
         let failure = cache_writer.failure();
         let published = Some(Arc::new(published(1, 1, 1, &[])));
         let applied = watch::Sender::new(Applied {

@@ -3,6 +3,7 @@
 //! * [`agent`] is the loop: one idempotent pass, and what wakes it.
 //! * [`selection`] says which names of a snapshot become [`entries`] of the file, which follow it change by
 //!   change. Pure.
+//! * `former` remembers what was published before, to know it again in lines that others made of ours. Pure.
 //! * [`report`] says what a pass changed, once.
 //! * [`remedy`] adds to what goes wrong with the file what to do about it.
 //! * [`cache_writer`] keeps on disk what was applied, for a start without ZooKeeper.
@@ -10,6 +11,7 @@
 pub mod agent;
 pub mod cache_writer;
 pub mod entries;
+mod former;
 pub mod remedy;
 pub mod report;
 pub mod selection;

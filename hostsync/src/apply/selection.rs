@@ -3,6 +3,8 @@
 use contract::{Hosts, Name};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::store::Unwritten;
+
 /// The names that `--select` asks for; all of them without it.
 #[derive(Debug, Clone, Default)]
 pub struct Selection(Option<GlobSet>);
@@ -21,6 +23,13 @@ impl Selection {
             set.add(GlobBuilder::new(glob).case_insensitive(true).build()?);
         }
         Ok(Self(Some(set.build()?)))
+    }
+
+    /// What the hosts file was made to say, of a snapshot of which this was not written.
+    pub fn written(hosts: &Hosts, unwritten: &Unwritten) -> Hosts {
+        // Globs that are malformed by now were none of this release.
+        let selection = Self::new(&unwritten.select).unwrap_or_default();
+        without(selection.entries(hosts), &unwritten.shadowed)
     }
 
     /// True without any glob.
@@ -44,6 +53,14 @@ impl Selection {
             .map(|(name, list)| (name.clone(), list.clone()))
             .collect()
     }
+}
+
+/// These hosts without some names, at the cost of those.
+pub(crate) fn without<'a>(mut hosts: Hosts, names: impl IntoIterator<Item = &'a Name>) -> Hosts {
+    for name in names {
+        hosts.remove(name);
+    }
+    hosts
 }
 
 #[cfg(test)]

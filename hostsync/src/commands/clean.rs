@@ -1,15 +1,28 @@
 //! `hostsync clean`: takes our lines out of the hosts file.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use contract::Hosts;
 
 use crate::apply::remedy::Remedied;
+use crate::apply::selection::Selection;
+use crate::bind::with_bound;
 use crate::commands::cli::CleanArgs;
 use crate::observe::control_socket;
 use crate::store::cache::Cache;
-use crate::store::paths::User;
+use crate::store::paths::{self, User};
+use crate::store::{Bindings, UnwrittenFile};
+
+/// What the file was last made to say, as far as it is known.
+fn written(cache: &Path) -> Hosts {
+    let unwritten = UnwrittenFile::new(paths::unwritten_file(cache)).load();
+    let kept = Cache::names(cache).unwrap_or_default();
+    let bound = Bindings::new(paths::bindings_file(cache)).load();
+    with_bound(Selection::written(&kept, &unwritten), &bound)
+}
 
 pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     let user = User::current();
@@ -19,9 +32,7 @@ pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
         bail!("the agent with pid {pid} keeps {file} and would put its lines back; stop it first");
     }
     let cache = args.cache.path(&user, &args.hosts_file);
-    let last = cache
-        .and_then(|path| Cache::names(&path))
-        .unwrap_or_default();
+    let last = cache.map(|path| written(&path)).unwrap_or_default();
     let mut hosts_file = args.hosts_file.open(&args.write);
     hosts_file.remove_leftovers();
     let cleaned = hosts_file.clean(&last).map_err(Remedied::from)?;

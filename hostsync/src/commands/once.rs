@@ -15,7 +15,8 @@ use crate::apply::selection::Selection;
 use crate::commands::cli::OnceArgs;
 use crate::follow::published::Published;
 use crate::store::cache::Keeper;
-use crate::store::paths::User;
+use crate::store::paths::{self, User};
+use crate::store::{Unwritten, UnwrittenFile};
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
@@ -33,7 +34,13 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let follows = published.follows(kept.as_ref());
     let news = follows.with_context(|| format!("{znode} is not used"))?;
     let last = kept.map(|kept| kept.snapshot.hosts).unwrap_or_default();
-    let pass = reconcile(&mut hosts_file, &selection, &published, &last)?;
+    let unwritten = UnwrittenFile::new(paths::unwritten_file(cache.path()));
+    let written = Selection::written(&last, &unwritten.load());
+    let pass = reconcile(&mut hosts_file, &selection, &published, &written)?;
+    unwritten.keep(&Unwritten {
+        select: names.select.clone(),
+        shadowed: pass.shadowed.iter().cloned().collect(),
+    });
     if news {
         keep(keeper, &published);
     }

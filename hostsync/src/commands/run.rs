@@ -28,9 +28,10 @@ use crate::observe::presence::{self, Presence};
 use crate::observe::status::{Facts, Status};
 use crate::observe::systemd;
 use crate::register::{Desired, Instance, Registrars, Registration};
+use crate::store::UnwrittenFile;
 use crate::store::bindings::Bindings;
 use crate::store::cache::Cache;
-use crate::store::paths::User;
+use crate::store::paths::{self, User};
 
 /// How long an end waits for the last snapshot to be kept.
 const LAST_WRITE: Duration = Duration::from_millis(500);
@@ -41,7 +42,9 @@ pub(super) struct Setup {
     options: Options,
     znode: ZnodePath,
     selection: Selection,
+    select: Vec<String>,
     cache: Cache,
+    unwritten: UnwrittenFile,
     presence: Presence,
     registrations: Vec<Registration>,
     instance: Instance,
@@ -151,6 +154,7 @@ impl Setup {
             bail!("{file} is kept by the hostsync with pid {pid} already; stop that one first");
         }
         let cache_file = cache.path().to_owned();
+        let unwritten = UnwrittenFile::new(paths::unwritten_file(&cache_file));
         let instance = args.instance(&cache_file)?;
         let kept_bindings = args.kept_bindings(&cache_file);
         let facts = Facts {
@@ -166,7 +170,9 @@ impl Setup {
             options,
             znode,
             selection,
+            select: names.select.clone(),
             cache,
+            unwritten,
             presence: args.presence(&instance.sessions)?,
             registrations: args.registering.register.clone(),
             check: args.registering.check()?,
@@ -193,7 +199,8 @@ impl Setup {
         let (kept, keeper) = self.cache.open();
         let kept = kept.map(Arc::new);
         let has_kept_names = kept.is_some();
-        let cache_writer = CacheWriter::new(keeper, kept.as_deref());
+        let unwritten = self.unwritten.load();
+        let cache_writer = CacheWriter::new(keeper, kept.as_deref(), self.unwritten, &self.select);
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
         let binders = Binders::start(
@@ -210,6 +217,7 @@ impl Setup {
             self.selection,
             view.clone(),
             binders.bound(),
+            &unwritten,
         );
         let (registrations, instance) = (&self.registrations, &self.instance);
         let registrars = Registrars::start(registrations, instance, &session, &view, &tasks);

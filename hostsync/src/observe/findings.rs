@@ -148,6 +148,8 @@ pub(crate) fn of_the_file(
     }
     let problem = snapshot.problem.clone();
     found.extend(problem.map(|problem| (Weight::OutOfStep, problem)));
+    let stale = file.stale.iter().cloned();
+    found.extend(stale.map(|stale| (Weight::OutOfStep, stale)));
     let failure = file.failure.clone();
     found.extend(failure.map(|failure| (Weight::Failing, failure)));
     let lag = match (snapshot.seen, snapshot.applied) {

@@ -1,6 +1,7 @@
 //! What a running agent tells about itself.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -146,6 +147,9 @@ pub struct HostsFile {
     pub names: usize,
     /// Names that are left to lines that are not ours.
     pub shadowed: Vec<Name>,
+    /// Those of them that stand there with an address that was published before, as a sentence each.
+    #[serde(default)]
+    pub stale: Vec<String>,
     /// The method of writing.
     pub write: Option<String>,
     /// Why that method.
@@ -207,6 +211,7 @@ impl Status {
             identity: identity(&facts.hosts_file),
             names: applied.names,
             shadowed: applied.shadowed.clone(),
+            stale: applied.stale.iter().map(stale).collect(),
             write: applied.method.map(|method| method.name().to_owned()),
             why: applied.method.map(why),
             slots: applied.slots,
@@ -265,6 +270,14 @@ impl Status {
         let but: String = but.collect();
         format!("in step: {names}, generation {generation}{but}")
     }
+}
+
+/// What is to be said of a name that a line of others maps to an address that was published before.
+fn stale((name, address): &(Name, IpAddr)) -> String {
+    format!(
+        "{name} stands at {address}, which it was published with before, in a line that is not ours; take \
+         that line out, if another program made it of ours"
+    )
 }
 
 /// Device and inode of a file; none when it does not exist.
@@ -380,6 +393,7 @@ mod tests {
             published: used(generation),
             names: 1,
             shadowed: vec!["web".parse().unwrap()],
+            stale: Vec::new(),
             target: Some("/nonexistent/hosts".into()),
             method: Some(Method::Replace),
             slots: None,

@@ -17,6 +17,11 @@ pub fn bindings_file(cache: &Path) -> PathBuf {
     beside(cache, "bindings")
 }
 
+/// Where it is kept what of the snapshot is not in the hosts file, beside the file of the snapshot.
+pub fn unwritten_file(cache: &Path) -> PathBuf {
+    beside(cache, "unwritten")
+}
+
 fn beside(cache: &Path, kind: &str) -> PathBuf {
     let mut path = cache.as_os_str().to_owned();
     path.push(".");

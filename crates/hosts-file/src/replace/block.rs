@@ -6,11 +6,16 @@
 //! * the markers, wherever they stand;
 //! * between `BEGIN` and `END`, each line of the form that we write;
 //! * behind a `BEGIN` without `END`, the lines that follow it directly and say what we want or last
-//!   wrote. Any other line there may be somebody's, and stays.
+//!   wrote. Any other line there may be somebody's, and stays;
+//! * in any other line, a name and its address that we last wrote and that no block of ours says: another
+//!   program has taken our lines apart and put them together in its own way. Where the line maps other
+//!   names too, those stay.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
+use std::ops::Range;
 
 use crate::owner::Marker;
 use crate::{Address, Hosts, Name, Owner, line};
@@ -69,24 +74,27 @@ impl fmt::Display for Note {
 }
 
 /// Makes `text` agree with `wanted`. `last` is what we wrote before, which decides about lines
-/// behind a `BEGIN` without `END`.
+/// outside of a whole block.
 pub(crate) fn plan(text: &[u8], wanted: &Hosts, last: &Hosts, owner: &Owner) -> Plan {
-    let scan = Scan::of(text, owner, &|name, address| {
+    let mut scan = Scan::of(text, owner, &|name, address| {
         holds(wanted, name, address) || holds(last, name, address)
     });
+    scan.claim(last);
     let shadowed = scan.shadowed(wanted);
-    let (before, after) = scan.around_block();
+    let (before, after) = scan.foreign.split_at(scan.place());
     let mut new = Vec::with_capacity(text.len() + 64);
-    new.extend(before.iter().copied().flatten());
+    new.extend(scan.bom);
+    before.iter().for_each(|line| new.extend_from_slice(line));
     render(wanted, &shadowed, owner, &mut new);
-    new.extend(after.iter().copied().flatten());
+    after.iter().for_each(|line| new.extend_from_slice(line));
     scan.into_plan(new, shadowed.into_iter().cloned().collect())
 }
 
 /// Takes all that is ours out of `text`.
 pub(crate) fn without(text: &[u8], last: &Hosts, owner: &Owner) -> Plan {
-    let scan = Scan::of(text, owner, &|name, address| holds(last, name, address));
-    let rest = scan.foreign.concat();
+    let mut scan = Scan::of(text, owner, &|name, address| holds(last, name, address));
+    scan.claim(last);
+    let rest = [scan.bom, &scan.foreign.concat()].concat();
     scan.into_plan(rest, Vec::new())
 }
 
@@ -113,11 +121,25 @@ fn render(wanted: &Hosts, shadowed: &BTreeSet<&Name>, owner: &Owner, to: &mut Ve
     write(format_args!("{}\n", owner.end()));
 }
 
+/// Takes the names at these places out of a line, each with the blanks before it; false when no other
+/// name is left in it.
+fn take_out(line: &mut Vec<u8>, places: Vec<Range<usize>>) -> bool {
+    for place in places.into_iter().rev() {
+        let before = line[..place.start].trim_ascii_end().len();
+        line.drain(before..place.end);
+    }
+    line::mapping(line).is_some_and(|(_, mut names)| names.next().is_some())
+}
+
 /// A text taken apart.
 #[derive(Default)]
 struct Scan<'a> {
+    /// A byte order mark before our first marker.
+    bom: &'a [u8],
     /// Every line that is not ours, in order.
-    foreign: Vec<&'a [u8]>,
+    foreign: Vec<Cow<'a, [u8]>>,
+    /// Our lines in whole blocks.
+    inside: Vec<&'a [u8]>,
     /// How many of them precede our first block; none without a block.
     before: Option<usize>,
     notes: Vec<Note>,
@@ -128,11 +150,15 @@ impl<'a> Scan<'a> {
     fn of(text: &'a [u8], owner: &Owner, known: &dyn Fn(&Name, &Address) -> bool) -> Self {
         let lines: Vec<&[u8]> = line::lines(text).collect();
         let mut scan = Self::default();
+        let first = lines.first().filter(|line| owner.marker(line).is_some());
+        if first.is_some_and(|line| line.starts_with(line::BOM)) {
+            scan.bom = line::BOM;
+        }
         let mut at = 0;
         while let Some(&text) = lines.get(at) {
             at += 1;
             match owner.marker(text) {
-                None => scan.foreign.push(text),
+                None => scan.foreign.push(text.into()),
                 Some(Marker::End) => scan.notes.push(Note::StrayEnd(at)),
                 Some(Marker::Begin) => at += scan.block(at, &lines[at..], owner, known),
             }
@@ -176,16 +202,53 @@ impl<'a> Scan<'a> {
         for (number, &line) in (begin + 1..).zip(inside) {
             if line::is_entry(line) {
                 self.ours += 1;
+                self.inside.push(line);
             } else if line::is_dead(line) {
                 // Left by the other method.
             } else {
                 first = first.or(Some(number));
                 count += 1;
-                self.foreign.push(line);
+                self.foreign.push(line.into());
             }
         }
         self.notes
             .extend(first.map(|first| Note::ForeignInside(first, count)));
+    }
+
+    /// Takes what we last wrote, and no block of ours says, out of the lines that are not ours.
+    fn claim(&mut self, last: &Hosts) {
+        let suspects = |line: &[u8]| -> Vec<(Range<usize>, Name, Address)> {
+            let mapping = line::placed_mapping(line);
+            let each = mapping.into_iter().flat_map(|(address, places)| {
+                places.filter_map(move |place| {
+                    let (name, address) = line::known(last, &line[place.clone()], address)?;
+                    Some((place, name, address))
+                })
+            });
+            each.collect()
+        };
+        if self.foreign.iter().all(|line| suspects(line).is_empty()) {
+            return;
+        }
+        // Somebody has written beside it what it says too.
+        let inside = self.inside.iter().filter_map(|line| line::entry(line));
+        let inside: BTreeSet<(Name, Address)> = inside.collect();
+        let mut number = 0;
+        let before = self.before;
+        self.foreign.retain_mut(|line| {
+            let is_before = before.is_some_and(|before| number < before);
+            number += 1;
+            let ours = suspects(line).into_iter();
+            let ours =
+                ours.filter(|(_, name, address)| !inside.contains(&(name.clone(), *address)));
+            let ours: Vec<Range<usize>> = ours.map(|(place, ..)| place).collect();
+            self.ours += ours.len();
+            let stays = ours.is_empty() || take_out(line.to_mut(), ours);
+            if is_before && !stays {
+                self.before = self.before.map(|before| before - 1);
+            }
+            stays
+        });
     }
 
     /// The names of `wanted` that a foreign line maps.
@@ -200,15 +263,15 @@ impl<'a> Scan<'a> {
         shadowed
     }
 
-    /// The foreign lines before and after the place of our block: where the first block was, else
-    /// at the end, but before a last line that has no line ending.
-    fn around_block(&self) -> (&[&'a [u8]], &[&'a [u8]]) {
+    /// How many foreign lines come before our block: as many as came before the first one, else all,
+    /// but for a last line that has no line ending.
+    fn place(&self) -> usize {
         let unterminated = self
             .foreign
             .last()
             .is_some_and(|line| !line.ends_with(b"\n"));
         let end = self.foreign.len() - usize::from(unterminated);
-        self.foreign.split_at(self.before.unwrap_or(end))
+        self.before.unwrap_or(end)
     }
 
     fn into_plan(self, text: Vec<u8>, shadowed: Vec<Name>) -> Plan {

@@ -146,6 +146,73 @@ fn our_lines_are_counted_whole_block_or_not() {
     }
 }
 
+/// Other programs drop comments, join the names of an address, and spell all of it in their own way.
+#[test]
+fn what_we_wrote_is_ours_in_whatever_form_it_stands() {
+    let last = hosts(&[
+        ("db", &["10.0.0.1"]),
+        ("db2", &["10.0.0.1"]),
+        ("web", &["fd00::1"]),
+    ]);
+    for (text, others) in [
+        ("10.0.0.1 db\n10.0.0.1 db2\nfd00::1 web\n", ""),
+        ("10.0.0.1 db db2\nfd00::1 web\n", ""),
+        ("10.0.0.1\tdb2  db # hostsync\r\nfd00:0::0001 web\r\n", ""),
+        (" 10.0.0.1 DB Db2\nFD00::1 Web", ""),
+        ("::ffff:10.0.0.1 db db2\nfd00::1 web\n", ""),
+        (
+            "# BEGIN hostsync\n10.0.0.1 db db2\nfd00::1 web\n# END hostsync\n",
+            "",
+        ),
+        (
+            "# BEGIN hostsync\n# END hostsync\n10.0.0.1 db db2\nfd00::1 web\n",
+            "",
+        ),
+        (
+            "10.0.0.1 db other db2 # x\nfd00::1 web more\n",
+            "10.0.0.1 other # x\nfd00::1 more\n",
+        ),
+        (
+            "10.0.0.1 other db db2\n10.0.0.9 x\n",
+            "10.0.0.1 other\n10.0.0.9 x\n",
+        ),
+        (
+            "\u{feff}# BEGIN hostsync\n10.0.0.1 db\n10.0.0.1 db2\n# END hostsync\n10.0.0.9 x\n",
+            "\u{feff}10.0.0.9 x\n",
+        ),
+    ] {
+        let gone = without(text.as_bytes(), &last);
+        assert_eq!(String::from_utf8_lossy(&gone.text), others, "{text:?}");
+        let planned = plan(text.as_bytes(), &wanted(), &last);
+        assert_eq!(planned.shadowed, [], "{text:?}");
+        for (name, addresses) in &wanted() {
+            let said = addresses_of(&planned.text, name.as_str());
+            let addresses: Vec<_> = addresses.iter().map(|address| address.ip()).collect();
+            assert_eq!(said, addresses, "{text:?}");
+        }
+        let rest = without(&planned.text, &Hosts::new());
+        assert_eq!(String::from_utf8_lossy(&rest.text), others, "{text:?}");
+        // Of another address we wrote nothing.
+        let other = hosts(&[("db", &["10.0.0.2"]), ("db2", &["10.0.0.1", "10.0.0.3"])]);
+        let stays = without(text.replace("0.0.1", "0.0.4").as_bytes(), &other);
+        assert_eq!(stays.ours, gone_of(text), "{text:?}");
+    }
+}
+
+/// How many lines of a text are ours by our markers alone.
+fn gone_of(text: &str) -> usize {
+    without(text.as_bytes(), &Hosts::new()).ours
+}
+
+#[test]
+fn what_somebody_writes_beside_our_block_is_theirs_whatever_it_says() {
+    let text = [BLOCK, "10.0.0.5 db\n10.0.0.6 mine db\n"].concat();
+    let planned = plan(text.as_bytes(), &wanted(), &wanted());
+    assert_eq!(planned.shadowed, ["db".parse().unwrap()]);
+    let rest = without(&planned.text, &Hosts::new());
+    assert_eq!(rest.text, b"10.0.0.5 db\n10.0.0.6 mine db\n");
+}
+
 /// Lines that are foreign wherever they stand. The first maps a name of the entries below.
 const FOREIGN: [&[u8]; 9] = [
     b"10.1.1.1 other N1",
@@ -155,7 +222,7 @@ const FOREIGN: [&[u8]; 9] = [
     b"# a comment",
     b"# BEGIN hostsync (copied)",
     b"\xff\xfe \0",
-    b"10.0.0.1 n2 and more # BEGIN hostsync",
+    b"10.0.0.9 n2 and more # BEGIN hostsync",
     b" 10.0.0.1 indented",
 ];
 
@@ -215,6 +282,49 @@ fn certainly_foreign(text: &[u8]) -> Vec<Vec<u8>> {
 }
 
 proptest! {
+    /// Another program takes the file apart and writes it in its own way, without our markers.
+    #[test]
+    fn what_others_make_of_our_lines_is_taken_back(
+        (foreign, _) in any_file(0),
+        last in any_hosts(),
+        wanted in any_hosts(),
+        per_line in 1usize..4,
+        is_upper in any::<bool>(),
+        is_before in any::<bool>(),
+    ) {
+        let foreign = certainly_foreign(&foreign);
+        let mut foreign = foreign.concat();
+        if !foreign.is_empty() && !foreign.ends_with(b"\n") {
+            foreign.push(b'\n');
+        }
+        let mut by_address = std::collections::BTreeMap::<Address, Vec<String>>::new();
+        for (name, addresses) in &last {
+            for address in addresses {
+                let name = name.as_str();
+                let name = if is_upper { name.to_uppercase() } else { name.to_owned() };
+                by_address.entry(*address).or_default().push(name);
+            }
+        }
+        let mut joined = Vec::new();
+        for (address, names) in by_address {
+            for names in names.chunks(per_line) {
+                joined.extend(format!("{address}\t{}\n", names.join(" ")).bytes());
+            }
+        }
+        let parts = if is_before { [joined, foreign.clone()] } else { [foreign.clone(), joined] };
+        let theirs = parts.concat();
+        let planned = plan(&theirs, &wanted, &last);
+        let rest = without(&planned.text, &Hosts::new());
+        prop_assert_eq!(String::from_utf8_lossy(&rest.text), String::from_utf8_lossy(&foreign));
+        let anew = plan(&foreign, &wanted, &Hosts::new());
+        prop_assert_eq!(&planned.shadowed, &anew.shadowed);
+        for name in wanted.keys() {
+            let now = addresses_of(&planned.text, name.as_str());
+            prop_assert_eq!(now, addresses_of(&anew.text, name.as_str()));
+        }
+        prop_assert_eq!(without(&theirs, &last).text, foreign);
+    }
+
     #[test]
     fn foreign_lines_survive_in_order((text, foreign) in any_file(1), wanted in any_hosts(), last in any_hosts()) {
         let planned = plan(&text, &wanted, &last);

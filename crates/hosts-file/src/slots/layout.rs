@@ -1,6 +1,7 @@
 //! Reading the slots, and everything else that matters, from the bytes of a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::known::Known;
 use super::live::Live;
@@ -21,12 +22,23 @@ pub(super) struct Layout {
     /// Dead lines of ours that are no slots, because somebody shifted them: offset, length, and
     /// whether they are blank.
     pub(super) displaced: Vec<(u64, u64, bool)>,
+    /// Lines that others have made of ours, by where they begin.
+    pub(super) joined: BTreeMap<u64, Joined>,
     /// The names, in lower case, that foreign lines map.
     pub(super) foreign_names: BTreeSet<String>,
     /// The length of the file.
     pub(super) size: u64,
     /// Whether the last line is complete.
     pub(super) is_terminated: bool,
+}
+
+/// A line of others in which names of ours stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// How many live names it has, those of others among them.
+    pub(super) live: usize,
+    /// Its cells, where it has the place and the form of a slot.
+    pub(super) cells: Option<u8>,
 }
 
 /// Finds our blocks, from the lines of a file.
@@ -146,7 +158,7 @@ impl Reader<'_> {
                 let displaced = (offset, line.len() as u64, is_blank);
                 self.layout.displaced.push(displaced);
             }
-            _ => self.foreign(line),
+            _ => self.foreign(offset, line, cells),
         }
     }
 
@@ -155,7 +167,7 @@ impl Reader<'_> {
             Some((name, address)) if self.known.is_ours(&name, &address) => {
                 self.live(offset, line, Form::Outside, (name, address));
             }
-            _ => self.foreign(line),
+            _ => self.foreign(offset, line, None),
         }
     }
 
@@ -176,12 +188,40 @@ impl Reader<'_> {
         self.layout.live.push(name, slot);
     }
 
-    fn foreign(&mut self, line: &[u8]) {
-        if let Some((_, names)) = line::mapping(line) {
-            let names = names.filter_map(|name| str::from_utf8(name).ok());
-            let foreign = &mut self.layout.foreign_names;
-            foreign.extend(names.map(str::to_ascii_lowercase));
+    /// A line that is not of our form; names in it may be ours all the same.
+    fn foreign(&mut self, offset: u64, line: &[u8], cells: Option<u8>) {
+        let Some((address, places)) = line::placed_mapping(line) else {
+            return;
+        };
+        let mut joined = Joined { live: 0, cells };
+        let mut is_any_ours = false;
+        for at in places {
+            joined.live += 1;
+            let Ok(name) = str::from_utf8(&line[at.clone()]) else {
+                continue;
+            };
+            let name = name.to_ascii_lowercase();
+            match self.ours(&name, address) {
+                Some(entry) => {
+                    is_any_ours = true;
+                    let place = offset + at.start as u64;
+                    self.live(place, &line[at], Form::Word, entry);
+                }
+                None => {
+                    self.layout.foreign_names.insert(name);
+                }
+            }
         }
+        if is_any_ours {
+            self.layout.joined.insert(offset, joined);
+        }
+    }
+
+    /// A name and an address that we made the file say.
+    fn ours(&self, name: &str, address: IpAddr) -> Option<(Name, Address)> {
+        let (name, address) = (self.known.name(name)?, address.try_into().ok()?);
+        let is_ours = self.known.is_ours(&name, &address);
+        is_ours.then_some((name, address))
     }
 }
 

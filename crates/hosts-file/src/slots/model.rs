@@ -643,7 +643,7 @@ fn check_lines(text: &[u8]) {
         let is_foreign = line.starts_with(b"127.0.0.1 ") || line.starts_with(b"192.168.");
         // As in the middle of laying slots over blank lines.
         let is_blank = line.trim_ascii().is_empty();
-        let is_whole = !line.ends_with(b"\n") || line::entry(line).is_some();
+        let is_whole = !line.ends_with(b"\n") || !entries(line).is_empty();
         assert!(
             line.starts_with(b"#") || is_blank || is_foreign || is_whole,
             "torn: {:?}",
@@ -657,9 +657,26 @@ pub(super) fn said(text: &[u8]) -> BTreeMap<Name, BTreeSet<Address>> {
     let mut said: BTreeMap<Name, BTreeSet<Address>> = BTreeMap::new();
     for (name, address) in line::lines(text)
         .filter(|line| line.ends_with(b"\n"))
-        .filter_map(line::entry)
+        .flat_map(entries)
     {
         said.entry(name).or_default().insert(address);
     }
     said
+}
+
+/// What a line says that is not foreign, also one that somebody else has made of ours: each of its words
+/// is a name, or one that nobody can ask for.
+fn entries(line: &[u8]) -> Vec<(Name, Address)> {
+    if line.starts_with(b"192.168.") {
+        return line::entry(line).into_iter().collect();
+    }
+    let Some((address, words)) = line::mapping(line) else {
+        return Vec::new();
+    };
+    let Ok(address) = Address::try_from(address) else {
+        return Vec::new();
+    };
+    let words = words.filter_map(|word| str::from_utf8(word).ok());
+    let names = words.filter_map(|word| word.parse().ok());
+    names.map(|name| (name, address)).collect()
 }

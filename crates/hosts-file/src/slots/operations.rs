@@ -8,7 +8,8 @@ use std::slice;
 pub(super) enum Operation {
     /// Writes within dead slots.
     Body { offset: u64, bytes: Vec<u8> },
-    /// Writes the first byte of a line, which makes it live or dead.
+    /// Writes the first byte of a line, which makes it live or dead, or of a name in it, which makes
+    /// that one that nobody can ask for.
     Flip { offset: u64, byte: u8 },
     /// Makes what was written so far survive a power cut.
     Sync,
@@ -70,6 +71,11 @@ impl Writes {
     /// Makes a line dead.
     pub(super) fn deactivate(&mut self, offset: u64) {
         self.deaths.push(Operation::Flip { offset, byte: b'#' });
+    }
+
+    /// Makes a name in a line of others dead.
+    pub(super) fn deactivate_word(&mut self, offset: u64) {
+        self.deaths.push(Operation::Flip { offset, byte: b'-' });
     }
 
     /// Nothing dies before all that came alive survives a power cut.

@@ -32,6 +32,8 @@ pub(super) enum Form {
     Inside,
     /// None, and outside of our markers.
     Outside,
+    /// A name in a line that somebody else has made of ours; its place is that of the name.
+    Word,
 }
 
 impl Slot {

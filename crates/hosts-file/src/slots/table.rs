@@ -9,7 +9,7 @@ use super::difference::{Difference, says_exactly};
 use super::free::Free;
 use super::growth::Growth;
 use super::known::{Known, Memory};
-use super::layout::{self, Layout, place};
+use super::layout::{self, Joined, Layout, place};
 use super::live::Live;
 use super::operations::{Operation, Writes};
 use super::reclaim::Displaced;
@@ -53,6 +53,8 @@ pub(super) struct Table {
     eras: Eras,
     free: Free,
     displaced: Displaced,
+    /// Lines that others have made of ours, by where they begin.
+    joined: BTreeMap<u64, Joined>,
     /// Where our blocks begin, and since when they have been there.
     blocks: BTreeMap<u64, Time>,
     foreign_names: BTreeSet<String>,
@@ -83,6 +85,7 @@ impl Table {
             mut live,
             dead,
             displaced,
+            joined,
             foreign_names,
             size,
             is_terminated,
@@ -107,6 +110,7 @@ impl Table {
             eras,
             free: Free::new(dead.collect()),
             displaced: Displaced::new(displaced, now),
+            joined,
             blocks: blocks.collect(),
             foreign_names,
             shadowed: Arc::default(),
@@ -251,7 +255,8 @@ impl Table {
     #[cfg(test)]
     pub(super) fn inside(&self) -> BTreeSet<(Name, Offset, u32, Address, bool)> {
         let each = self.live.from(None).flat_map(|(name, slots)| {
-            let inside = slots.iter().filter(|slot| slot.form != Form::Outside);
+            let inside = slots.iter();
+            let inside = inside.filter(|slot| !matches!(slot.form, Form::Outside | Form::Word));
             inside.map(move |slot| {
                 let is_slot = slot.form == Form::Slot;
                 (
@@ -471,6 +476,9 @@ impl Table {
             writes.sync();
             self.is_unsynced = false;
         }
+        if slot.form == Form::Word {
+            return self.deactivate_word(slot.offset.into(), now, writes);
+        }
         writes.deactivate(slot.offset.into());
         match (slot.cells(), slot.form) {
             (Some(cells), _) => self.free.wait(now, slot.offset, cells),
@@ -480,6 +488,23 @@ impl Table {
             (None, _) => self
                 .displaced
                 .add(slot.offset.into(), slot.length.into(), now),
+        }
+    }
+
+    /// Ends a name in a line of others; the last one of a line ends the line.
+    fn deactivate_word(&mut self, offset: u64, now: Time, writes: &mut Writes) {
+        let Some((&begin, line)) = self.joined.range_mut(..=offset).next_back() else {
+            return;
+        };
+        line.live -= 1;
+        if line.live > 0 {
+            return writes.deactivate_word(offset);
+        }
+        let cells = line.cells;
+        self.joined.remove(&begin);
+        writes.deactivate(begin);
+        if let Some(cells) = cells {
+            self.free.wait(now, place(begin), cells);
         }
     }
 }

@@ -396,6 +396,9 @@ enum Event {
     Append(u8),
     /// Somebody rewrites the file without the comments in it, as Podman does.
     DropComments,
+    /// Somebody rewrites the file, so that each address has one line with so many of its names, without
+    /// the comments in it or with them.
+    Join(u8, bool),
     /// Somebody makes the file anew, as kubelet does.
     Reset,
     /// Somebody inserts a line before everything.
@@ -425,6 +428,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         6 => (0u16..500).prop_map(Event::Wait),
         1 => (0u8..9).prop_map(Event::Append),
         1 => Just(Event::DropComments),
+        1 => (1u8..4, any::<bool>()).prop_map(|(names, comments)| Event::Join(names, comments)),
         1 => Just(Event::Reset),
         1 => (0u8..9).prop_map(Event::Prepend),
     ]
@@ -506,6 +510,30 @@ fn what_was_put_back_over_several_batches_is_seen_at_once() {
         Event::Want(second, Some((10, Fault::Revert))),
     ];
     play(events, 4);
+}
+
+/// In a line of others, a name of ours becomes one that nobody asks for, and theirs stays.
+#[test]
+fn a_name_of_ours_in_a_line_of_others_goes_and_theirs_stays() {
+    let foreign = "127.0.0.1 localhost\n";
+    let mut model = Model::new(foreign);
+    let wanted = hosts(&[("db", &[5]), ("web", &[5]), ("log", &[6])]);
+    rest(&mut model, &wanted);
+    let joined = "10.0.0.5 Db other1 web\n10.0.0.6 log\n";
+    model.disk_mut().rewrite([foreign, joined].concat().into());
+    let changed = hosts(&[("db", &[7]), ("web", &[5])]);
+    rest(&mut model, &changed);
+    let text = String::from_utf8(model.disk().text.clone()).unwrap();
+    let joined = "10.0.0.5 -b other1 -eb\n#0.0.0.6 log\n";
+    assert!(text.starts_with(&[foreign, joined].concat()), "{text}");
+    assert_eq!(model.shadowed.len(), 0);
+    let mut said = said(&model.disk().text);
+    said.remove("other1");
+    let said: Hosts = said
+        .into_iter()
+        .map(|(name, list)| (name, list.into_iter().collect::<Addresses>()))
+        .collect();
+    assert_eq!(said, changed);
 }
 
 /// Of two lines of one age the one that is not wanted any more for longer goes first.
@@ -608,6 +636,26 @@ fn disturb(disk: &mut Disk, event: &Event) {
             let trimmed = |line: &[u8]| [line.trim_ascii_end(), b"\n"].concat();
             let lines = line::lines(&disk.text).filter(kept);
             disk.rewrite(lines.flat_map(trimmed).collect());
+        }
+        Event::Join(names, has_comments) => {
+            let mut text = disk.foreign.clone();
+            let is_comment = |line: &&[u8]| *has_comments && line.starts_with(b"#");
+            let lines = line::lines(&disk.text).skip(line::lines(&text).count());
+            let comments = lines.filter(is_comment).filter(|line| line.len() > 1);
+            text.extend(comments.flatten());
+            let mut by_address = BTreeMap::<Address, Vec<Name>>::new();
+            for (name, addresses) in said(&disk.text) {
+                for address in addresses {
+                    by_address.entry(address).or_default().push(name.clone());
+                }
+            }
+            for (address, said) in by_address {
+                for said in said.chunks((*names).into()) {
+                    let said: Vec<&str> = said.iter().map(Name::as_str).collect();
+                    text.extend(format!("{address}\t{}\n", said.join(" ")).bytes());
+                }
+            }
+            disk.rewrite(text);
         }
         Event::Reset => disk.rewrite(disk.foreign.clone()),
         Event::Prepend(number) => prepend(disk, &format!("192.168.2.{number} other{number}\n")),
