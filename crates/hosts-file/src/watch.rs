@@ -10,7 +10,7 @@ use std::thread;
 
 use nix::errno::Errno;
 use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
-use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::WatchSet;
 
@@ -173,8 +173,21 @@ fn start(signal: &Arc<Signal>) -> Result<RecommendedWatcher, WatchError> {
     // Nothing in there can panic.
     let _ = thread.join();
     let signal = Arc::clone(signal);
-    let watcher = notify::recommended_watcher(move |event| signal.take(event));
+    let watcher = RecommendedWatcher::new(
+        move |event| signal.take(event),
+        Config::default().with_event_kinds(telling()),
+    );
     watcher.map_err(WatchError::from)
+}
+
+/// The kinds of events that [`judge`] heeds. Of others the thread is not woken: every program that starts opens
+/// files beside this one, and every one that looks up a name opens it.
+fn telling() -> EventKindMask {
+    EventKindMask::CREATE
+        | EventKindMask::REMOVE
+        | EventKindMask::MODIFY_DATA
+        | EventKindMask::MODIFY_NAME
+        | EventKindMask::ACCESS_CLOSE
 }
 
 /// What `call` returns; none where the library panics, since its thread is none.
@@ -359,6 +372,7 @@ mod tests {
             (EventKind::Remove(RemoveKind::File), true),
         ] {
             assert_eq!(judged(kind, &hosts), (expected, false), "{kind:?}");
+            assert_eq!(telling().matches(&kind), expected, "{kind:?}");
             assert_eq!(
                 judged(kind, Path::new("/d/other")),
                 (false, false),
