@@ -50,7 +50,7 @@ impl Default for Sizes {
             pages: 96,
             changes: 6 * 1024,
             changes_per_page: 64,
-            ahead: 4,
+            ahead: 1,
         }
     }
 }
