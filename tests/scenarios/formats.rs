@@ -262,7 +262,7 @@ fn a_tree_of_every_format_gives_exactly_its_names() {
         .iter()
         .map(|(path, data, _)| (path.clone(), data.clone()));
     plant(&tree, records().into_iter().chain(junk_znodes));
-    let _nameserver = nameserver(&tree).run();
+    let _nameserver = nameserver(&tree).switch("allow-public").run();
     let snapshot = tree.soon_publishes("all names", |snapshot| {
         snapshot.names().len() == NAMES.len()
     });
@@ -275,6 +275,7 @@ fn a_tree_of_every_format_gives_exactly_its_names() {
     assert_eq!(found, expected, "{found:#?}");
 
     let report = nameserver(&tree)
+        .switch("allow-public")
         .flag("hosts-file", "/dev/null")
         .call(&["check", "--json"])
         .expect_code(1)
@@ -316,7 +317,7 @@ fn a_tree_of_every_format_gives_exactly_its_names() {
 fn explain_says_for_one_znode_what_it_gives_and_why() {
     let tree = tree("explain");
     plant(&tree, records());
-    let program = nameserver(&tree);
+    let program = nameserver(&tree).switch("allow-public");
     program
         .call(&["check", "--explain", "/brokers/ids/1"])
         .expect_code(0)

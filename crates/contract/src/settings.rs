@@ -17,6 +17,9 @@ pub struct Settings {
     /// What is left out, sorted; none where nobody has told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<Vec<String>>,
+    /// Whether names of the public DNS are given without a domain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_public: bool,
 }
 
 body!(Settings);

@@ -91,6 +91,15 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
 
+    /// Give names of the public DNS as well, such as deb.debian.org
+    ///
+    /// Without --domain, /org/debian/deb would take a name that every machine uses: whoever may create a
+    /// znode could send them elsewhere. So a name below com, org, io and the like, or below a country with three
+    /// labels or more, is not given unless this says so. Some names are never given: wpad and isatap, those of
+    /// Docker's, Podman's and Kubernetes' own services, and of clouds' metadata.
+    #[arg(long)]
+    pub allow_public: bool,
+
     /// Ask the system's resolver for host names that no znode gives
     ///
     /// Where a record holds a host name in place of an address, that is first one of the names that
@@ -108,7 +117,9 @@ impl ScopeArgs {
     /// The flags do not go together.
     pub fn scope(&self) -> Result<Scope, WrongUsage> {
         let (root, state) = (self.root.clone(), self.state.clone());
-        Scope::new(root, state, self.domain.clone(), &self.exclude).map_err(WrongUsage::new)
+        let scope = Scope::new(root, state, self.domain.clone(), &self.exclude);
+        let scope = scope.map_err(WrongUsage::new)?;
+        Ok(scope.allowing_public(self.allow_public))
     }
 }
 

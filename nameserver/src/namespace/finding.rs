@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, NameError, ZnodePath};
+use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
+use super::scope::NoName;
 use super::{Namespace, NotItsOwn, Scope};
 use crate::records::{Format, Instance, Outage, Problem, Reading, Silence};
 
@@ -24,7 +25,7 @@ pub enum Finding {
     InName(Format),
     /// Nothing is wrong; the znode's name is no label, and its address counts for its service.
     #[error("its path makes no name: {0}; it counts for the service above it")]
-    CountsOnly(NameError),
+    CountsOnly(NoName),
     /// Nothing is wrong; the address is that of whoever made the znode.
     #[error("holds {address} and nothing else, which is taken for the machine that made it: {why}")]
     Creator {
@@ -54,7 +55,7 @@ pub enum Finding {
     Spoilt(Box<Finding>),
     /// Nothing is wrong; a service whose path makes no name, and all of whose addresses have others.
     #[error("its path makes no name, and other names have all its addresses: {0}")]
-    NamedElsewhere(NameError),
+    NamedElsewhere(NoName),
     /// A service whose path makes no name.
     #[error(
         "its {instances} instances cannot be reached by any name, since its path makes none: {error}; \
@@ -64,7 +65,7 @@ pub enum Finding {
         /// How many instances it has.
         instances: usize,
         /// What is wrong with the path.
-        error: NameError,
+        error: NoName,
     },
     /// The data should be an address and is not.
     #[error(transparent)]
@@ -79,7 +80,7 @@ pub enum Finding {
     },
     /// There are addresses, but the path makes no name.
     #[error("its path makes no name: {0}")]
-    Name(#[from] NameError),
+    Name(#[from] NoName),
     /// Another path has the name.
     #[error("its name {name} is taken by {winner}")]
     Taken {
@@ -300,7 +301,7 @@ impl Namespace {
     }
 
     /// What is to be said of a znode with addresses whose path makes no name.
-    fn without_a_name(&self, reading: &Reading, path: &ZnodePath, error: NameError) -> Finding {
+    fn without_a_name(&self, reading: &Reading, path: &ZnodePath, error: NoName) -> Finding {
         if self.own_record(path).is_none() {
             let instances = self.members(path).count();
             return Finding::Unnameable { instances, error };

@@ -13,6 +13,7 @@ mod mentions;
 mod pointers;
 mod rules;
 pub mod scope;
+mod taken;
 mod tree;
 
 use std::collections::{HashMap, HashSet};

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use contract::{Name, NameError, ZnodePath};
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::taken::{is_public, is_reserved};
+
 /// ZooKeeper's own znodes.
 const ZOOKEEPER: &str = "/zookeeper";
 
@@ -17,6 +19,8 @@ pub struct Scope {
     root: ZnodePath,
     state: ZnodePath,
     domain: Option<Name>,
+    /// Whether names of the public DNS are given as others are.
+    allow_public: bool,
     /// The globs as they were given, sorted.
     patterns: Vec<String>,
     exclude: GlobSet,
@@ -39,6 +43,20 @@ pub enum ScopeError {
     /// A pattern is no glob.
     #[error("--exclude: {0}")]
     Glob(#[from] globset::Error),
+}
+
+/// Why a path makes no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoName {
+    /// It is none.
+    #[error(transparent)]
+    Invalid(#[from] NameError),
+    /// It means the same to everybody already.
+    #[error("{:?} has a meaning of its own to clients, engines or clouds, and is never taken", .0.as_str())]
+    Reserved(Name),
+    /// Somebody in the Internet may own it.
+    #[error("{:?} may be a name of the public DNS: append a --domain, or see --allow-public", .0.as_str())]
+    Public(Name),
 }
 
 impl Scope {
@@ -74,10 +92,23 @@ impl Scope {
             root,
             state,
             domain,
+            allow_public: false,
             patterns,
             exclude: globs.build()?,
             exclude_data: data.build()?,
         })
+    }
+
+    /// The same, giving names of the public DNS as well, if that is `allowed`.
+    #[must_use]
+    pub fn allowing_public(mut self, allowed: bool) -> Self {
+        self.allow_public = allowed;
+        self
+    }
+
+    /// Whether names of the public DNS are given as well.
+    pub fn allows_public(&self) -> bool {
+        self.allow_public
     }
 
     /// The znode below which names are looked for.
@@ -147,11 +178,22 @@ impl Scope {
     }
 
     /// The name of a znode below the root; none for the root itself and for paths elsewhere.
-    pub fn name(&self, path: &ZnodePath) -> Option<Result<Name, NameError>> {
+    pub fn name(&self, path: &ZnodePath) -> Option<Result<Name, NoName>> {
         match path.below(&self.root)? {
             "" => None,
-            relative => Some(self.absolute(dotted(relative)).try_into()),
+            relative => Some(self.named(self.absolute(dotted(relative)))),
         }
+    }
+
+    fn named(&self, text: String) -> Result<Name, NoName> {
+        let name = Name::try_from(text)?;
+        if is_reserved(&name) {
+            return Err(NoName::Reserved(name));
+        }
+        if self.domain.is_none() && !self.allow_public && is_public(&name) {
+            return Err(NoName::Public(name));
+        }
+        Ok(name)
     }
 
     /// The name of the znode above one, as text: the domain, which may be empty, for the root. None
@@ -272,7 +314,7 @@ mod tests {
         let all = scope("/", "", &[]);
         assert_eq!(name(&all, "/db/primary").unwrap(), "primary.db");
         assert_eq!(name(&all, "/DB/Primary").unwrap(), "primary.db");
-        assert_eq!(name(&all, "/com/foo.bar").unwrap(), "foo.bar.com");
+        assert_eq!(name(&all, "/db/foo.bar").unwrap(), "foo.bar.db");
         assert_eq!(name(&all, "/"), None);
         let services = scope("/services", "zk.internal", &[]);
         assert_eq!(
@@ -281,6 +323,45 @@ mod tests {
         );
         assert_eq!(name(&services, "/services"), None);
         assert_eq!(name(&services, "/servicesx"), None);
+    }
+
+    /// A znode anywhere in the tree may be meant to take a name that somebody uses.
+    #[test]
+    fn names_that_others_own_are_given_only_where_that_is_asked_for() {
+        let public = [
+            "/org/debian/deb",
+            "/deb.debian.org",
+            "/ORG/debian.deb",
+            "/us/joyent/emy-10",
+        ];
+        let reserved = [
+            "/wpad",
+            "/internal/docker/host",
+            "/internal/google/metadata",
+            "/local/cluster/svc/default/kubernetes",
+        ];
+        let shown = |scope: &Scope, of: &str| name(scope, of).unwrap();
+        for domain in ["", "zk.internal"] {
+            let scope = scope("/", domain, &[]);
+            for of in public {
+                let refused = shown(&scope, of).contains("--allow-public");
+                assert_eq!(refused, domain.is_empty(), "{of} with domain {domain:?}");
+                assert!(
+                    !shown(&scope.clone().allowing_public(true), of).starts_with("error"),
+                    "{of}"
+                );
+            }
+        }
+        for scope in [
+            scope("/", "", &[]),
+            scope("/", "", &[]).allowing_public(true),
+        ] {
+            for of in reserved {
+                assert!(shown(&scope, of).contains("never taken"), "{of}");
+            }
+        }
+        // In every domain, since clients look for it there.
+        assert!(shown(&scope("/", "zk.internal", &[]), "/wpad").contains("never taken"));
     }
 
     #[test]

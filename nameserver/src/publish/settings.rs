@@ -13,6 +13,7 @@ pub fn of(scope: &Scope) -> Settings {
         root: scope.root().clone(),
         domain: scope.domain().cloned(),
         exclude: Some(scope.patterns().to_vec()),
+        allow_public: scope.allows_public(),
     }
 }
 
@@ -30,6 +31,7 @@ pub fn published(znode: Option<&[u8]>, head: Option<&Head>) -> Option<Settings> 
         root: head.root().clone(),
         domain: head.domain().cloned(),
         exclude: None,
+        allow_public: false,
     }))
 }
 
@@ -52,6 +54,12 @@ pub fn difference(own: &Settings, published: &Settings) -> Option<String> {
     {
         let (own, other) = (globs(own), globs(other));
         flags.push(format!("--exclude {own} (published: {other})"));
+    }
+    // Who tells of exclusions tells of this, too.
+    if own.allow_public != published.allow_public && published.exclude.is_some() {
+        let word = |allowed: bool| if allowed { "given" } else { "not given" };
+        let (own, other) = (word(own.allow_public), word(published.allow_public));
+        flags.push(format!("--allow-public {own} (published: {other})"));
     }
     (!flags.is_empty()).then(|| flags.join(", "))
 }

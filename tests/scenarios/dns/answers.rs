@@ -291,7 +291,7 @@ fn joyent_trees_answer_as_their_own_server_does() {
             r#"{"type":"host","address":"10.0.0.3","ttl":30,"host":{"address":"10.0.0.3"}}"#,
         ),
     ]);
-    let (_server, dns) = run(&answering(&tree), "bar.foo.com");
+    let (_server, dns) = run(&answering(&tree).switch("allow-public"), "bar.foo.com");
     let service = dns.dig("bar.foo.com A");
     assert_eq!(service.data(), ["10.0.0.1", "10.0.0.2"], "{service:?}");
     assert_eq!(service.ttls(), [60], "{service:?}");

@@ -35,6 +35,7 @@ fn scope(domain: Option<&str>) -> Scope {
         &[],
     )
     .unwrap()
+    .allowing_public(true)
 }
 
 /// What the znode at a path says; ephemeral where the data begin with `~`.
