@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use benches::{Times, millis, print, ratio, seen, wire};
+use benches::{Reader, Times, millis, print, ratio, wire};
 use lab::{HostsFile, Running, ZooKeeper, hostsync, nameserver};
 
 /// Changes one right after the other,
@@ -83,13 +83,14 @@ fn measure(server: &ZooKeeper, count: usize) -> [Cost; 2] {
         assert!(begun.elapsed() < Duration::from_secs(120), "no names");
         std::thread::sleep(Duration::from_millis(20));
     }
+    let mut reader = Reader::of(hosts.path());
     let mut number = 0;
     let mut change = || {
         let path = &paths[(number * 7_919) % count];
         let address = format!("10.1.{}.{}", number / 256, number % 256);
         tree.set(path, &address);
         let line = format!("\n{address} {}", &path[1..]);
-        seen(hosts.path(), line.as_bytes(), Instant::now());
+        reader.finds(line.as_bytes(), Instant::now());
         number += 1;
     };
     (0..30).for_each(|_| change());

@@ -3,5 +3,5 @@
 mod look;
 mod table;
 
-pub use look::{Wire, seen, wire};
+pub use look::{Reader, Wire, wire};
 pub use table::{Times, millis, print, ratio};

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Instant;
 
-use benches::{Times, millis, print, ratio, seen};
+use benches::{Reader, Times, millis, print, ratio};
 use lab::HostsFile;
 use lab::ZooKeeper;
 use lab::{hostsync, nameserver};
@@ -99,6 +99,7 @@ fn product(server: &ZooKeeper, size: usize, way: &str) -> (Times, Sizes) {
     let _nameserver = nameserver(&tree).run();
     let _hostsync = hostsync(&tree, &hosts).flag("write", way).run();
     hosts.soon_maps(&paths[size - 1][1..], &["10.255.255.255"]);
+    let mut reader = Reader::of(hosts.path());
     let mut times = Vec::new();
     for round in 0..WARM_UP + ROUNDS {
         let at = (round * 7919) % size;
@@ -109,7 +110,7 @@ fn product(server: &ZooKeeper, size: usize, way: &str) -> (Times, Sizes) {
         let line = format!("\n{address} {name}");
         let begun = Instant::now();
         tree.set(&paths[at], &address);
-        let taken = seen(hosts.path(), line.as_bytes(), begun);
+        let taken = reader.finds(line.as_bytes(), begun);
         if round >= WARM_UP {
             times.push(taken);
         }
