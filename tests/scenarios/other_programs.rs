@@ -1,6 +1,8 @@
 //! Other programs write the hosts file in their own way: what is ours stays ours, what is theirs theirs.
 
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 use lab::{HostsFile, Tree, hostsync, tree};
 use serde_json::json;
@@ -207,4 +209,82 @@ fn a_name_that_others_hold_at_an_address_of_before_is_not_in_step() {
     hosts.put(hosts.text().replace("10.0.0.5 db", "10.9.9.9 db"));
     let status = program.soon_well();
     status.expect_words(&["shadowed", "db"]);
+}
+
+/// What a shell does while hostsync runs; what it writes to `$H`, line by line, is in the file at last.
+fn keeps_what_is_written(name: &str, script: &str, theirs: &[&str]) {
+    let (tree, hosts) = (
+        published(name),
+        HostsFile::with(LOCALHOST.to_owned() + "10.9.9.9 mine\n"),
+    );
+    let program = hostsync(&tree, &hosts);
+    let _agent = program.run();
+    hosts.soon_maps("db", &["10.0.0.5"]);
+    let mut shell = Command::new("bash");
+    shell.args(["-ec", script]).env("H", hosts.path());
+    let mut shell = shell.spawn().expect("a shell");
+    // Names change meanwhile, more than once.
+    for generation in 2..12 {
+        let address = format!("10.0.1.{generation}");
+        tree.publish(generation, &json!({"db": [address]}));
+        if shell.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(150));
+        }
+    }
+    assert!(shell.wait().expect("a child").success());
+    hosts.soon_maps("db", &["10.0.1.11"]);
+    let _ = program.soon_well();
+    let text = hosts.text();
+    let foreign: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("db"))
+        .collect();
+    assert_eq!(foreign, theirs, "{text}");
+    println!("{name}: {}", program.call(&["status"]).stdout);
+}
+
+#[test]
+fn what_others_write_slowly_is_kept() {
+    keeps_what_is_written(
+        "slow-rewrite",
+        "{ for name in localhost a b c; do echo 10.8.8.8 $name; sleep .3; done; } >$H",
+        &[
+            "10.8.8.8 localhost",
+            "10.8.8.8 a",
+            "10.8.8.8 b",
+            "10.8.8.8 c",
+        ],
+    );
+}
+
+#[test]
+fn what_others_append_to_a_file_that_they_have_open_is_kept() {
+    keeps_what_is_written(
+        "slow-tee",
+        "for name in a b c d; do sleep .3; echo 10.8.8.8 $name; done | tee -a $H >/dev/null",
+        &[
+            "127.0.0.1 localhost",
+            "10.9.9.9 mine",
+            "10.8.8.8 a",
+            "10.8.8.8 b",
+            "10.8.8.8 c",
+            "10.8.8.8 d",
+        ],
+    );
+}
+
+/// A file that was renamed is made anew by whoever did that, who may insist that there is none.
+#[test]
+fn an_editor_that_renames_the_file_finds_its_name_free() {
+    keeps_what_is_written(
+        "editor",
+        "for name in a b c; do mv $H $H~; sleep .1; set -C; { cat $H~; echo 10.8.8.8 $name; } >$H; rm $H~; sleep .2; done",
+        &[
+            "127.0.0.1 localhost",
+            "10.9.9.9 mine",
+            "10.8.8.8 a",
+            "10.8.8.8 b",
+            "10.8.8.8 c",
+        ],
+    );
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// Another process writes the same file in slots.
     #[error("{} is kept by another process, perhaps in a container that shares it", .0.display())]
     Locked(PathBuf),
+    /// Somebody has the file open for writing, and would go on writing to one that was replaced.
+    #[error("{} is open for writing in another program, which would go on writing to the old file", .0.display())]
+    Held(PathBuf),
     /// Symbolic links that lead in a circle.
     #[error("{} leads in a circle of symbolic links", .0.display())]
     Circle(PathBuf),
@@ -61,7 +64,7 @@ impl Error {
 
     /// True when the path itself is wrong, so that trying again is of no use.
     pub fn is_about_the_path(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Contended(_))
+        !matches!(self, Self::Io { .. } | Self::Contended(_) | Self::Held(_))
     }
 
     /// The error number of the system, if it refused something.

@@ -7,12 +7,12 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use crate::mount::Mounts;
-use crate::replace::{self, Note, Replacer, block, rename, temporary};
+use crate::replace::{self, Note, Reconciled, Replacer, block, rename, temporary};
 use crate::slots::{Driver, SlotCounts};
 use crate::{Error, Hosts, Method, MethodChoice, Name, Owner, Reason, read};
 
@@ -24,9 +24,15 @@ pub struct HostsFile {
     choice: MethodChoice,
     watch_set: WatchSet,
     mounts: Mounts,
-    replacer: Replacer,
+    pub(crate) replacer: Replacer,
     slots: Option<Driver>,
+    /// Until when it is written in slots, since somebody had it open for writing.
+    pub(crate) held: Option<Instant>,
 }
+
+/// How long slots are kept to where somebody had the file open for writing, before that is looked at again:
+/// more than once the time that an address takes to go.
+pub(crate) const HELD: Duration = Duration::from_secs(5);
 
 /// The paths on which the content of the hosts file depends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +99,7 @@ impl HostsFile {
             mounts: Mounts::default(),
             replacer: Replacer::default(),
             slots: None,
+            held: None,
         }
     }
 
@@ -146,13 +153,23 @@ impl HostsFile {
         let (target, method) = self.locate()?;
         let reason = match method {
             Method::Slots(reason) => reason,
-            Method::Replace => match self.replacer.reconcile(&target, wanted, last, &self.owner) {
-                Err(error) => self.instead(error, &target)?,
-                done => {
-                    self.slots = None;
-                    return done;
+            Method::Replace if self.is_held(&target) => Reason::Held,
+            Method::Replace => {
+                let (owner, has_it_open) = (&self.owner, self.slots.is_some());
+                let replacer = &mut self.replacer;
+                match replacer.reconcile(&target, wanted, last, owner, has_it_open) {
+                    Err(error) => self.instead(error, &target)?,
+                    Ok(Reconciled::Held) => {
+                        let reason = self.instead(Error::Held(target.clone()), &target)?;
+                        self.held = Some(Instant::now());
+                        reason
+                    }
+                    Ok(Reconciled::Outcome(outcome)) => {
+                        self.slots = None;
+                        return Ok(outcome);
+                    }
                 }
-            },
+            }
         };
         let progress = self.driver(&target)?.pass(wanted, last)?;
         Ok(Outcome::Done(Pass {
@@ -178,7 +195,8 @@ impl HostsFile {
         if method == Method::Replace {
             match replace::clean(&target, last, &self.owner) {
                 Err(error) => drop(self.instead(error, &target)?),
-                done => return done,
+                Ok(Some(cleaned)) => return Ok(cleaned),
+                Ok(None) => drop(self.instead(Error::Held(target.clone()), &target)?),
             }
         }
         if !target.exists() {
@@ -198,6 +216,20 @@ impl HostsFile {
             lines,
             notes: Vec::new(),
         })
+    }
+
+    /// True while slots are kept to, since somebody had the file open for writing. Then that is looked at
+    /// again, without the descriptor of our own, which would count as somebody's.
+    fn is_held(&mut self, target: &Path) -> bool {
+        let Some(since) = self.held else {
+            return false;
+        };
+        let is_same = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
+        if is_same && since.elapsed() < HELD {
+            return true;
+        }
+        (self.held, self.slots) = (None, None);
+        false
     }
 
     /// The file behind the symbolic links, and how it is written.
@@ -224,6 +256,7 @@ impl HostsFile {
     /// Why slots will do where replacing failed; or the error, where they will not.
     pub(crate) fn instead(&self, error: Error, target: &Path) -> Result<Reason, Error> {
         let reason = match error.errno() {
+            None if matches!(error, Error::Held(_)) => Reason::Held,
             Some(Errno::EBUSY) => Reason::Busy,
             Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => Reason::Directory,
             _ => return Err(error),
@@ -240,7 +273,7 @@ impl HostsFile {
         let is_of = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
         if !is_of {
             if !read::exists(target)? {
-                rename::replace(target, None, b"", &self.owner)?;
+                rename::replace(target, None, b"", &self.owner, true)?;
             }
             self.slots = Some(Driver::open(target, self.owner.clone())?);
         }

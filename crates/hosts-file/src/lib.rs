@@ -44,6 +44,8 @@
 //!   [`shadowed`](Pass::shadowed).
 //! * A [`Name`] or an [`Address`] that could do harm exists as a value: white space, control
 //!   characters, `localhost`, loopback and the like. Addresses have no scope.
+//! * A file that somebody has open for writing is replaced, where the system tells: it is written in slots
+//!   meanwhile, or left alone while they seem to be writing all of it.
 //! * [`HostsFile::new`], [`read`](fn@read) or [`addresses_of`] change anything.
 //!
 //! # How to keep a file
@@ -80,6 +82,8 @@ mod checksum;
 mod error;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "file")]
+mod lease;
 mod line;
 #[cfg(feature = "file")]
 mod method;

@@ -22,6 +22,8 @@ pub enum Reason {
     Busy,
     /// No file can be created in its directory.
     Directory,
+    /// Somebody has it open for writing, and would go on writing to the old one.
+    Held,
     /// Its owner asked for slots.
     Chosen,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Reason {
                 "the file has other names (hard links), which a rename would leave behind"
             }
             Self::Busy => "the system refuses to rename over the file (EBUSY)",
+            Self::Held => "somebody has the file open for writing, and would write to the old one",
             Self::Directory => "no file can be created in its directory",
             Self::Chosen => "its owner chose it",
         })

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::{Error, lease};
 
 /// The largest hosts file that is read.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -66,6 +66,11 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp::of(&self.metadata)
+    }
+
+    /// True when somebody is known to have it open for writing.
+    pub(crate) fn is_open_for_writing(&self) -> bool {
+        lease::is_open_for_writing(&self.file) == Some(true)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -166,10 +167,10 @@ fn a_change_between_reading_and_renaming_is_not_overwritten() {
     let found = read::find(&path).unwrap();
     // Of the same length, and perhaps within the same tick of the kernel's clock.
     fs::write(&path, "b\n").unwrap();
-    let replaced = rename::replace(&path, found.as_ref(), b"new", &owner()).unwrap();
+    let replaced = rename::replace(&path, found.as_ref(), b"new", &owner(), true).unwrap();
     assert!(matches!(replaced, Replaced::Stale), "{replaced:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
-    let replaced = rename::replace(&path, None, b"new", &owner()).unwrap();
+    let replaced = rename::replace(&path, None, b"new", &owner(), true).unwrap();
     assert!(matches!(replaced, Replaced::Stale), "{replaced:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
 }
@@ -193,7 +194,7 @@ fn what_is_written_to_the_old_file_meanwhile_is_rescued() {
     let (_directory, path) = with_hosts("a\n");
     let mut late = fs::OpenOptions::new().append(true).open(&path).unwrap();
     let found = read::find(&path).unwrap().unwrap();
-    rename::replace(&path, Some(&found), b"new\n", &owner()).unwrap();
+    rename::replace(&path, Some(&found), b"new\n", &owner(), false).unwrap();
     late.write_all(b"10.1.1.1 late\n").unwrap();
     let rescued = rename::overtaken(&path, &found).unwrap();
     assert_eq!(rescued.as_deref(), Some(&b"a\n10.1.1.1 late\n"[..]));
@@ -212,6 +213,7 @@ fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
     assert!(matches!(outcome, Outcome::Unsettled(wait) if wait <= SETTLE));
     assert_eq!(fs::read(&path).unwrap(), b"");
     writer.write_all(b"10.1.1.1 other\n").unwrap();
+    drop(writer);
     let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
     assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
     // Emptied for good: repaired once it has been quiet for a moment.
@@ -219,9 +221,134 @@ fn a_file_that_is_being_rewritten_is_left_alone_for_a_moment() {
     emptied
         .set_modified(std::time::SystemTime::now() - SETTLE)
         .unwrap();
+    drop(emptied);
     let outcome = file.reconcile(&wanted(), &wanted()).unwrap();
     assert!(matches!(outcome, Outcome::Done(Pass { wrote: true, .. })));
     assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
+}
+
+/// The time at which the file was changed last, so long ago.
+fn age(path: &Path, by: Duration) {
+    let file = fs::File::open(path).unwrap();
+    file.set_modified(SystemTime::now() - by).unwrap();
+}
+
+/// Makes the file say `db`; none where it is to be tried again.
+fn try_pass(file: &mut HostsFile) -> Option<Pass> {
+    match file.reconcile(&wanted(), &Hosts::new()).unwrap() {
+        Outcome::Done(pass) => Some(pass),
+        Outcome::Unsettled(_) => None,
+    }
+}
+
+/// Whoever truncates the file and writes it line by line has what they write in the file.
+#[test]
+fn a_file_is_not_replaced_before_whoever_rewrites_it_has_closed_it() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n10.9.9.9 mine\n");
+    let mut file = hosts_file(&path);
+    assert!(try_pass(&mut file).is_some());
+    let theirs = [
+        "127.0.0.1 localhost\n",
+        "10.9.9.9 mine\n",
+        "10.9.9.8 more\n",
+    ];
+    let mut writer = fs::File::create(&path).unwrap();
+    for line in theirs {
+        writer.write_all(line.as_bytes()).unwrap();
+        // Silence is no end of a write.
+        age(&path, 5 * SETTLE);
+        assert!(try_pass(&mut file).is_none());
+    }
+    drop(writer);
+    assert_eq!(try_pass(&mut file).unwrap().method, Method::Replace);
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text, theirs.concat() + BLOCK);
+}
+
+/// Whoever has it open for ever does not keep our names out.
+#[test]
+fn a_file_that_somebody_has_open_for_long_is_written_in_slots() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut file = hosts_file(&path);
+    file.reconcile(&Hosts::new(), &Hosts::new()).unwrap();
+    let mut writer = fs::File::options().append(true).open(&path).unwrap();
+    writer.write_all(b"10.9.9.9 first\n").unwrap();
+    for _ in 0..2 {
+        let method = try_pass(&mut file).unwrap().method;
+        assert_eq!(method, Method::Slots(Reason::Held));
+    }
+    writer.write_all(b"10.9.9.8 second\n").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    for name in ["first", "second", "db"] {
+        assert_eq!(addresses_of(text.as_bytes(), name).len(), 1, "{text}");
+    }
+    drop(writer);
+    // When it is looked at again, nobody has it open.
+    file.held = file.held.map(|since| since - 2 * crate::file::HELD);
+    assert_eq!(try_pass(&mut file).unwrap().method, Method::Replace);
+    let text = fs::read_to_string(&path).unwrap();
+    for name in ["first", "second", "db"] {
+        assert_eq!(addresses_of(text.as_bytes(), name).len(), 1, "{text}");
+    }
+    assert!(!text.contains("#0") && !text.contains("  "), "{text}");
+    // Nor does one who has truncated it and writes nothing.
+    let _writer = fs::File::create(&path).unwrap();
+    assert!(try_pass(&mut file).is_none());
+    age(&path, Duration::from_secs(60));
+    let method = try_pass(&mut file).unwrap().method;
+    assert_eq!(method, Method::Slots(Reason::Held));
+}
+
+#[test]
+fn who_asked_for_replacing_only_is_told_why_it_cannot_be() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut file = hosts_file(&path).with_method(MethodChoice::Replace);
+    assert!(try_pass(&mut file).is_some());
+    let writer = fs::File::options().append(true).open(&path).unwrap();
+    let refused = file.reconcile(&Hosts::new(), &wanted());
+    assert!(matches!(refused, Err(Error::Held(_))), "{refused:?}");
+    let refused = file.clean(&wanted());
+    assert!(matches!(refused, Err(Error::Held(_))), "{refused:?}");
+    drop(writer);
+    assert!(file.clean(&wanted()).unwrap().wrote);
+}
+
+/// An editor renames the file and makes it anew: it must find the name free.
+#[test]
+fn a_file_that_has_just_gone_is_not_created_at_once() {
+    let (directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut file = hosts_file(&path);
+    assert!(try_pass(&mut file).is_some());
+    fs::rename(&path, directory.path().join("hosts~")).unwrap();
+    let Ok(Outcome::Unsettled(wait)) = file.reconcile(&wanted(), &Hosts::new()) else {
+        panic!("it was created in the gap");
+    };
+    assert!(!path.exists());
+    std::thread::sleep(wait);
+    assert!(try_pass(&mut file).is_some());
+    assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
+}
+
+/// Between the last look and the rename, only the kernel can tell.
+#[test]
+fn who_opened_the_file_just_before_it_lost_its_name_is_waited_for() {
+    let (_directory, path) = with_hosts("127.0.0.1 localhost\n");
+    let mut file = hosts_file(&path);
+    let mut writer = fs::File::options().append(true).open(&path).unwrap();
+    let straggler = crate::read::find(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "127.0.0.1 localhost\n").unwrap();
+    assert_eq!(try_pass(&mut file).unwrap().wake, None);
+    file.replacer.straggler = straggler;
+    assert!(!file.still_agrees());
+    assert_eq!(try_pass(&mut file).unwrap().wake, Some(SETTLE));
+    writer.write_all(b"10.9.9.9 mine\n").unwrap();
+    assert_eq!(try_pass(&mut file).unwrap().wake, Some(SETTLE));
+    drop(writer);
+    assert_eq!(try_pass(&mut file).unwrap().wake, None);
+    let text = fs::read_to_string(&path).unwrap();
+    let theirs = "127.0.0.1 localhost\n10.9.9.9 mine\n";
+    assert_eq!(text, [theirs, BLOCK].concat());
 }
 
 #[test]
@@ -294,6 +421,7 @@ fn slots_on_request_keep_inode_and_foreign_bytes() {
     assert_eq!((cleaned.wrote, cleaned.lines), (true, 1));
     let text = fs::read(&path).unwrap();
     assert_eq!(addresses_of(&text, "db").len(), 0);
+    drop(file);
     // The other method takes the dead slots for its own.
     pass(&path).unwrap();
     assert_eq!(

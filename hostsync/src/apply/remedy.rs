@@ -31,6 +31,7 @@ impl fmt::Display for Remedied {
             Error::TooLarge { .. } => "; make it shorter",
             Error::NoDirectory(_) => "; create it, or name another file with --hosts-file",
             Error::Locked(_) => "; stop one of them",
+            Error::Held(_) => "; stop that program, or leave --write replace out",
             Error::Circle(_) => "; point it at a file",
             Error::Contended(_) => "; find out by whom and stop them",
             Error::Io { source, .. } => of_the_system(source),
@@ -91,6 +92,7 @@ mod tests {
                 "; make it shorter",
             ),
             (Error::Locked(path()), "; stop one of them"),
+            (Error::Held(path()), "; stop that program, or leave"),
             (Error::Circle(path()), "; point it at a file"),
             (Error::Contended(path()), "; find out by whom"),
             (

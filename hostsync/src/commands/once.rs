@@ -18,6 +18,9 @@ use crate::store::cache::Keeper;
 use crate::store::paths::{self, User};
 use crate::store::{Unwritten, UnwrittenFile};
 
+/// How often a file is looked at that somebody is rewriting.
+const LOOK: Duration = Duration::from_millis(100);
+
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
     let (selection, znode, cache) = (
@@ -103,7 +106,8 @@ fn reconcile(
         match outcome.map_err(Remedied::from)? {
             Outcome::Done(pass) if is_complete(&pass) => return Ok(pass),
             Outcome::Done(pass) => std::thread::sleep(pass.wake.unwrap_or_default()),
-            Outcome::Unsettled(wait) => std::thread::sleep(wait),
+            // It may be closed sooner.
+            Outcome::Unsettled(wait) => std::thread::sleep(wait.min(LOOK)),
         }
     }
 }

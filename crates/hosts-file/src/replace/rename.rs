@@ -23,21 +23,29 @@ pub(crate) enum Replaced {
     Done(Vec<OsString>),
     /// The file was changed since it was read; nothing was written.
     Stale,
+    /// Somebody has the file open for writing, and would go on writing to one that has lost its name;
+    /// nothing was written.
+    Held,
     /// The file holds the text, but somebody wrote this to the old file in that moment.
     Overtaken(Vec<u8>),
 }
 
-/// Puts `text` in the place of what was `found` at `target`.
+/// Puts `text` in the place of what was `found` at `target`; `minds_writers` is false where the only one that
+/// has it open for writing may be ourselves.
 pub(crate) fn replace(
     target: &Path,
     found: Option<&Found>,
     text: &[u8],
     owner: &Owner,
+    minds_writers: bool,
 ) -> Result<Replaced, Error> {
     let directory = temporary::directory(target);
     let (temporary, refused) = prepare(target, directory, found, text, owner)?;
     if !read::is_unchanged(target, found)? {
         return Ok(Replaced::Stale);
+    }
+    if minds_writers && found.is_some_and(Found::is_open_for_writing) {
+        return Ok(Replaced::Held);
     }
     if !take_name(temporary, target, found.is_some())? {
         return Ok(Replaced::Stale);
