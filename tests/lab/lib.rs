@@ -59,7 +59,7 @@ pub use needs::{Need, needs};
 pub use ports::free_port;
 pub use process::{Process, alive, kill_pid};
 pub use program::{Outcome, Program, Running, binary, hostsync, nameserver};
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Cut, Lie, Proxy};
 pub use requests::Requests;
 pub use stopwatch::Stopwatch;
 pub use tree::{Snapshot, Tree, tree};

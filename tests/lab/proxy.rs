@@ -23,6 +23,19 @@ pub enum Cut {
     Close,
 }
 
+/// How what a server says is altered, as by one that was taken over, or on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// One bit in some hundred bytes is another.
+    Bits,
+    /// What follows the head of a reply is random, and as long as before.
+    Bodies,
+    /// A number that begins what follows the head of a reply, such as a length, is negative.
+    Counts,
+    /// A reply ends too early.
+    Short,
+}
+
 /// A proxy in front of one server; dropped, it is gone with all its connections.
 #[derive(Debug)]
 pub struct Proxy {
@@ -44,6 +57,7 @@ struct State {
     is_stalled: bool,
     is_gone: bool,
     delay: Duration,
+    lie: Option<Lie>,
     links: Vec<Arc<Link>>,
     attempts: Vec<Instant>,
     requests: Requests,
@@ -105,11 +119,17 @@ impl Proxy {
         self.shared.lock().delay = delay;
     }
 
+    /// Alters what the server says, from now on.
+    pub fn lie(&self, lie: Lie) {
+        self.shared.lock().lie = Some(lie);
+    }
+
     /// Lets everything pass again; what was held goes out now.
     pub fn resume(&self) {
         let mut state = self.shared.lock();
         (state.is_refusing, state.is_stalled) = (false, false);
         state.delay = Duration::ZERO;
+        state.lie = None;
         self.shared.changed.notify_all();
     }
 
@@ -211,10 +231,45 @@ impl Shared {
             if is_request {
                 parser.feed(&buffer[..length], &mut state.requests);
             }
+            let lie = state.lie.filter(|_| !is_request);
             drop(state);
+            if let Some(lie) = lie {
+                lie.tell(&mut buffer[..length]);
+            }
             if to.write_all(&buffer[..length]).is_err() {
                 return;
             }
+        }
+    }
+}
+
+impl Lie {
+    /// Alters what one read has brought, which nearly always begins with a reply.
+    fn tell(self, bytes: &mut [u8]) {
+        /// Transaction, time and error of a reply, after its length.
+        const HEAD: usize = 4 + 16;
+        if self == Self::Bits {
+            for byte in bytes {
+                if fastrand::u32(..300) == 0 {
+                    *byte ^= 1 << fastrand::u32(..8);
+                }
+            }
+            return;
+        }
+        let mut rest = bytes;
+        while rest.len() > HEAD {
+            let length = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]);
+            let end = (length as usize).saturating_add(4).clamp(HEAD, rest.len());
+            let (reply, others) = rest.split_at_mut(end);
+            // The error stays none, and what answers to the opening of a session too.
+            let body = &mut reply[HEAD..];
+            match self {
+                Self::Bodies => body.fill_with(|| fastrand::u8(..)),
+                Self::Counts if body.len() >= 4 => body[..4].copy_from_slice(&[0xff, 0xff, 0, 7]),
+                Self::Short if fastrand::bool() => reply[..4].copy_from_slice(&[0, 0, 0, 17]),
+                _ => {}
+            }
+            rest = others;
         }
     }
 }

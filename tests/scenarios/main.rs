@@ -17,6 +17,7 @@ mod formats;
 mod health;
 mod hosts_files;
 mod http;
+mod lies;
 mod machine;
 mod main_job;
 mod many_names;

@@ -170,7 +170,7 @@ impl Snapshot {
             published: self.published,
             root: Cow::Borrowed(&self.root),
             since: None,
-            sum: None,
+            sum: Some(self.sum.unwrap_or_else(|| Sum::of(&self.hosts))),
             zxid: self.zxid,
         };
         serde_json::to_vec(&wire).expect("strings and numbers always become JSON")
@@ -218,6 +218,10 @@ fn whole(wire: Wire<'static, HostsJson>) -> Result<Snapshot, DecodeError> {
             said: wire.names,
             held: hosts.len(),
         });
+    }
+    // What was altered on the way, or by hand. An older release tells none.
+    if wire.sum.is_some_and(|sum| sum != Sum::of(&hosts)) {
+        return Err(DecodeError::Sum);
     }
     Ok(Snapshot {
         domain: wire.domain,

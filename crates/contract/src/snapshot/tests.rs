@@ -8,7 +8,7 @@ use std::time::Duration;
 const EXAMPLE: &str = concat!(
     r#"{"domain":"","format":1,"generation":7,"hosts":{"db":["10.0.0.5","10.0.0.6"],"#,
     r#""primary.db":["10.0.0.5"]},"leader":"ns1","names":2,"#,
-    r#""published":"2026-11-20T10:00:00.123Z","root":"/services","zxid":4294967338}"#
+    r#""published":"2026-11-20T10:00:00.123Z","root":"/services","sum":"75518e50b815da61","zxid":4294967338}"#
 );
 
 fn refusal(text: &str) -> String {
@@ -22,6 +22,32 @@ fn the_contract_s_example_byte_for_byte() {
     assert_eq!(snapshot.hosts["db"].len(), 2);
     assert_eq!(snapshot.domain, None);
     assert_eq!(String::from_utf8(snapshot.encode()).unwrap(), EXAMPLE);
+}
+
+/// Whoever alters a bit on the way, of what a machine is to look up, alters nothing that is used.
+#[test]
+fn a_flipped_bit_of_the_names_is_never_used() {
+    let published = Snapshot::decode(EXAMPLE.as_bytes()).unwrap();
+    let (begin, end) = (
+        EXAMPLE.find("\"hosts\"").unwrap(),
+        EXAMPLE.find(",\"leader\"").unwrap(),
+    );
+    let mut refused = 0;
+    for bit in begin * 8..end * 8 {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        match Snapshot::decode(&bytes) {
+            // Another spelling of the same.
+            Ok(snapshot) => assert_eq!(snapshot.hosts, published.hosts, "bit {bit}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 400, "{refused}");
+    // An older release tells no checksum.
+    let old = EXAMPLE.replace(",\"sum\":\"75518e50b815da61\"", "");
+    assert_eq!(Snapshot::decode(old.as_bytes()).unwrap(), published);
+    let other = EXAMPLE.replace("75518e50b815da61", "75518e50b815da62");
+    assert!(refusal(&other).contains("their checksum differs"));
 }
 
 #[test]
