@@ -296,3 +296,49 @@ fn two_replicas_with_one_id_say_so() {
     let said = second.log().matches("another replica").count();
     assert_eq!(said, 1, "{}", second.log());
 }
+
+/// Whoever leads, and whatever keeps it from publishing: each replica sees the tree and what is published.
+#[test]
+fn a_standby_tells_that_what_is_published_is_not_what_the_tree_says() {
+    let tree = tree("differs");
+    tree.create("/db", "10.0.0.1");
+    let leader = nameserver(&tree).flag("id", "first").run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    let standby = nameserver(&tree)
+        .flag("id", "second")
+        .flag("http", "127.0.0.1:0")
+        .run();
+    let told = || crate::http::status(&standby);
+    let metric = |name: &str| {
+        let (_, text) = crate::http::get(&standby, "/metrics");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.and_then(|value| value.parse::<f64>().ok())
+            .expect("a metric")
+    };
+    wait_until("the standby to be healthy", PATIENCE, || {
+        told()["health"] == "healthy"
+    });
+    tree.make_read_only("/nameserver/hosts");
+    tree.set("/db", "10.0.0.2");
+    leader.soon_says("cannot write /nameserver/hosts");
+    wait_until("the standby to see it", SURE, || {
+        told()["reasons"]
+            .to_string()
+            .contains("what is published differs from the tree since")
+    });
+    assert!(metric("nameserver_differs_seconds") >= 10.0);
+    tree.delete("/nameserver/hosts");
+    tree.soon_maps("db", &["10.0.0.2"]);
+    wait_until("the standby to be healthy again", PATIENCE, || {
+        told()["health"] == "healthy"
+    });
+    assert!(metric("nameserver_differs_seconds") < 0.001);
+    assert_eq!(
+        standby.log().matches("[ERROR]").count(),
+        0,
+        "{}",
+        standby.log()
+    );
+}

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use contract::{Counted, ZnodePath};
 use daemon::systemd::{self, StatusLine};
 use daemon::{Health, Metrics, Observed, Tasks, time};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 use zookeeper::{State, Tls};
 
@@ -60,8 +60,15 @@ pub struct Progress {
     pub repairs: u64,
     /// What it holds, if anything.
     pub hold: Option<Held>,
+    /// Since when what is published differs from the tree as this replica sees it.
+    #[serde(serialize_with = "shown")]
+    pub differs_since: Option<SystemTime>,
     /// What it cannot do, and why.
     pub complaint: Option<String>,
+}
+
+fn shown<S: Serializer>(since: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    since.map(time).serialize(to)
 }
 
 /// All that is told.
@@ -224,6 +231,15 @@ impl Observed for Status {
                 "hold_until_timestamp_seconds",
                 "When the held names will go; 0 when nothing is held",
                 until.unwrap_or_default().as_secs_f64(),
+            )
+            .gauge(
+                "differs_seconds",
+                "For how long what is published differs from the tree as this replica sees it; 0 when it agrees",
+                progress
+                    .differs_since
+                    .and_then(|since| since.elapsed().ok())
+                    .unwrap_or_default()
+                    .as_secs_f64(),
             )
             .counter(
                 "publishes",

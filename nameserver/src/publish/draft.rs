@@ -440,6 +440,11 @@ impl Draft {
         self.snapshot.hosts.len() - self.held.len()
     }
 
+    /// The names that the tree gives, and those that are held.
+    pub fn hosts(&self) -> &Hosts {
+        &self.snapshot.hosts
+    }
+
     fn remember(&mut self, diff: Diff, old: &Hosts) {
         for name in diff
             .added

@@ -106,6 +106,11 @@ impl Publisher {
         self.core.publishes()
     }
 
+    /// The names that the tree gives, and those that are held.
+    pub fn found(&self) -> &Hosts {
+        self.core.draft().hosts()
+    }
+
     /// How many names the tree gives.
     pub fn names(&self) -> usize {
         self.core.draft().names()

@@ -5,10 +5,12 @@
 //! * `core` decides from all these about the election and about each read and write. Pure.
 //! * [`driver`] does what the core says: it stands for election, and reads and writes, fenced.
 //! * [`notice`] and [`incarnation`] are what replicas tell each other.
+//! * [`agreement`]: whether what is published agrees with the tree, whoever leads.
 //! * [`access`]: whether this identity may keep its state in ZooKeeper.
 
 pub mod access;
 mod action;
+pub mod agreement;
 mod core;
 pub mod draft;
 pub mod driver;

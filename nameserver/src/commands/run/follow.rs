@@ -23,6 +23,7 @@ use crate::observe::problems::Problems;
 use crate::observe::status::Progress;
 use crate::publish::Role;
 use crate::publish::access;
+use crate::publish::agreement::{Agreement, Differs, Found};
 use crate::publish::draft::Draft;
 use crate::publish::driver::Publisher;
 use crate::publish::hold::Hold;
@@ -56,6 +57,10 @@ pub struct Nameserver {
     notice: Option<Notice>,
     /// The complaint that it tells.
     noticed: watch::Sender<Option<String>>,
+    /// What compares what is published with the tree; none once it is at work.
+    agreement: Option<Agreement>,
+    found: watch::Sender<Found>,
+    differs: watch::Receiver<Option<Differs>>,
 }
 
 impl Nameserver {
@@ -65,6 +70,8 @@ impl Nameserver {
         let draft = Draft::new(&scope, id.clone(), hold);
         let publisher = Publisher::new(&scope, id.clone(), draft);
         let notice = publisher.notice();
+        let (found, finding) = watch::channel(None);
+        let agreement = Agreement::new(&State::new(scope.state().clone()), finding);
         Self {
             namespace: Namespace::new(scope.clone(), []),
             id,
@@ -81,6 +88,9 @@ impl Nameserver {
             told: watch::Sender::default(),
             noticed: notice.complaint(),
             notice: Some(notice),
+            differs: agreement.differs(),
+            agreement: Some(agreement),
+            found,
         }
     }
 
@@ -119,7 +129,20 @@ impl Nameserver {
 
     /// Tells those who ask.
     fn tell(&self, follows: bool) {
-        let complaint = self.complaint.clone().or(self.publisher.complaint());
+        self.found.send_if_modified(|found| {
+            let now = follows.then(|| self.publisher.found());
+            let is_news = match (&*found, now) {
+                (Some(before), Some(now)) => !before.ptr_eq(now),
+                (before, now) => before.is_some() != now.is_some(),
+            };
+            if is_news {
+                *found = now.cloned();
+            }
+            is_news
+        });
+        let differs = *self.differs.borrow();
+        let own = self.complaint.clone().or(self.publisher.complaint());
+        let complaint = own.or_else(|| differs.as_ref().and_then(Differs::complaint));
         self.noticed.send_if_modified(|noticed| {
             let is_news = *noticed != complaint;
             noticed.clone_from(&complaint);
@@ -137,6 +160,7 @@ impl Nameserver {
             walks: self.walks,
             repairs: self.repairs,
             hold: self.publisher.held(),
+            differs_since: differs.map(|differs| differs.since),
             complaint,
         });
     }
@@ -171,6 +195,9 @@ impl Nameserver {
         let mut noticing = JoinSet::new();
         if let Some(notice) = self.notice.take() {
             noticing.spawn(notice.follow(session.clone()));
+        }
+        if let Some(agreement) = self.agreement.take() {
+            noticing.spawn(agreement.follow(session.clone()));
         }
         let asked = Arc::clone(&self.asked);
         let stop = {
@@ -261,6 +288,7 @@ impl Nameserver {
                     self.hand_on(touched);
                 }
                 woken = self.publisher.wake(), if publishes => woken?,
+                Ok(()) = self.differs.changed() => {}
                 () = asked.notified() => {
                     tree.read_again(self);
                     if publishes {
