@@ -102,3 +102,30 @@ fn a_port_that_is_taken_is_an_error_at_the_start() {
             .expect_words(&["cannot listen on", &address, "in use"]);
     }
 }
+
+/// Whoever opens connections and says nothing keeps nobody out: a probe would have the daemon killed.
+#[test]
+fn silent_connections_keep_no_probe_out() {
+    let tree = lab::tree("http-silence");
+    let server = nameserver(&tree).flag("http", ANY_PORT).run();
+    let line = server.soon_says("health at http://");
+    let (_, address) = line.split_once("http://").expect("an address");
+    let silent: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).expect("the daemon listens");
+            stream
+                .write_all(b"GET /healthz HTTP/1.1\r\n")
+                .expect("it reads");
+            stream
+        })
+        .collect();
+    let begun = lab::Stopwatch::start();
+    let (code, _) = get(&server, "/status");
+    let took = begun.elapsed();
+    println!(
+        "measured: /status beside {} silent connections after {took:?}",
+        silent.len()
+    );
+    assert_eq!(code, 200);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}

@@ -1,7 +1,7 @@
 //! `--http`: status, metrics and health, for people and for monitoring.
 
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::{Health, Metrics};
 
-/// How many connections are served at once; more wait.
+/// How many connections are served at once. For one more, one of the client that has most is ended.
 const CONNECTIONS: usize = 32;
 /// How long a connection may take for its one request and the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,17 +81,21 @@ impl Http {
         if let Ok(address) = listener.local_addr() {
             log::info!("status, metrics and health at http://{address}");
         }
-        let (observed, places) = (Arc::new(observed), Arc::new(Semaphore::new(CONNECTIONS)));
+        let (observed, mut live) = (Arc::new(observed), Vec::new());
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, peer)) = listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            live.retain(|connection: &Live| !connection.task.is_finished());
+            if live.len() >= CONNECTIONS {
+                let clients: Vec<_> = live.iter().map(|connection| connection.client).collect();
+                if let Some(at) = greediest(&clients) {
+                    live.remove(at).task.abort();
+                }
+            }
             let observed = Arc::clone(&observed);
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 let answer = service_fn(|request: Request<Incoming>| {
                     let response = answer(&request, &*observed);
                     async { Ok::<_, Infallible>(response) }
@@ -102,10 +106,26 @@ impl Http {
                     .serve_connection(TokioIo::new(stream), answer);
                 // Whoever breaks off or dawdles gets no answer, which is nobody else's loss.
                 let _ = tokio::time::timeout(PATIENCE, connection).await;
-                drop(place);
             });
+            let client = peer.ip().to_canonical();
+            live.push(Live { client, task });
         }
     }
+}
+
+/// A connection that may not have ended yet.
+struct Live {
+    client: IpAddr,
+    task: JoinHandle<()>,
+}
+
+/// Which of the connections makes room, whose clients these are, the oldest first: the oldest of a client that
+/// has most of them. So nobody who asks now and then, such as a probe, is kept out by others that ask a lot, or
+/// that open connections and say nothing.
+fn greediest(clients: &[IpAddr]) -> Option<usize> {
+    let count = |client: &IpAddr| clients.iter().filter(|other| *other == client).count();
+    let most = clients.iter().map(count).max()?;
+    clients.iter().position(|client| count(client) == most)
 }
 
 fn answer<B>(request: &Request<B>, observed: &impl Observed) -> Response<Full<Bytes>> {
@@ -162,6 +182,17 @@ fn typed(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_connection_of_whoever_has_most_makes_room() {
+        let [probe, one, other] =
+            ["127.0.0.1", "10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
+        assert_eq!(greediest(&[]), None);
+        assert_eq!(greediest(&[probe, one, other, one]), Some(1));
+        assert_eq!(greediest(&[probe, other, one, other, one]), Some(1));
+        // All have as many: the oldest.
+        assert_eq!(greediest(&[probe, one, other]), Some(0));
+    }
 
     struct Sick;
 
