@@ -1,5 +1,6 @@
 //! Queries over TCP: so many connections and no more, each with so much time and no more.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -62,6 +63,7 @@ struct Live {
 /// What others see of a connection.
 #[derive(Debug)]
 struct Member {
+    client: IpAddr,
     /// When it last had a whole query or sent a part of a zone, in microseconds since `begun`.
     busy: AtomicU64,
     /// Tells it to make room.
@@ -86,31 +88,32 @@ impl Connections {
         }
     }
 
-    /// Waits for a place. When all are taken, the connection that is longest idle makes room: half
-    /// open ones keep nobody out.
+    /// Waits for a place. When all are taken, one of the client that has most of them makes room, the one that
+    /// is longest idle: neither half open connections nor one client's many keep others out.
     async fn place(&self) -> OwnedSemaphorePermit {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return place;
         }
-        self.end_longest_idle();
+        self.make_room();
         let place = Arc::clone(&self.places).acquire_owned().await;
         place.expect("the semaphore is never closed")
     }
 
-    fn end_longest_idle(&self) {
+    fn make_room(&self) {
         let mut live = self.live();
-        let idle = live
+        let members = live
             .all
             .iter()
-            .min_by_key(|(_, member)| member.busy.load(Relaxed));
-        let number = idle.map(|(number, _)| *number);
+            .map(|(number, member)| (*number, member.client, member.busy.load(Relaxed)));
+        let number = greediest(&members.collect::<Vec<_>>());
         if let Some(member) = number.and_then(|number| live.all.remove(&number)) {
             member.leave.notify_one();
         }
     }
 
-    fn join(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Membership {
+    fn join(self: &Arc<Self>, place: OwnedSemaphorePermit, client: IpAddr) -> Membership {
         let member = Arc::new(Member {
+            client,
             busy: AtomicU64::new(self.now()),
             leave: Notify::new(),
         });
@@ -133,6 +136,18 @@ impl Connections {
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which connection makes room, of these numbers, clients, and times at which they were busy last.
+fn greediest(members: &[(u64, IpAddr, u64)]) -> Option<u64> {
+    let mut counts = HashMap::<IpAddr, usize>::new();
+    for (_, client, _) in members {
+        *counts.entry(*client).or_default() += 1;
+    }
+    let most = members
+        .iter()
+        .max_by_key(|(_, client, busy)| (counts[client], Reverse(*busy)));
+    most.map(|(number, ..)| *number)
 }
 
 impl Membership {
@@ -161,7 +176,7 @@ pub(super) async fn serve(
                     stream: BufReader::with_capacity(BUFFER, stream),
                     source: peer.ip(),
                     service: Arc::clone(&service),
-                    membership: connections.join(place),
+                    membership: connections.join(place, peer.ip().to_canonical()),
                 };
                 tokio::spawn(connection.run());
             }
@@ -257,5 +272,22 @@ impl Connection {
 
     fn patience(&self) -> Duration {
         self.membership.connections.limits.patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_the_client_that_has_most_makes_room_and_the_longest_idle_of_these() {
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
+        assert_eq!(greediest(&[]), None);
+        // The other's is idle for longer, and it has but one.
+        assert_eq!(
+            greediest(&[(1, other, 5), (2, one, 70), (3, one, 60)]),
+            Some(3)
+        );
+        assert_eq!(greediest(&[(1, other, 50), (2, one, 40)]), Some(2));
     }
 }
