@@ -121,3 +121,84 @@ fn names_follow_and_survive_what_the_engine_does() {
     ]);
     assert_eq!(code.stdout.trim(), "0", "{}", container.log());
 }
+
+/// Two containers of one pod have one hosts file: one of them writes it, and the other is as well off.
+#[test]
+fn two_containers_share_one_file_and_the_second_takes_over() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let tree = tree("pod");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let (image, network) = (Image::with_hostsync(), Network::new());
+    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
+    let servers = format!("{}/{chroot}", network.relay(server));
+    let exec = |id: &'static str, port: &'static str| {
+        [
+            "hostsync",
+            "exec",
+            "-z",
+            &servers,
+            "--id",
+            id,
+            "--wait",
+            "db",
+            "--register",
+            port,
+            "--",
+            "sleep",
+            "1000",
+        ]
+        .map(str::to_owned)
+    };
+    let run = |words: [String; 13], network: &Network| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Container::run(&image, network, &words)
+    };
+    let in_step = |container: &Container, generation: &str| {
+        let well = |limit, what: &str| {
+            let look = || container.call(&["hostsync", "status"]);
+            wait_for(what, limit, look, |status| {
+                status.code() == 0 && status.stdout.contains(generation)
+            })
+        };
+        let status = well(AT_ONCE, "the container to be in step");
+        let _ = container
+            .call(&["hostsync", "status", "--health"])
+            .expect_code(0);
+        status
+    };
+    // As in a pod, the network is that of a container that does nothing else.
+    let sandbox = Container::run(&image, &network, &["sleep", "1000"]);
+    let pod = Network::joined(&format!("container:{}", sandbox.name()));
+    let first = run(exec("first", "one:80"), &pod);
+    in_step(&first, "generation 1 applied");
+    let second = run(exec("second", "two:81"), &pod);
+    let status = in_step(&second, "generation 1 applied");
+    status.expect_words(&[
+        "written by: others",
+        "is kept by another process",
+        "/two/second",
+    ]);
+    let _ = second.call(&["getent", "ahostsv4", "db"]).expect_code(0);
+
+    tree.publish(2, &json!({"db": ["10.0.0.6"], "web": ["10.0.0.7"]}));
+    for container in [&first, &second] {
+        in_step(container, "generation 2 applied");
+    }
+    let text = second.hosts();
+    assert_eq!(addresses(&text, "web"), ["10.0.0.7"], "{text}");
+    // Whoever wrote it is gone.
+    let _ = docker(&["kill", first.name()]);
+    tree.publish(3, &json!({"db": ["10.0.0.8"], "web": ["10.0.0.7"]}));
+    let status = in_step(&second, "generation 3 applied");
+    status.expect_words(&["written by: slots"]);
+    soon(&second, "what is published next", PATIENCE, |text| {
+        addresses(text, "db") == ["10.0.0.8"]
+    });
+    assert!(
+        second
+            .log()
+            .contains("is written by this process from now on")
+    );
+}

@@ -18,6 +18,7 @@ use crate::apply::former::Former;
 use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
 use crate::apply::selection::{Selection, without};
+use crate::apply::shared;
 use crate::apply::watch::Watch;
 use crate::bind::{Bound, with_bound};
 use crate::follow::published::Published;
@@ -26,6 +27,10 @@ use crate::store::Unwritten;
 
 /// Delays after a write that failed. The longest one is short, since what was mended is to be known soon.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// How long whoever keeps the file may take to make it say what it should.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is tried to write a file that another process keeps: by so much later it is taken over.
+const TAKE_OVER: Duration = Duration::from_millis(500);
 /// How long a start waits for ZooKeeper before it puts the kept snapshot over a file that has names
 /// already: they may be newer, since they are written first.
 const GRACE: Duration = Duration::from_secs(2);
@@ -47,6 +52,8 @@ pub struct Applied {
     pub target: Option<PathBuf>,
     /// How it is written.
     pub method: Option<Method>,
+    /// Why it is not written by this process, where it says all that it should all the same.
+    pub followed: Option<String>,
     /// What our part of it consists of, where it is written in slots.
     pub slots: Option<SlotCounts>,
     /// Why the last pass failed, if it did.
@@ -85,6 +92,8 @@ pub struct Agent {
     applied: watch::Sender<Applied>,
     report: Report,
     backoff: Backoff,
+    /// Since when a file that another process keeps does not say what it should.
+    kept_since: Option<Instant>,
     /// When to make a pass even if nothing wakes us.
     next: Option<Instant>,
 }
@@ -121,6 +130,7 @@ impl Agent {
             applied: watch::Sender::default(),
             report: Report::default(),
             backoff: Backoff::new(RETRY.0, RETRY.1),
+            kept_since: None,
             next: None,
         }
     }
@@ -228,12 +238,56 @@ impl Agent {
                 self.done(wanted, &change, pass);
             }
             Ok(Outcome::Unsettled(wait)) => self.next = Some(Instant::now() + wait),
-            Err(error) => self.failed(error),
+            Err(error) => self.follow(wanted, bound, entries, error),
         }
+    }
+
+    /// What cannot be written here may be written by somebody else: what counts is what the file says.
+    fn follow(
+        &mut self,
+        wanted: &Arc<Published>,
+        bound: &Arc<Bound>,
+        entries: Hosts,
+        error: hosts_file::Error,
+    ) {
+        let text = hosts_file::read(self.hosts_file.path()).unwrap_or_default();
+        let shadowed = shared::says(&text, &entries, &self.known);
+        let is_kept = matches!(error, hosts_file::Error::Locked(_));
+        let Some(shadowed) = shadowed else {
+            let since = *self.kept_since.get_or_insert_with(Instant::now);
+            if is_kept && since.elapsed() < PATIENCE {
+                self.next = Some(Instant::now() + self.backoff.delay().min(TAKE_OVER));
+                return;
+            }
+            return self.failed(error);
+        };
+        self.backoff.reset();
+        self.kept_since = None;
+        self.next = Some(Instant::now() + TAKE_OVER);
+        self.applied_bound = Arc::clone(bound);
+        self.known = without(entries.clone(), &shadowed);
+        self.written = entries.clone();
+        self.kept = self.kept.take().filter(|kept| Arc::ptr_eq(kept, wanted));
+        let why = format!("{:#}", anyhow::Error::new(error));
+        if let Some((level, line)) = self.report.followed(&why) {
+            log::log!(level, "{line}");
+        }
+        self.applied.send_modify(|applied| {
+            *applied = Applied {
+                published: Some(Arc::clone(wanted)),
+                names: entries.len() - shadowed.len(),
+                shadowed,
+                target: Some(hosts_file::target(self.hosts_file.path())),
+                followed: Some(why),
+                repairs: applied.repairs,
+                ..Applied::default()
+            };
+        });
     }
 
     fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
         self.backoff.reset();
+        self.kept_since = None;
         self.next = pass.wake.map(|wait| Instant::now() + wait);
         // From now on, what is applied is known better; a snapshot is not held without need.
         if !change.kept {
@@ -253,6 +307,7 @@ impl Agent {
             stale,
             target: Some(pass.target),
             method: Some(pass.method),
+            followed: None,
             slots: pass.slots,
             failure: None,
             repairs,

@@ -5,6 +5,7 @@
 //!   change. Pure.
 //! * `former` remembers what was published before, to know it again in lines that others made of ours. Pure.
 //! * [`report`] says what a pass changed, once.
+//! * `shared` judges a file that another process keeps by what it says. Pure.
 //! * [`remedy`] adds to what goes wrong with the file what to do about it.
 //! * [`cache_writer`] keeps on disk what was applied, for a start without ZooKeeper.
 
@@ -15,4 +16,5 @@ mod former;
 pub mod remedy;
 pub mod report;
 pub mod selection;
+mod shared;
 mod watch;

@@ -30,7 +30,9 @@ impl fmt::Display for Remedied {
             Error::Directory(_) | Error::NotRegular(_) => "; name a file with --hosts-file",
             Error::TooLarge { .. } => "; make it shorter",
             Error::NoDirectory(_) => "; create it, or name another file with --hosts-file",
-            Error::Locked(_) => "; stop one of them",
+            Error::Locked(_) => {
+                "; give both the same --zookeeper, --state and --select, or stop one of them"
+            }
             Error::Held(_) => "; stop that program, or leave --write replace out",
             Error::Circle(_) => "; point it at a file",
             Error::Contended(_) => "; find out by whom and stop them",
@@ -91,7 +93,7 @@ mod tests {
                 },
                 "; make it shorter",
             ),
-            (Error::Locked(path()), "; stop one of them"),
+            (Error::Locked(path()), "; give both the same"),
             (Error::Held(path()), "; stop that program, or leave"),
             (Error::Circle(path()), "; point it at a file"),
             (Error::Contended(path()), "; find out by whom"),

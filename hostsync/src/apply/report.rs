@@ -18,6 +18,8 @@ pub type Line = (Level, String);
 #[derive(Debug, Default)]
 pub struct Report {
     failure: Option<String>,
+    /// Why the file is written by somebody else.
+    followed: Option<String>,
     shadowed: Arc<[Name]>,
     method: Option<Method>,
     lost_attributes: BTreeSet<OsString>,
@@ -43,6 +45,12 @@ impl Report {
         let mut lines = Vec::new();
         if self.failure.take().is_some() {
             lines.push((Info, format!("{file} can be written again")));
+        }
+        if self.followed.take().is_some() {
+            lines.push((
+                Info,
+                format!("{file} is written by this process from now on"),
+            ));
         }
         let notes = pass.notes.iter();
         lines.extend(notes.map(|note| (Warn, format!("{file}, {note}"))));
@@ -83,6 +91,18 @@ impl Report {
             let line =
                 format!("{failure}; trying again until it works, the names stay as they are");
             (Error, line)
+        })
+    }
+
+    /// After a pass that found a file that says all that it should, though it cannot be written here.
+    pub fn followed(&mut self, why: &str) -> Option<Line> {
+        self.failure = None;
+        let is_news = self.followed.as_deref() != Some(why);
+        self.followed = Some(why.to_owned());
+        is_news.then(|| {
+            let line =
+                format!("{why}; it says what it should, and is written here once that is possible");
+            (Info, line)
         })
     }
 

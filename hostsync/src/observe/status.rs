@@ -212,8 +212,11 @@ impl Status {
             names: applied.names,
             shadowed: applied.shadowed.clone(),
             stale: applied.stale.iter().map(stale).collect(),
-            write: applied.method.map(|method| method.name().to_owned()),
-            why: applied.method.map(why),
+            write: match &applied.followed {
+                Some(_) => Some("others".to_owned()),
+                None => applied.method.map(|method| method.name().to_owned()),
+            },
+            why: applied.followed.clone().or(applied.method.map(why)),
             slots: applied.slots,
             failure: applied.failure.clone(),
         };
@@ -396,6 +399,7 @@ mod tests {
             stale: Vec::new(),
             target: Some("/nonexistent/hosts".into()),
             method: Some(Method::Replace),
+            followed: None,
             slots: None,
             failure: None,
             repairs: 0,
