@@ -130,3 +130,48 @@ impl Free {
             .chain(waiting.map(|waiting| (waiting.offset, waiting.since)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(slots: &[(Offset, u8)]) -> Free {
+        let slots = slots.iter();
+        Free::new(
+            slots
+                .map(|&(offset, cells)| (offset, cells, LONG_AGO))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn each_slot_is_room_for_one_and_a_larger_one_will_do() {
+        let free = ready(&[(0, 1), (64, 1), (128, 4)]);
+        assert_eq!(free.without_room(vec![1, 1]), []);
+        assert_eq!(free.without_room(vec![1, 1, 3]), []);
+        assert_eq!(free.without_room(vec![1, 1, 1, 1]), [1]);
+        assert_eq!(free.without_room(vec![3, 4, 1]), [4]);
+        assert_eq!(free.without_room(vec![5]), [5]);
+        assert_eq!(ready(&[]).without_room(vec![1]), [1]);
+    }
+
+    #[test]
+    fn what_waits_is_no_room_until_its_time() {
+        let mut free = Free::new(vec![(0, 2, GRACE)]);
+        assert_eq!(free.without_room(vec![1]), [1]);
+        assert_eq!((free.counts(), free.due()), ((0, 2), Some(GRACE * 2)));
+        assert!(!free.mature(GRACE * 2 - Time::from_nanos(1)));
+        assert!(free.mature(GRACE * 2));
+        assert_eq!(free.without_room(vec![1]), []);
+        assert_eq!((free.counts(), free.due()), ((2, 0), None));
+    }
+
+    #[test]
+    fn all_are_remembered_with_their_times() {
+        let mut free = ready(&[(64, 1), (0, 2)]);
+        free.wait(GRACE, 128, 1);
+        let mut dead: Vec<_> = free.into_dead().collect();
+        dead.sort();
+        assert_eq!(dead, [(0, LONG_AGO), (64, LONG_AGO), (128, GRACE)]);
+    }
+}

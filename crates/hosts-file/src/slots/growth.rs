@@ -67,10 +67,6 @@ fn block(owner: &Owner, size: u64, is_terminated: bool, sizes: &[u8]) -> Vec<u8>
     }
     let spare = sizes.len() / SPARE + 1;
     let mut bytes = format!("{newline}{:width$}\n", owner.begin(), width = marker - 1).into_bytes();
-    // Nearly all of it.
-    let all = sizes.iter().chain(sizes.iter().take(spare));
-    let cells: usize = all.map(|&cells| usize::from(cells)).sum();
-    bytes.reserve_exact(cells * CELL + 2 * PAGE as usize);
     for &cells in sizes.iter().chain(sizes.iter().take(spare)) {
         let cells = usize::from(cells);
         while !in_one_group(size + bytes.len() as u64, cells) {
@@ -138,8 +134,9 @@ mod tests {
             text.extend(&block);
             assert!(growth.bytes() < expected);
             expected = growth.bytes();
+            assert_eq!(growth.is_complete(), expected == 0);
         }
-        assert!(growth.is_complete() && expected == 0);
+        assert_eq!(expected, 0);
         let (hosts, memory) = (Hosts::new(), Memory::default());
         let layout = layout::read(0, &text, &owner, &Known::of(&hosts, &memory));
         for cells in 1..=7 {
@@ -149,6 +146,12 @@ mod tests {
             let made = of(&mut layout.dead.iter().map(|(_, size)| *size));
             assert!(made >= wanted, "{made} of {wanted} with {cells} cells");
         }
+    }
+
+    #[test]
+    fn as_many_bytes_are_foreseen_as_what_is_asked_and_an_eighth_more() {
+        let growth = Growth::by([vec![2; 300], vec![5; 40]].concat());
+        assert_eq!(growth.bytes(), (300 * 2 + 40 * 5) * CELL as u64 * 9 / 8);
     }
 
     #[test]

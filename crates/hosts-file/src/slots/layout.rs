@@ -277,4 +277,65 @@ mod tests {
             assert!(read(foreign).live.lines() == 0, "{foreign}");
         }
     }
+    #[test]
+    fn an_empty_file_lacks_no_line_end() {
+        let owner = Owner::new("hostsync").unwrap();
+        let (hosts, memory) = (Hosts::new(), Memory::default());
+        let is_terminated = |text: &str| {
+            super::read(0, text.as_bytes(), &owner, &Known::of(&hosts, &memory)).is_terminated
+        };
+        assert!(is_terminated("") && is_terminated("a\n") && !is_terminated("a"));
+    }
+
+    /// A block whose slots begin at a multiple of the cell, as we lay them.
+    fn read_cells(inside: &str) -> Layout {
+        read(&format!(
+            "{:width$}\n{inside}",
+            "#",
+            width = 2 * CELL - "# BEGIN hostsync\n".len() - 1
+        ))
+    }
+
+    /// Whatever somebody writes between our markers, if it is no comment of our form it stays.
+    #[test]
+    fn what_is_not_ours_between_our_markers_is_no_room_of_ours() {
+        let foreign = [
+            "10.0.0.5 db www",
+            "10.0.0.5 db # mine",
+            "# a comment of three words",
+            "nonsense",
+        ];
+        for line in foreign {
+            for text in [line.to_owned(), format!("{line:width$}", width = CELL - 1)] {
+                for layout in [read(&text), read_cells(&text)] {
+                    let is_slot_of_ours = line.starts_with('#') && !layout.dead.is_empty();
+                    assert!(layout.dead.is_empty() || is_slot_of_ours, "{text:?}");
+                    let of_the_line = |(_, length, is_blank): &(u64, u64, bool)| {
+                        *length == text.len() as u64 + 1 && !is_blank
+                    };
+                    assert!(!layout.displaced.iter().any(of_the_line), "{text:?}");
+                    assert_eq!(layout.live.lines(), 0, "{text:?}");
+                }
+            }
+        }
+        let names = read_cells("10.0.0.5 db www").foreign_names;
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["db", "www"]);
+    }
+
+    #[test]
+    fn a_slot_is_whole_cells_at_their_place_within_one_group() {
+        let line = |bytes: usize| format!("{:width$}\n", "#", width = bytes - 1).into_bytes();
+        let (cell, group) = (CELL as u64, GROUP);
+        for count in 1..=MAX_CELLS {
+            assert_eq!(cells(cell, &line(count * CELL)), Some(count as u8));
+            let last = group - (count * CELL) as u64;
+            assert_eq!(cells(last, &line(count * CELL)), Some(count as u8));
+        }
+        assert_eq!(cells(0, &line((MAX_CELLS + 1) * CELL)), None);
+        assert_eq!(cells(group - cell, &line(2 * CELL)), None);
+        assert_eq!(cells(1, &line(CELL)), None);
+        assert_eq!(cells(0, &line(CELL - 1)), None);
+        assert_eq!(cells(0, &line(CELL)[..CELL - 1]), None);
+        assert_eq!(cells(0, &[b' '; CELL]), None, "no line end");
+    }
 }

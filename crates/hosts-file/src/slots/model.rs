@@ -78,6 +78,8 @@ pub(super) struct Disk {
     pub(super) written: usize,
     /// How often it was synced.
     pub(super) syncs: usize,
+    /// When its time was last set.
+    pub(super) touched: Option<Time>,
     /// How many bytes the process has read.
     pub(super) read: usize,
     /// Looking after every operation takes too long for large files.
@@ -143,6 +145,7 @@ impl Model {
             history: BTreeMap::new(),
             written: 0,
             syncs: 0,
+            touched: None,
             read: 0,
             is_watched: true,
             fault: None,
@@ -353,7 +356,9 @@ impl Store for ModelStore {
     }
 
     fn touch(&mut self) -> Result<(), Error> {
-        self.call(Call::Touch)?.modified += 1;
+        let mut disk = self.call(Call::Touch)?;
+        disk.modified += 1;
+        disk.touched = Some(disk.now);
         Ok(())
     }
 

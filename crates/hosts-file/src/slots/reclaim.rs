@@ -149,6 +149,77 @@ fn dead_line(length: u64) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::line;
+    use crate::slots::operations::Operation;
+
+    const NANO: Time = Time::from_nanos(1);
+
+    /// One call, and what it writes.
+    fn reclaim(
+        displaced: &mut Displaced,
+        now: Time,
+    ) -> (Vec<u64>, Option<Time>, Vec<(u64, Vec<u8>)>) {
+        let mut writes = Writes::default();
+        let (cells, wake) = displaced.reclaim(now, &mut writes);
+        let written = writes.into_operations().into_iter().map(|operation| {
+            let Operation::Body { offset, bytes } = operation else {
+                panic!("{operation:?}")
+            };
+            (offset, bytes)
+        });
+        (cells, wake, written.collect())
+    }
+
+    /// First what a line held must have left all readers, and then that it was blank.
+    #[test]
+    fn a_line_is_blanked_and_becomes_cells_each_after_its_time() {
+        let now = GRACE * 5;
+        // From the start, and died later.
+        let at_start = Displaced::new(vec![(10, 54 + 64, false)], now);
+        let mut later = Displaced::new(vec![], now);
+        assert!(!later.is_pending());
+        assert_eq!(reclaim(&mut later, now), (vec![], None, vec![]));
+        later.add(10, 54 + 64, now);
+        for mut displaced in [at_start, later] {
+            assert!(displaced.is_pending());
+            let nothing = |until| (vec![], Some(until), vec![]);
+            let blanked = now + GRACE;
+            assert_eq!(reclaim(&mut displaced, now), nothing(blanked));
+            assert_eq!(reclaim(&mut displaced, blanked - NANO), nothing(blanked));
+            let laid = blanked + GRACE;
+            let blank = vec![(11, vec![b' '; 54 + 64 - 2])];
+            assert_eq!(
+                reclaim(&mut displaced, blanked),
+                (vec![], Some(laid), blank)
+            );
+            assert!(displaced.is_pending());
+            assert_eq!(reclaim(&mut displaced, laid - NANO), nothing(laid));
+            let (cells, wake, written) = reclaim(&mut displaced, laid);
+            assert_eq!((cells, wake), (vec![64], None));
+            let line = [dead_line(54), dead_slot(1)].concat();
+            assert_eq!(written, [(10, line)]);
+            assert!(!displaced.is_pending());
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_blank_already_is_used_at_once_and_one_without_room_never() {
+        let now = GRACE * 5;
+        let mut displaced = Displaced::new(vec![(0, 64, true), (70, 2, true)], now);
+        assert!(displaced.is_pending());
+        let (cells, wake, written) = reclaim(&mut displaced, now);
+        assert_eq!((cells, wake), (vec![0], None));
+        assert_eq!(written, [(0, dead_slot(1))]);
+        assert!(!displaced.is_pending());
+    }
+
+    #[test]
+    fn a_line_that_holds_nothing_is_not_written() {
+        let mut displaced = Displaced::new(vec![], GRACE);
+        displaced.add(70, 2, GRACE);
+        displaced.add(80, 3, GRACE);
+        let (.., written) = reclaim(&mut displaced, GRACE * 2);
+        assert_eq!(written, [(81, vec![b' '])]);
+    }
 
     /// How many cells fit, by trying: aligned, and no line of a single byte before or behind them.
     fn most(offset: u64, length: u64) -> u64 {

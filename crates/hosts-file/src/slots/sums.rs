@@ -108,3 +108,35 @@ impl Page {
         self.length = self.length.max(at + count);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::file::FileStore;
+
+    #[test]
+    fn a_file_that_ends_too_early_or_says_something_else_does_not_hold() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        let text = vec![b'#'; 3 * PAGE as usize + 10];
+        let mut sums = Sums::default();
+        sums.extend(&text);
+        let holds = |text: &[u8], size: usize| {
+            std::fs::write(&path, text).unwrap();
+            let mut store = FileStore::open(&path).unwrap();
+            sums.hold(&mut store, size as u64).unwrap()
+        };
+        assert!(holds(&text, text.len()));
+        // Somebody has cut it since its size was asked for.
+        for pages in 0..=3 {
+            let cut = pages * PAGE as usize;
+            assert!(!holds(&text[..cut], text.len()), "{pages} pages");
+        }
+        assert!(!holds(&text, PAGE as usize));
+        for at in [0, PAGE as usize, text.len() - 1] {
+            let mut other = text.clone();
+            other[at] = b' ';
+            assert!(!holds(&other, text.len()), "byte {at}");
+        }
+    }
+}

@@ -520,3 +520,6 @@ fn old_at(blocks: &BTreeMap<u64, Time>, offset: Offset) -> Time {
 fn cells(text: &str) -> u8 {
     (text.len() + 1).div_ceil(CELL) as u8
 }
+
+#[cfg(test)]
+mod tests;

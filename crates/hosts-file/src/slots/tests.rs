@@ -190,6 +190,61 @@ fn what_was_so_before_a_foreign_edit_is_known_to_be_old() {
     assert_eq!(model.disk().syncs, syncs, "all of it has been synced");
 }
 
+/// On many kernels two writes within 4 ms leave the same time, and a program that read between them would
+/// not read again.
+#[test]
+fn the_time_of_the_file_is_set_after_a_change_and_once_more_after_all_readers() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    let wanted = hosts(&[("db", &[5])]);
+    model.reconcile(&wanted, None);
+    let changed = model.disk().now;
+    assert_eq!(model.disk().touched, Some(changed));
+    rest(&mut model, &wanted);
+    assert!(model.disk().touched >= Some(changed + GRACE));
+    let touched = model.disk().touched;
+    model.pass_time(GRACE * 5);
+    rest(&mut model, &wanted);
+    assert_eq!(model.disk().touched, touched, "nothing has changed");
+}
+
+#[test]
+fn disk_is_waited_for_only_where_a_line_dies_for_one_that_has_just_come_alive() {
+    let mut model = Model::new("127.0.0.1 localhost\n");
+    rest(&mut model, &hosts(&[("a", &[1]), ("b", &[1])]));
+    model.pass_time(GRACE * 2);
+    let syncs = |model: &mut Model, wanted: &Hosts| {
+        let before = model.disk().syncs;
+        rest(model, wanted);
+        model.disk().syncs - before
+    };
+    model.disk_mut().sync();
+    assert_eq!(syncs(&mut model, &hosts(&[("a", &[2]), ("b", &[1])])), 1);
+    // A new name waits for no disk, nor does one that goes, whether others have been synced or not.
+    let more = hosts(&[("a", &[2]), ("b", &[1]), ("c", &[1])]);
+    assert_eq!(syncs(&mut model, &more), 0);
+    assert_eq!(syncs(&mut model, &hosts(&[("a", &[2]), ("c", &[1])])), 0);
+    // One address of two goes: what stays has been there all the time.
+    let two = hosts(&[("a", &[2, 3]), ("c", &[1])]);
+    assert_eq!(syncs(&mut model, &two), 0);
+    assert_eq!(syncs(&mut model, &hosts(&[("a", &[3]), ("c", &[1])])), 1);
+    assert_eq!(syncs(&mut model, &hosts(&[("c", &[1])])), 0);
+}
+
+#[test]
+fn lines_of_each_length_fit_their_slots() {
+    for length in 1..=3 * CELL {
+        let labels: Vec<String> = (0..length.div_ceil(60))
+            .map(|label| "x".repeat((length - label * 60).min(60)))
+            .collect();
+        let name = labels.join(".");
+        let wanted = hosts(&[(&name, &[5]), ("z", &[6])]);
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        rest(&mut model, &wanted);
+        model.check_known();
+        assert_eq!(said(&model.disk().text).len(), 2, "{length}");
+    }
+}
+
 #[test]
 fn an_address_that_may_not_die_yet_is_counted_as_such() {
     let mut model = Model::new("127.0.0.1 localhost\n");
