@@ -153,11 +153,10 @@ mod tests {
 
     const NANO: Time = Time::from_nanos(1);
 
-    /// One call, and what it writes.
-    fn reclaim(
-        displaced: &mut Displaced,
-        now: Time,
-    ) -> (Vec<u64>, Option<Time>, Vec<(u64, Vec<u8>)>) {
+    /// New cells, when to go on, and what is written where.
+    type Outcome = (Vec<u64>, Option<Time>, Vec<(u64, Vec<u8>)>);
+
+    fn reclaim(displaced: &mut Displaced, now: Time) -> Outcome {
         let mut writes = Writes::default();
         let (cells, wake) = displaced.reclaim(now, &mut writes);
         let written = writes.into_operations().into_iter().map(|operation| {
