@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "cannot have a mount namespace, in which hosts files are mounted; run this as root",
     )?;
     let journal = Journal::new();
-    let mut world = World::new()?;
+    let mut world = World::new(arguments.names)?;
     let setup = history::setup();
     for change in &setup {
         sessions::apply(&world.tree, &change.kind).context("the first znodes")?;

@@ -17,8 +17,10 @@ use crate::watched::{BASE, Watched};
 const SESSION_TIMEOUT: &str = "3s";
 /// How long a sudden large drop is held; the crowds of a history make such drops.
 const DROP_HOLD: &str = "3s";
-/// The size of the small file systems, in KiB: room for two copies of a file in slots that others shift often.
+/// The size of the small file systems in KiB, and what each name adds to it: room for two copies of a file in
+/// slots that others shift often.
 const SMALL: u32 = 4096;
+const SMALL_EACH: f64 = 0.5;
 
 /// How often somebody else had to write a hosts file once more.
 pub(crate) const AGAIN: &str = "foreign writes that had to be repeated";
@@ -48,8 +50,9 @@ struct Host {
 }
 
 impl World {
-    /// Starts the ensemble and makes the files; no daemon runs yet.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    /// Starts the ensemble and makes the files, for so many names that nobody touches; no daemon runs yet.
+    pub(crate) fn new(names: u32) -> anyhow::Result<Self> {
+        let small = SMALL + (f64::from(names) * SMALL_EACH) as u32;
         let scratch = Scratch::new("chaos");
         fs::create_dir(scratch.join("logs"))?;
         let mut mounts = Vec::new();
@@ -58,7 +61,7 @@ impl World {
             let directory = scratch.join(place.name);
             fs::create_dir(&directory)?;
             if place.is_small {
-                let mount = Mount::in_memory(&directory, SMALL);
+                let mount = Mount::in_memory(&directory, small);
                 mounts.push(mount.context("cannot mount a small tmpfs; run this as root")?);
             }
             let path = directory.join("hosts");
