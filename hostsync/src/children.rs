@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use daemon::Tasks;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -43,17 +44,24 @@ pub struct Child {
 }
 
 impl Children {
-    /// Starts to wait. Must be called within a tokio runtime.
+    /// Starts to wait, as one of the `tasks`. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The runtime cannot install its handler.
-    pub fn new() -> io::Result<Self> {
-        let mut ended = signal(SignalKind::child())?;
-        tokio::spawn(async move {
-            while ended.recv().await.is_some() {
+    pub fn new(tasks: &Tasks) -> io::Result<Self> {
+        let mut first = Some(signal(SignalKind::child())?);
+        let make = move || {
+            let ended = first.take().map_or_else(|| signal(SignalKind::child()), Ok);
+            async {
+                let mut ended = ended.expect("the handler is installed");
+                // Of those that ended while nobody waited.
                 reap();
+                while ended.recv().await.is_some() {
+                    reap();
+                }
             }
-        });
+        };
+        tokio::spawn(tasks.clone().keep("children", make));
         Ok(Self(()))
     }
 

@@ -4,6 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use daemon::Tasks;
 use hostsync::address::AddressChoice;
 use hostsync::children::Children;
 use hostsync::health::Prober;
@@ -14,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 fn prober(check: &str) -> Prober {
     let address = AddressChoice::Fixed("10.0.0.5".parse().expect("an address"));
-    let children = Children::new().expect("signals");
+    let children = Children::new(&Tasks::default()).expect("signals");
     Prober::new(
         check.parse().expect("a check"),
         address,
@@ -25,7 +26,7 @@ fn prober(check: &str) -> Prober {
 
 #[tokio::test]
 async fn exit_codes_and_signals_are_told() {
-    let children = Children::new().unwrap();
+    let children = Children::new(&Tasks::default()).unwrap();
     let shell = |script: &str| {
         let mut command = Command::new("sh");
         children.spawn(command.args(["-c", script]), true).unwrap()
@@ -38,7 +39,7 @@ async fn exit_codes_and_signals_are_told() {
 async fn a_signal_reaches_all_of_a_group() {
     let folder = tempfile::tempdir().unwrap();
     let pid = folder.path().join("pid");
-    let children = Children::new().unwrap();
+    let children = Children::new(&Tasks::default()).unwrap();
     let script = format!(
         "sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait",
         pid.display()
@@ -69,7 +70,7 @@ fn soon_ends(pid: &str) {
 async fn what_the_service_manager_gave_us_stays_with_us() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("environment");
-    let children = Children::new().unwrap();
+    let children = Children::new(&Tasks::default()).unwrap();
     for leads_group in [false, true] {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("env >{}", seen.display()));

@@ -93,7 +93,11 @@ fn over_socket(service: Arc<Service>, packets: usize, packet: &mut Packets) {
     let client = UdpSocket::bind((SOURCE, 0)).expect("a port");
     client.connect(listening.addresses()[0]).expect("loopback");
     client.set_read_timeout(Some(PATIENCE * 3)).expect("a time");
-    runtime.spawn(listening.serve(service));
+    let served = {
+        let _inside = runtime.enter();
+        listening.serve(&service, &daemon::Tasks::default())
+    };
+    served.expect("threads");
     ask(&client, 0);
     let (begun, memory) = (Instant::now(), resident());
     for number in 0..packets {

@@ -9,6 +9,7 @@ mod brokers;
 mod checks;
 mod compose;
 mod container;
+mod container_limits;
 mod daemon_manners;
 mod dns;
 mod doubt;

@@ -1,4 +1,4 @@
-//! No more threads, no more descriptors: at the start, and later.
+//! No more threads, no more descriptors: at the start, and later. And tasks that fail, whatever for.
 
 use std::fs;
 use std::net::TcpListener;
@@ -187,4 +187,129 @@ fn no_threads_at_the_start_end_with_one_line() {
             assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
         }
     }
+}
+
+#[test]
+fn no_descriptors_at_the_start_end_with_one_line() {
+    let zookeeper = ZooKeeper::shared();
+    let (tree, hosts) = (zookeeper.tree("start-files"), HostsFile::with(LOCALHOST));
+    for most in [6, 8, 10, 12, 16, 20] {
+        let limited = ["prlimit".to_owned(), format!("--nofile={most}")];
+        for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
+            let ended = program.inside(&limited).call(&["run"]).expect_code(1);
+            ended.expect_words(&["cannot open the files and sockets", "ulimit -n"]);
+            assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        }
+    }
+    // What is said to be enough is enough.
+    let enough = ["prlimit".to_owned(), "--nofile=32".to_owned()];
+    tree.create("/db", "10.0.0.1");
+    let _server = nameserver(&tree)
+        .flag("http", "127.0.0.1:0")
+        .flag("dns", "127.0.0.1:0")
+        .inside(&enough)
+        .run();
+    let agent = hostsync(&tree, &hosts)
+        .flag("register", "web:80")
+        .flag("http", "127.0.0.1:0")
+        .inside(&enough)
+        .run();
+    hosts.soon("web to be there", || !hosts.addresses("web").is_empty());
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    assert!(!agent.log().contains("Too many"), "{}", agent.log());
+}
+
+/// Each task fails once, a second after its start.
+fn with_failing(program: lab::Program, tasks: &[&str]) -> (Running, usize) {
+    let fault = format!("TASK_PANICS={}", tasks.join(","));
+    let daemon = program.inside(&["env", &fault]).run();
+    for task in tasks {
+        daemon.soon_says(&format!("the task '{task}"));
+        daemon.soon_says(" is down: a test wants it; it is started again in 200ms");
+    }
+    wait_until("all tasks to work again", PATIENCE, || {
+        let log = daemon.log();
+        tasks.iter().all(|task| {
+            log.lines().any(|line| {
+                line.contains(&format!("the task '{task}")) && line.ends_with("works again")
+            })
+        })
+    });
+    (daemon, tasks.len())
+}
+
+#[test]
+fn a_task_that_fails_is_started_again_whichever_it_is() {
+    let zookeeper = ZooKeeper::start();
+    let (tree, hosts) = (zookeeper.tree("failing"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.1");
+    tree.create("/broker", "");
+    tree.create("/broker/b1", "10.0.0.7");
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    let program = nameserver(&tree)
+        .flag("http", "127.0.0.1:0")
+        .flag("dns", "127.0.0.1:0");
+    let tasks = [
+        "status over HTTP",
+        "freshness of DNS",
+        "DNS over TCP",
+        "election's notices",
+        "agreement with what is published",
+    ];
+    let (server, server_panics) = with_failing(program, &tasks);
+    let program = hostsync(&tree, &hosts)
+        .flag("register", format!("web:{port}"))
+        .flag("id", "c1")
+        .flag("check", "true")
+        .flag("check-interval", "200ms")
+        .flag("bind", "mqtt=broker")
+        .flag("http", "127.0.0.1:0");
+    let tasks = [
+        "names",
+        "cache",
+        "presence",
+        "status over HTTP",
+        "`hostsync status`",
+        "what is to be registered",
+        "registration of web",
+        "binding of mqtt",
+        "--check",
+        "children",
+    ];
+    let (mut agent, agent_panics) = with_failing(program.clone(), &tasks);
+
+    for (daemon, name, panics) in [
+        (&server, "nameserver", server_panics),
+        (&agent, "hostsync", agent_panics),
+    ] {
+        wait_until("health", PATIENCE, || {
+            crate::http::get(daemon, "/healthz").0 == 200
+        });
+        let (_, metrics) = crate::http::get(daemon, "/metrics");
+        let count = format!("{name}_task_panics_total {panics}");
+        assert!(metrics.contains(&count), "{count}: {metrics}");
+    }
+    tree.set("/db", "10.0.0.2");
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    hosts.soon_maps("mqtt", &["10.0.0.7"]);
+    let generation = tree.snapshot().map_or(0, |snapshot| snapshot.generation());
+    wait_until("presence to tell", PATIENCE, || {
+        let told = tree.get("/nameserver/agents/c1");
+        let told = told.map(|told| String::from_utf8_lossy(&told).into_owned());
+        told.is_some_and(|told| told.contains(&format!("\"applied\":{generation}")))
+    });
+    tree.delete("/web/c1");
+    wait_until("the registration to be there again", PATIENCE, || {
+        tree.stat("/web/c1").is_some()
+    });
+    // A foreign edit is seen.
+    hosts.put(hosts.text().replace("10.0.0.2", "10.0.0.3"));
+    hosts.soon_maps("db", &["10.0.0.2"]);
+    let status = program.soon_well();
+    status.expect_words(&["in step", "/web/c1"]);
+    agent.stop();
+    wait_until("the registration to be gone", PATIENCE, || {
+        tree.stat("/web/c1").is_none()
+    });
 }

@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::JoinHandle;
 
-use crate::{Health, Metrics};
+use crate::{Health, Metrics, Tasks};
 
 /// How many connections are served at once. For one more, one of the client that has most is ended.
 const CONNECTIONS: usize = 32;
@@ -72,44 +72,53 @@ impl HttpArgs {
 }
 
 impl Http {
-    /// Answers for ever. Must be called within a tokio runtime.
-    pub async fn serve(self, observed: impl Observed) {
-        let listener = match tokio::net::TcpListener::from_std(self.listener) {
-            Ok(listener) => listener,
-            Err(error) => return log::error!("no status over HTTP: {error}"),
-        };
+    /// Answers from now on, as one of the `tasks`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The runtime cannot listen.
+    pub fn serve(self, observed: impl Observed, tasks: &Tasks) -> anyhow::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener);
+        let listener = Arc::new(listener.context("cannot tell about this daemon over HTTP")?);
         if let Ok(address) = listener.local_addr() {
             log::info!("status, metrics and health at http://{address}");
         }
-        let (observed, mut live) = (Arc::new(observed), Vec::new());
-        loop {
-            let Ok((stream, peer)) = listener.accept().await else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            };
-            live.retain(|connection: &Live| !connection.task.is_finished());
-            if live.len() >= CONNECTIONS {
-                let clients: Vec<_> = live.iter().map(|connection| connection.client).collect();
-                if let Some(at) = greediest(&clients) {
-                    live.remove(at).task.abort();
-                }
+        let observed = Arc::new(observed);
+        let make = move || answer_all(Arc::clone(&listener), Arc::clone(&observed));
+        tokio::spawn(tasks.clone().keep("status over HTTP", make));
+        Ok(())
+    }
+}
+
+/// Answers for ever.
+async fn answer_all(listener: Arc<tokio::net::TcpListener>, observed: Arc<impl Observed>) {
+    let mut live = Vec::new();
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        live.retain(|connection: &Live| !connection.task.is_finished());
+        if live.len() >= CONNECTIONS {
+            let clients: Vec<_> = live.iter().map(|connection| connection.client).collect();
+            if let Some(at) = greediest(&clients) {
+                live.remove(at).task.abort();
             }
-            let observed = Arc::clone(&observed);
-            let task = tokio::spawn(async move {
-                let answer = service_fn(|request: Request<Incoming>| {
-                    let response = answer(&request, &*observed);
-                    async { Ok::<_, Infallible>(response) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), answer);
-                // Whoever breaks off or dawdles gets no answer, which is nobody else's loss.
-                let _ = tokio::time::timeout(PATIENCE, connection).await;
-            });
-            let client = peer.ip().to_canonical();
-            live.push(Live { client, task });
         }
+        let observed = Arc::clone(&observed);
+        let task = tokio::spawn(async move {
+            let answer = service_fn(|request: Request<Incoming>| {
+                let response = answer(&request, &*observed);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), answer);
+            // Whoever breaks off or dawdles gets no answer, which is nobody else's loss.
+            let _ = tokio::time::timeout(PATIENCE, connection).await;
+        });
+        let client = peer.ip().to_canonical();
+        live.push(Live { client, task });
     }
 }
 

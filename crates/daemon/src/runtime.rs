@@ -1,14 +1,16 @@
 //! The runtime that both daemons run in.
 
 use std::io;
-use std::panic::{catch_unwind, resume_unwind};
+use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+
+use crate::tasks::said;
 
 /// Two, so that a busy task does not hold up the rest.
 const WORKERS: usize = 2;
@@ -20,6 +22,9 @@ const MOST: usize = 16;
 const STACK: usize = 1 << 20;
 /// As good as for ever, and no overflow of any clock.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Descriptors that either daemon needs to work at all: sockets and pipes of the runtime and of ZooKeeper's
+/// client, which panic without, the log, the files that are written.
+const DESCRIPTORS: usize = 24;
 /// How long the threads may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn runtime() -> anyhow::Result<Runtime> {
     let what = "cannot start the threads that a daemon needs; the limits of processes (ulimit -u, \
                 the container's pids), of open files and of memory say how many there may be";
+    try_descriptors().context(
+        "cannot open the files and sockets that a daemon needs at least; raise the limit of open \
+         files (ulimit -n, LimitNOFILE of systemd, --ulimit nofile of a container)",
+    )?;
     // The runtime panics where it gets no thread, so that is asked for before.
     try_threads(WORKERS + READY).context(what)?;
     let started = catch_unwind(|| -> anyhow::Result<Runtime> {
@@ -53,18 +62,33 @@ pub fn runtime() -> anyhow::Result<Runtime> {
 
 /// Does the main work of a daemon as one of the runtime's tasks, rather than on the thread that waits for
 /// it: what other tasks have for it, as ZooKeeper's client has, it gets without a change of threads. Ends
-/// with the future; its panic is that of who waits.
-pub async fn main_task<F>(work: F) -> F::Output
+/// with the future.
+///
+/// # Errors
+/// It panicked, and the process had better end.
+pub async fn main_task<F>(work: F) -> anyhow::Result<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
     let mut task = JoinSet::new();
     task.spawn(work);
     match task.join_next().await {
-        Some(Ok(output)) => output,
-        Some(Err(error)) => resume_unwind(error.into_panic()),
+        Some(Ok(output)) => Ok(output),
+        Some(Err(error)) => {
+            let why = error.try_into_panic().map(|panic| said(&*panic));
+            let why = why.unwrap_or_else(|error| error.to_string());
+            Err(anyhow!(
+                "the main task is down: {why}; this process ends, to be started again"
+            ))
+        }
         None => unreachable!("it was just spawned"),
     }
+}
+
+/// Whether enough descriptors can be had at the same time.
+fn try_descriptors() -> io::Result<()> {
+    let pipes: io::Result<Vec<_>> = (0..DESCRIPTORS / 2).map(|_| io::pipe()).collect();
+    pipes.map(drop)
 }
 
 /// Whether so many threads can be had at the same time.

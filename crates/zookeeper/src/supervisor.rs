@@ -63,7 +63,12 @@ impl Session {
             clients: 0,
         };
         if let Some(tls) = supervisor.options.tls.clone() {
-            tokio::spawn(tls.follow(state.clone()));
+            let state = state.clone();
+            tokio::spawn(async move {
+                while unbroken(tls.clone().follow(state.clone())).await.is_err() {
+                    tokio::time::sleep(BACKOFF.1).await;
+                }
+            });
         }
         tokio::spawn(supervisor.run());
         Self {
@@ -103,7 +108,16 @@ impl Session {
 }
 
 impl Supervisor {
+    /// Keeps the session alive, whatever becomes of a client.
     async fn run(mut self) {
+        while let Err(why) = unbroken(self.keep()).await {
+            self.connection.send_replace(None);
+            self.show_failure(format!("what keeps the session is down: {why}"));
+            tokio::time::sleep(BACKOFF.1).await;
+        }
+    }
+
+    async fn keep(&mut self) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut resume = None;
         loop {
@@ -210,6 +224,16 @@ impl Supervisor {
             failure: Some(failure),
         });
     }
+}
+
+/// Does something; a panic of it is an error, which says what the panic said.
+async fn unbroken(work: impl Future<Output = ()>) -> Result<(), String> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("it panicked").to_owned()
+    })
 }
 
 /// What it means that the servers fail the authentication.

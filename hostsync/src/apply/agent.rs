@@ -135,14 +135,16 @@ impl Agent {
         }
     }
 
+    /// Tells at `applied` what it has done, where an agent before it may have told.
+    #[must_use]
+    pub fn telling(mut self, applied: watch::Sender<Applied>) -> Self {
+        self.applied = applied;
+        self
+    }
+
     /// What it has done, now and from now on.
     pub fn applied(&self) -> watch::Receiver<Applied> {
         self.applied.subscribe()
-    }
-
-    /// True when the file has names of an earlier run, right ones or not.
-    pub fn has_names(&self) -> bool {
-        self.hosts_file.holds_block()
     }
 
     /// Works for ever, as the only agent of its file. Notify `pass` to have the file looked at now.

@@ -50,6 +50,13 @@ impl CacheWriter {
         }
     }
 
+    /// Tells at `failure` why a write fails, where a writer before it may have told.
+    #[must_use]
+    pub fn telling(mut self, failure: watch::Sender<Option<String>>) -> Self {
+        self.failure = failure;
+        self
+    }
+
     /// Why the last write failed, if it did, now and from now on.
     pub fn failure(&self) -> watch::Receiver<Option<String>> {
         self.failure.subscribe()

@@ -87,7 +87,7 @@ pub enum Command {
 }
 
 /// Which file.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct HostsFileArg {
     /// The hosts file; it need not exist
     #[arg(long, value_name = "FILE", default_value = "/etc/hosts", value_parser = absolute_path())]
@@ -95,7 +95,7 @@ pub struct HostsFileArg {
 }
 
 /// How the file is written.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct WriteArg {
     /// How the hosts file is written; readers never see half of a change either way
     ///

@@ -52,7 +52,7 @@ pub(super) struct Setup {
     bindings: Vec<Binding>,
     state: State,
     kept_bindings: Bindings,
-    hosts_file: HostsFile,
+    hosts_file: Box<dyn Fn() -> HostsFile + Send>,
     http: Option<Http>,
     facts: Facts,
 }
@@ -157,6 +157,7 @@ impl Setup {
         let unwritten = UnwrittenFile::new(paths::unwritten_file(&cache_file));
         let instance = args.instance(&cache_file)?;
         let kept_bindings = args.kept_bindings(&cache_file);
+        let (hosts_file, write) = (names.hosts_file.clone(), names.write.clone());
         let facts = Facts {
             started: SystemTime::now(),
             servers: names.zookeeper.zookeeper.to_string(),
@@ -180,7 +181,7 @@ impl Setup {
             state: names.state(),
             kept_bindings,
             instance,
-            hosts_file: names.hosts_file.open(&names.write),
+            hosts_file: Box::new(move || hosts_file.open(&write)),
             http: args.http.listen()?,
             facts,
         })
@@ -198,9 +199,12 @@ impl Setup {
         self.cache.remove_leftovers();
         let (kept, keeper) = self.cache.open();
         let kept = kept.map(Arc::new);
-        let has_kept_names = kept.is_some();
-        let unwritten = self.unwritten.load();
-        let cache_writer = CacheWriter::new(keeper, kept.as_deref(), self.unwritten, &self.select);
+        let is_first = kept.is_some() && !(self.hosts_file)().holds_block();
+        let unwritten = self.unwritten;
+        let cache_writer =
+            CacheWriter::new(keeper, kept.as_deref(), unwritten.clone(), &self.select);
+        let failing = watch::Sender::<Option<String>>::default();
+        let cache_failure = failing.subscribe();
         let subscription = Subscription::new(self.znode, kept);
         let view = subscription.view();
         let binders = Binders::start(
@@ -212,17 +216,12 @@ impl Setup {
             &view,
             &tasks,
         )?;
-        let mut agent = Agent::new(
-            self.hosts_file,
-            self.selection,
-            view.clone(),
-            binders.bound(),
-            &unwritten,
-        );
+        let applying = watch::Sender::default();
+        let applied = applying.subscribe();
         let (registrations, instance) = (&self.registrations, &self.instance);
         let registrars = Registrars::start(registrations, instance, &session, &view, &tasks);
 
-        let children = Children::new().context("cannot listen to signals")?;
+        let children = Children::new(&tasks).context("cannot listen to signals")?;
         let works = watch::Sender::new(false);
         let healthy = watch::Sender::new(self.check.is_none());
         let registering = Registering {
@@ -230,11 +229,10 @@ impl Setup {
             works: works.subscribe(),
             healthy: healthy.subscribe(),
         };
-        tokio::spawn(desire(
-            works.subscribe(),
-            healthy.subscribe(),
-            registrars.desired(),
-        ));
+        let (working, passing, desired) =
+            (works.subscribe(), healthy.subscribe(), registrars.desired());
+        let make = move || desire(working.clone(), passing.clone(), desired.clone());
+        tokio::spawn(tasks.clone().keep("what is to be registered", make));
         if let Some((check, schedule)) = self.check {
             let ports = self
                 .registrations
@@ -251,18 +249,19 @@ impl Setup {
         let sources = systemd::Sources {
             states: session.states(),
             view: view.clone(),
-            applied: agent.applied(),
+            applied: applied.clone(),
         };
         let told_of = presence::Sources {
             view: view.clone(),
-            applied: agent.applied(),
+            applied: applied.clone(),
         };
-        let (states, applied, cache) = (session.states(), agent.applied(), cache_writer.failure());
+        let (states, seen) = (session.states(), view.clone());
+        let (done, cache) = (applied.clone(), cache_failure);
         let (facts, wanted) = (self.facts.clone(), self.bindings.clone());
         let (bound, troubles, twin) = (binders.bound(), binders.troubles(), self.presence.twin());
         let supervised = tasks.clone();
         let status = move || {
-            let (state, view, applied) = (states.borrow(), view.borrow(), applied.borrow());
+            let (state, view, applied) = (states.borrow(), seen.borrow(), done.borrow());
             let status = Status::new(&facts, &state, &view, &applied, cache.borrow().clone());
             let binds = Binds {
                 wanted: &wanted,
@@ -276,25 +275,40 @@ impl Setup {
                 .with_tasks(&supervised)
         };
         if let Some(http) = self.http {
-            let serving = http.serve(StatusSource(status.clone()));
-            tokio::spawn(tasks.clone().tell("status over HTTP", serving));
+            http.serve(StatusSource(status.clone()), &tasks)?;
         }
-        let is_first = has_kept_names && !agent.has_names();
-        let informing = tokio::spawn(systemd::tell(sources, is_first, status.clone()));
-        let answering = match Socket::bind(&self.user, &self.facts.hosts_file) {
-            Ok(socket) => Some(tokio::spawn(async move { socket.serve(status).await })),
+        let to_tell = status.clone();
+        let make = move || systemd::tell(sources.clone(), is_first, to_tell.clone());
+        let informing = tokio::spawn(tasks.clone().keep("service manager", make));
+        let socket = Socket::bind(&self.user, &self.facts.hosts_file).map(Arc::new);
+        let answering = match &socket {
+            Ok(socket) => {
+                let socket = Arc::clone(socket);
+                let make = move || socket.serve(status.clone());
+                Some(tokio::spawn(tasks.clone().keep("`hostsync status`", make)))
+            }
             Err(error) => {
                 log::warn!("`hostsync status` will not find this agent: {error}");
                 None
             }
         };
-        let telling = self.presence.follow(session.clone(), told_of);
-        let telling = tokio::spawn(tasks.clone().tell("presence", telling));
-        let keeping = cache_writer.follow(agent.applied());
-        let keeping = tokio::spawn(tasks.clone().tell("cache", keeping));
+        let (presence, following) = (self.presence, session.clone());
+        let make = move || presence.clone().follow(following.clone(), told_of.clone());
+        let telling = tokio::spawn(tasks.clone().keep("presence", make));
+        let mut cache_writer = Some(cache_writer);
+        let (cache, select, to_keep) = (self.cache, self.select, applied.clone());
+        let unwritten_file = unwritten.clone();
+        let make = move || {
+            let writer = cache_writer.take().unwrap_or_else(|| {
+                let (kept, keeper) = cache.open();
+                CacheWriter::new(keeper, kept.as_ref(), unwritten_file.clone(), &select)
+            });
+            writer.telling(failing.clone()).follow(to_keep.clone())
+        };
+        let keeping = tokio::spawn(tasks.clone().keep("cache", make));
         let pass = Arc::new(Notify::new());
         let controls = Controls {
-            applied: agent.applied(),
+            applied,
             registrars,
             children,
             works,
@@ -302,17 +316,29 @@ impl Setup {
             pass: Arc::clone(&pass),
         };
         // In one task, so that a snapshot goes from one to the other without a change of threads.
-        let following = session.clone();
-        let work = daemon::main_task(daemon::systemd::watched(async move {
-            tokio::select! {
-                never = agent.run(&pass) => never,
-                () = subscription.follow(following) => unreachable!("it follows for ever"),
-            }
-        }));
-        let end = tokio::select! {
-            end = conduct(controls) => end,
-            never = work => match never {},
+        let (following, bound, selection) = (session.clone(), binders.bound(), self.selection);
+        let open = self.hosts_file;
+        let make = move || {
+            let mut agent = Agent::new(
+                open(),
+                selection.clone(),
+                view.clone(),
+                bound.clone(),
+                &unwritten.load(),
+            )
+            .telling(applying.clone());
+            let (subscription, session) = (subscription.clone(), following.clone());
+            let pass = Arc::clone(&pass);
+            daemon::systemd::watched(async move {
+                tokio::select! {
+                    never = agent.run(&pass) => match never {},
+                    () = subscription.follow(session) => {}
+                }
+            })
         };
+        let work = tokio::spawn(tasks.clone().keep("names", make));
+        let end = conduct(controls).await;
+        work.abort();
         drop(binders);
         telling.abort();
         // It has a connection, and the client says goodbye when the last user is gone.
@@ -322,6 +348,8 @@ impl Setup {
             answering.abort();
             let _ = answering.await;
         }
+        // Its name goes with it.
+        drop(socket);
         let _ = tokio::time::timeout(LAST_WRITE, keeping).await;
         match end.as_ref().map_or(End::Close, |end| (*end).into()) {
             End::Close => session.close().await,

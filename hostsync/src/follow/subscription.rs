@@ -34,9 +34,16 @@ pub struct View {
     pub repairs: u64,
 }
 
-/// Reads the znode when it changes.
-#[derive(Debug)]
+/// What is known of a znode, and what keeps that up to date. All clones are one.
+#[derive(Debug, Clone)]
 pub struct Subscription {
+    path: ZnodePath,
+    view: watch::Sender<View>,
+    again: Arc<Notify>,
+}
+
+/// Reads the znode when it changes.
+struct Reader {
     judge: Judge,
     view: watch::Sender<View>,
     again: Arc<Notify>,
@@ -56,10 +63,10 @@ impl View {
 impl Subscription {
     /// A subscription to the znode at `path`, starting from what was kept of an earlier run.
     pub fn new(path: ZnodePath, kept: Option<Arc<Published>>) -> Self {
-        let judge = Judge::new(path, kept);
+        let judge = Judge::new(path.clone(), kept);
         Self {
+            path,
             view: watch::Sender::new(judge.view().clone()),
-            judge,
             again: Arc::default(),
         }
     }
@@ -74,13 +81,21 @@ impl Subscription {
         Arc::clone(&self.again)
     }
 
-    /// Follows the znode for ever.
-    pub async fn follow(mut self, session: Session) {
+    /// Follows the znode for ever, from what is known.
+    pub async fn follow(self, session: Session) {
+        let known = self.view.borrow().snapshot.clone();
+        let mut reader = Reader {
+            judge: Judge::new(self.path, known),
+            view: self.view,
+            again: self.again,
+        };
         match session
-            .follow(&mut self, Retry::new(RETRY.0, RETRY.1))
+            .follow(&mut reader, Retry::new(RETRY.0, RETRY.1))
             .await {}
     }
+}
 
+impl Reader {
     /// Looks at what was read, and reads the pages that are missing.
     async fn see(
         &mut self,
@@ -112,7 +127,7 @@ impl Subscription {
     }
 }
 
-impl Follower for Subscription {
+impl Follower for Reader {
     type End = Infallible;
 
     async fn attempt(

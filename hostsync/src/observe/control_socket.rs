@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -28,7 +29,7 @@ const ATTEMPTS: usize = 3;
 /// The socket of this process; removed when dropped.
 #[derive(Debug)]
 pub struct Socket {
-    listener: UnixListener,
+    listener: Arc<UnixListener>,
     path: PathBuf,
 }
 
@@ -83,25 +84,28 @@ impl Socket {
         temporary::make_directory(&directory)?;
         let free = names(&directory, hosts_file).find(|path| vacate(path));
         let path = free.ok_or(io::ErrorKind::AddrInUse)?;
-        let listener = UnixListener::bind(&path)?;
+        let listener = Arc::new(UnixListener::bind(&path)?);
         // Anyone may ask; nothing that is told is secret, and nothing is taken.
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         Ok(Self { listener, path })
     }
 
-    /// Answers for ever.
-    pub async fn serve(&self, status: impl Fn() -> Status) {
-        loop {
-            let accepted = self.listener.accept().await;
-            let Ok((mut stream, _)) = accepted else {
-                // Out of file descriptors, for one; the next may be luckier.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let mut text = serde_json::to_vec(&status()).unwrap_or_default();
-            text.push(b'\n');
-            // A client that goes away or does not read harms only itself.
-            let _ = tokio::time::timeout(PATIENCE, stream.write_all(&text)).await;
+    /// Answers for ever, also once the socket has lost its name.
+    pub fn serve<F: Fn() -> Status>(&self, status: F) -> impl Future<Output = ()> + use<F> {
+        let listener = Arc::clone(&self.listener);
+        async move {
+            loop {
+                let accepted = listener.accept().await;
+                let Ok((mut stream, _)) = accepted else {
+                    // Out of file descriptors, for one; the next may be luckier.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
+                let mut text = serde_json::to_vec(&status()).unwrap_or_default();
+                text.push(b'\n');
+                // A client that goes away or does not read harms only itself.
+                let _ = tokio::time::timeout(PATIENCE, stream.write_all(&text)).await;
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ const TICK: Duration = Duration::from_secs(2);
 const PLACES: usize = 16;
 
 /// The znode of one agent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Presence {
     agents: ZnodePath,
     id: String,
@@ -50,7 +50,7 @@ pub struct Presence {
 }
 
 /// What was told, where, and in which session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Told {
     session: i64,
     place: usize,
@@ -76,7 +76,7 @@ struct Teller {
 }
 
 /// What is told of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sources {
     /// What was read.
     pub view: watch::Receiver<View>,

@@ -15,7 +15,7 @@ use crate::observe::status::Status;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// What the agent's status depends on, but for what seldom changes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sources {
     /// The session.
     pub states: watch::Receiver<State>,

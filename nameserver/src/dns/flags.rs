@@ -154,7 +154,7 @@ impl Dns {
     /// tokio runtime.
     ///
     /// # Errors
-    /// There is no way to ask other resolvers.
+    /// There is no way to ask other resolvers, or there are no threads to answer in.
     pub fn start(self, tasks: &Tasks) -> anyhow::Result<(SharedZones, Told)> {
         let zones = SharedZones::new(self.settings);
         let told = Told {
@@ -171,8 +171,7 @@ impl Dns {
         };
         let (shared, statistics) = (zones.clone(), Arc::clone(&told.statistics));
         let service = Service::new(shared, recursion, self.secondaries, statistics);
-        let serving = self.listening.serve(Arc::new(service));
-        tokio::spawn(tasks.clone().tell("DNS", serving));
+        self.listening.serve(&Arc::new(service), tasks)?;
         Ok((zones, told))
     }
 }

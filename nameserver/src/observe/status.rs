@@ -310,8 +310,11 @@ mod tests {
         };
         let status = status(state, progress);
         assert!(status.health().is_healthy());
-        let broken = async { panic!("no more threads") };
-        status.tasks.clone().tell("dns", broken).await;
+        let broken = || async { panic!("no more threads") };
+        let _kept = tokio::spawn(status.tasks.clone().keep("dns", broken));
+        while status.health().is_healthy() {
+            tokio::task::yield_now().await;
+        }
         let reasons = status.health().reasons;
         assert_eq!(reasons, ["the task 'dns' is down: no more threads"]);
     }

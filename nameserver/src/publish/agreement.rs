@@ -38,7 +38,7 @@ impl Differs {
 }
 
 /// Compares, beside everything else.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Agreement {
     hosts: ZnodePath,
     hold: ZnodePath,
@@ -49,7 +49,7 @@ pub struct Agreement {
 }
 
 /// The checksum of the names in the tree, which follows them at the cost of their changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Own {
     hosts: Hosts,
     sum: Sum,

@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(2);
 
 /// Keeps the data of this replica's znode of the election up to date.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Notice {
     election: ZnodePath,
     aside: ZnodePath,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use contract::{Head, State};
-use daemon::{Signal, Signals};
+use daemon::{Signal, Signals, Tasks};
 use indicatif::ProgressBar;
 use log::{error, info};
 use tokio::sync::{Notify, watch};
@@ -166,7 +166,7 @@ impl Nameserver {
     }
 
     /// Runs until a signal asks for the end. Whether an identity is `named` matters for what is
-    /// said when it may not write.
+    /// said when it may not write. What works beside it is one of the `tasks`.
     ///
     /// # Errors
     /// It may not keep its state in ZooKeeper, which is found out at the start.
@@ -175,6 +175,7 @@ impl Nameserver {
         session: Session,
         mut signals: Signals,
         named: bool,
+        tasks: Tasks,
     ) -> anyhow::Result<()> {
         let retry = || Retry::new(RETRY.0, RETRY.1);
         let mut asking = Asking {
@@ -194,10 +195,14 @@ impl Nameserver {
         }
         let mut noticing = JoinSet::new();
         if let Some(notice) = self.notice.take() {
-            noticing.spawn(notice.follow(session.clone()));
+            let session = session.clone();
+            let make = move || notice.clone().follow(session.clone());
+            noticing.spawn(tasks.clone().keep("election's notices", make));
         }
         if let Some(agreement) = self.agreement.take() {
-            noticing.spawn(agreement.follow(session.clone()));
+            let session = session.clone();
+            let make = move || agreement.clone().follow(session.clone());
+            noticing.spawn(tasks.clone().keep("agreement with what is published", make));
         }
         let asked = Arc::clone(&self.asked);
         let stop = {

@@ -57,20 +57,25 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let tasks = status.tasks.clone();
         if let Some(dns) = dns {
             let (zones, dns) = dns.start(&tasks)?;
-            let fresh = freshness::follow(zones.clone(), states, told, followed);
-            tokio::spawn(tasks.clone().tell("freshness of DNS", fresh));
+            let shared = zones.clone();
+            let fresh =
+                move || freshness::follow(shared.clone(), states.clone(), told.clone(), followed);
+            tokio::spawn(tasks.clone().keep("freshness of DNS", fresh));
             nameserver = nameserver.answering(zones);
             status.dns = Some(dns);
         }
         if let Some(http) = http {
-            let serving = http.serve(status.clone());
-            tokio::spawn(tasks.clone().tell("status over HTTP", serving));
+            http.serve(status.clone(), &tasks)?;
         }
-        let informing = tokio::spawn(tasks.tell("the service manager", status.clone().tell()));
-        let work = systemd::watched(nameserver.run(session, signals, named));
+        let told = status.clone();
+        let informing = tasks
+            .clone()
+            .keep("service manager", move || told.clone().tell());
+        let informing = tokio::spawn(informing);
+        let work = systemd::watched(nameserver.run(session, signals, named, tasks));
         let ended = daemon::main_task(work).await;
         informing.abort();
-        ended?;
+        ended??;
         Ok(ExitCode::SUCCESS)
     })
 }

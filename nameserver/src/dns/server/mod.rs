@@ -10,8 +10,8 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use daemon::Tasks;
 use socket2::{Domain, Socket, Type};
-use tokio::task::JoinSet;
 
 use service::Service;
 use tcp::{Connections, Limits};
@@ -47,32 +47,39 @@ impl Listening {
         listeners.filter_map(Result::ok).collect()
     }
 
-    /// Answers for ever. Must be called within a tokio runtime.
-    pub async fn serve(self, service: Arc<Service>) {
-        self.serve_within(service, Limits::of_process()).await;
+    /// Answers from now on, as some of the `tasks`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// There are no threads to answer in.
+    pub fn serve(self, service: &Arc<Service>, tasks: &Tasks) -> anyhow::Result<()> {
+        self.serve_within(service, Limits::of_process(), tasks)
     }
 
-    async fn serve_within(self, service: Arc<Service>, limits: Limits) {
+    fn serve_within(
+        self,
+        service: &Arc<Service>,
+        limits: Limits,
+        tasks: &Tasks,
+    ) -> anyhow::Result<()> {
         let connections = Arc::new(Connections::new(limits));
-        let addresses = self.addresses();
-        let mut tasks = JoinSet::new();
-        let mut threads = Vec::new();
         for (listener, datagrams) in self.sockets {
-            let listener = tokio::net::TcpListener::from_std(listener);
-            let thread = udp::serve(datagrams, Arc::clone(&service));
-            match listener.and_then(|listener| Ok((listener, thread?))) {
-                Ok((listener, thread)) => {
-                    threads.push(thread);
-                    let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
-                    tasks.spawn(tcp::serve(listener, service, connections));
-                }
-                Err(error) => log::error!("cannot answer DNS: {error}"),
-            }
-        }
-        for address in addresses {
+            let address = listener.local_addr()?;
+            let context = || format!("cannot answer DNS at {address}");
+            let listener = tokio::net::TcpListener::from_std(listener).with_context(context)?;
+            let thread = udp::serve(datagrams, Arc::clone(service)).with_context(context)?;
+            let (listener, service) = (Arc::new(listener), Arc::clone(service));
+            let connections = Arc::clone(&connections);
+            let make = move || {
+                // It answers as long as this task is kept.
+                let _ = &thread;
+                let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
+                tcp::serve(Arc::clone(&listener), service, connections)
+            };
+            let name = format!("DNS over TCP at {address}");
+            tokio::spawn(tasks.clone().keep(name, make));
             log::info!("answering DNS at {address} (UDP and TCP)");
         }
-        while tasks.join_next().await.is_some() {}
+        Ok(())
     }
 }
 

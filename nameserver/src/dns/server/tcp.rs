@@ -164,7 +164,7 @@ impl Drop for Membership {
 
 /// Accepts connections for ever.
 pub(super) async fn serve(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     service: Arc<Service>,
     connections: Arc<Connections>,
 ) {

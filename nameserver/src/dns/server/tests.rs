@@ -48,7 +48,11 @@ impl Server {
         let secondaries = vec!["127.0.0.0/8".parse::<IpNet>().unwrap()].into();
         let service = Service::new(zones.clone(), None, secondaries, Arc::clone(&statistics));
         let address = listening.addresses()[0];
-        runtime.spawn(listening.serve_within(Arc::new(service), limits));
+        let served = {
+            let _inside = runtime.enter();
+            listening.serve_within(&Arc::new(service), limits, &daemon::Tasks::default())
+        };
+        served.unwrap();
         Self {
             address,
             zones,
