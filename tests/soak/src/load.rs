@@ -94,6 +94,18 @@ impl Load {
         1 + self.moves + 2 * self.changes
     }
 
+    /// How many names there are at any time, about.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether a line of the file says that this round is in it.
+    pub(crate) fn is_beacon(&self, line: &str, round: u64) -> bool {
+        let mut words = line.split_ascii_whitespace();
+        let address = words.next().and_then(|word| word.parse().ok());
+        address == Some(moving_address(0, round)) && words.next() == Some(BEACON)
+    }
+
     /// The names that are wanted all the time.
     pub(crate) fn stable(&self) -> Vec<&str> {
         let stable = self.names.iter();
@@ -151,16 +163,35 @@ impl Load {
         fixed.chain(moving).chain([beacon]).chain(guests).collect()
     }
 
+    /// What differs in a round from the one before: names with their new address, or none for those that go.
+    /// The beacon comes last.
+    pub(crate) fn changes(&self, round: u64) -> Vec<(String, Option<IpAddr>)> {
+        let moves = (0..self.moves).map(|i| {
+            let name = (round * self.moves + i) % self.moving;
+            (moving_name(name), Some(moving_address(name, round)))
+        });
+        let guest = |i: u64| i % self.guests;
+        let begin = (round - 1) * self.changes;
+        let gone = (begin..begin + self.changes).map(|i| (guest_name(guest(i)), None));
+        let end = begin + self.guests / 2;
+        let new = (end..end + self.changes).map(guest);
+        let new = new.map(|i| (guest_name(i), Some(guest_address(i))));
+        let beacon = (BEACON.to_owned(), Some(moving_address(0, round)));
+        moves.chain(gone).chain(new).chain([beacon]).collect()
+    }
+
     /// The last round up to this one in which a name moved; 0 for none.
     fn moved(&self, name: u64, round: u64) -> u64 {
-        // In round r the names from r × moves on move.
         let turn = self.turn();
         (round.saturating_sub(turn) + 1..=round)
             .rev()
-            .find(|&round| {
-                (name + self.moving - round * self.moves % self.moving) % self.moving < self.moves
-            })
+            .find(|&round| self.moves_in(name, round))
             .unwrap_or(0)
+    }
+
+    /// In round r the names from r × moves on move.
+    fn moves_in(&self, name: u64, round: u64) -> bool {
+        (name + self.moving - round * self.moves % self.moving) % self.moving < self.moves
     }
 
     /// After how many rounds every name has moved.
@@ -187,7 +218,7 @@ impl Load {
         let round = round_of(address);
         let was = round <= self.round()
             && moving_address(name, round) == address
-            && (kind == Kind::Beacon || self.moved(name, round) == round);
+            && (kind == Kind::Beacon || round == 0 || self.moves_in(name, round));
         match (was, round + turn >= stale) {
             (false, _) => Verdict::Never,
             (true, true) => Verdict::Right,
@@ -254,7 +285,7 @@ pub(crate) fn round_of(address: IpAddr) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -278,6 +309,14 @@ mod tests {
                     set.iter().map(|(name, _)| name.clone()).collect()
                 };
                 if !before.is_empty() {
+                    let mut follow: BTreeMap<_, _> = before.iter().cloned().collect();
+                    for (name, address) in load.changes(round) {
+                        match address {
+                            Some(address) => follow.insert(name, address),
+                            None => follow.remove(&name),
+                        };
+                    }
+                    assert_eq!(follow, wanted.iter().cloned().collect());
                     let gone = names(&before).difference(&names(&wanted)).count();
                     let news = wanted.difference(&before).count();
                     assert_eq!((gone + news) as u64, load.updates_per_round());

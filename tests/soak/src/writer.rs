@@ -26,11 +26,15 @@ pub(crate) trait Writer {
     fn report(&mut self, load: &Load, length: Duration) -> anyhow::Result<()>;
 }
 
-/// The product: an agent that follows a snapshot in ZooKeeper, which this writes itself.
+/// More names than this do not fit one znode: then a nameserver publishes them, from a tree that this writes.
+const WHOLE: usize = 10_000;
+
+/// The product: an agent that follows a snapshot in ZooKeeper, which this writes itself where it fits.
 #[derive(Debug)]
 pub(crate) struct Hostsync {
     // In the order in which they end.
     agent: Agent,
+    nameserver: Option<Running>,
     tree: Tree,
     _server: ZooKeeper,
 }
@@ -54,7 +58,7 @@ impl Hostsync {
     pub(crate) fn start(place: &Place, load: &Load) -> anyhow::Result<Self> {
         let server = ZooKeeper::start();
         let tree = server.tree("soak");
-        tree.publish(load.round(), &hosts(load, load.round()));
+        let nameserver = publish(&tree, load);
         let program = Program::new("hostsync")
             .flag("zookeeper", tree.address())
             .flag("hosts-file", PATH)
@@ -63,10 +67,11 @@ impl Hostsync {
         let agent = Agent::Process(program.run(), program);
         let mut hostsync = Self {
             agent,
+            nameserver,
             tree,
             _server: server,
         };
-        hostsync.wait_for(load.round());
+        hostsync.wait_for(load);
         Ok(hostsync)
     }
 
@@ -75,7 +80,7 @@ impl Hostsync {
     pub(crate) fn in_container(load: &Load) -> anyhow::Result<(Place, Self)> {
         let server = ZooKeeper::start();
         let tree = server.tree("soak");
-        tree.publish(load.round(), &hosts(load, load.round()));
+        let nameserver = publish(&tree, load);
         let (image, network) = (Image::with_hostsync(), Network::new());
         let (address, chroot) = tree.address().split_once('/').context("a chroot")?;
         let servers = format!("{}/{chroot}", network.relay(address));
@@ -89,10 +94,11 @@ impl Hostsync {
         let _ = container.call(&["sh", "-c", ": >/start"]);
         let mut hostsync = Self {
             agent: Agent::Container(container, (image, network)),
+            nameserver,
             tree,
             _server: server,
         };
-        hostsync.wait_for(load.round());
+        hostsync.wait_for(load);
         Ok((place, hostsync))
     }
 
@@ -104,20 +110,44 @@ impl Hostsync {
         serde_json::from_str(&outcome.stdout).unwrap_or_default()
     }
 
-    /// The agent's status once it has applied this generation.
-    fn wait_for(&mut self, generation: u64) -> Value {
-        let what = format!("generation {generation} to be applied");
-        wait_for(
-            &what,
+    /// The agent's status once it has applied all of the round that is under way.
+    fn wait_for(&mut self, load: &Load) -> Value {
+        let round = load.round();
+        let (status, _) = wait_for(
+            &format!("round {round} to be applied"),
             PATIENCE,
-            || self.status(),
-            |status| applied(status) >= generation,
-        )
+            || (self.status(), fs::read_to_string(PATH).unwrap_or_default()),
+            |(status, text)| match self.nameserver {
+                None => status["snapshot"]["applied"].as_u64() >= Some(round),
+                Some(_) => text.lines().any(|line| load.is_beacon(line, round)),
+            },
+        );
+        status
     }
 }
 
-fn applied(status: &Value) -> u64 {
-    status["snapshot"]["applied"].as_u64().unwrap_or(0)
+/// Puts the first round in place; what publishes it from then on, if it is not this.
+fn publish(tree: &Tree, load: &Load) -> Option<Running> {
+    let hosts = hosts(load, load.round());
+    if load.len() <= WHOLE {
+        tree.publish(load.round(), &hosts);
+        return None;
+    }
+    let znodes: Vec<_> = load
+        .wanted(load.round())
+        .into_iter()
+        .map(|(name, address)| (znode(&name), address.to_string()))
+        .collect();
+    tree.create_many(znodes.iter().map(|(path, data)| (&path[..], &data[..])));
+    let nameserver = Program::new("nameserver")
+        .flag("zookeeper", tree.address())
+        .flag("log-level", "warn");
+    Some(nameserver.run())
+}
+
+/// Where the address of a name stands in the tree.
+fn znode(name: &str) -> String {
+    name.rsplit('.').map(|label| format!("/{label}")).collect()
 }
 
 fn hosts(load: &Load, round: u64) -> Value {
@@ -130,14 +160,25 @@ fn hosts(load: &Load, round: u64) -> Value {
 
 impl Writer for Hostsync {
     fn write(&mut self, load: &Load, round: u64) -> anyhow::Result<()> {
-        self.tree
-            .set(ZNODE, Snapshot::text(round, &hosts(load, round)));
+        if self.nameserver.is_none() {
+            let snapshot = Snapshot::text(round, &hosts(load, round));
+            self.tree.set(ZNODE, snapshot);
+            return Ok(());
+        }
+        for (name, address) in load.changes(round) {
+            let (path, data) = (znode(&name), address.map(|address| address.to_string()));
+            match data {
+                Some(data) if name.ends_with(".guest") => self.tree.create(&path, data),
+                Some(data) => self.tree.set(&path, data),
+                None => self.tree.delete(&path),
+            }
+        }
         Ok(())
     }
 
     fn report(&mut self, load: &Load, length: Duration) -> anyhow::Result<()> {
         let (round, ended) = (load.round(), Instant::now());
-        let status = self.wait_for(round);
+        let status = self.wait_for(load);
         let late = ended.elapsed();
         let rate = (round - 1) as f64 / length.as_secs_f64();
         let file = &status["hosts_file"];
