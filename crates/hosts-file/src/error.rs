@@ -37,6 +37,24 @@ pub enum Error {
     /// Symbolic links that lead in a circle.
     #[error("{} leads in a circle of symbolic links", .0.display())]
     Circle(PathBuf),
+    /// Below a directory that is not trusted, a symbolic link or the like stands on the way.
+    #[error("{} is reached by a symbolic link or '..', which is not followed there", .0.display())]
+    Indirect(PathBuf),
+    /// Below a directory that is not trusted, the file has another name (a hard link), perhaps outside.
+    #[error("{} has another name (a hard link), perhaps outside of its folder", .0.display())]
+    Linked(PathBuf),
+    /// Below a directory that is not trusted, the file belongs neither to the owner of its folder nor to that
+    /// of the directory.
+    #[error("{} belongs to user {user}, as neither its folder nor the directory of all does", .path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// Its owner's number.
+        user: u32,
+    },
+    /// The file is mounted into a container, which would go on reading the old one if it were replaced.
+    #[error("{} is mounted into a container, which would go on reading the old file if it were replaced", .0.display())]
+    Mounted(PathBuf),
     /// Others changed the file each time between our reading and our writing it.
     #[error("{} is changed by others all the time", .0.display())]
     Contended(PathBuf),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
+use crate::confined::Confined;
 use crate::mount::Mounts;
 use crate::replace::{self, Note, Reconciled, Replacer, block, rename, temporary};
 use crate::slots::{Driver, SlotCounts};
@@ -26,6 +28,10 @@ pub struct HostsFile {
     mounts: Mounts,
     pub(crate) replacer: Replacer,
     slots: Option<Driver>,
+    /// Where only a part of the path is trusted.
+    confined: Option<Confined>,
+    /// It is known to be mounted into a container.
+    is_mounted: bool,
     /// Until when it is written in slots, since somebody had it open for writing.
     pub(crate) held: Option<Instant>,
 }
@@ -99,8 +105,28 @@ impl HostsFile {
             mounts: Mounts::default(),
             replacer: Replacer::default(),
             slots: None,
+            confined: None,
+            is_mounted: false,
             held: None,
         }
+    }
+
+    /// The same, mounted into a container although that does not show here: it is not replaced.
+    #[must_use]
+    pub fn mounted(self) -> Self {
+        Self {
+            is_mounted: true,
+            ..self
+        }
+    }
+
+    /// The same, below a directory of which others may write to what is in it. Only a regular file with a single
+    /// name is kept, of the owner of its folder or of `base`, which is reached from there without any symbolic
+    /// link. It is written in slots, and never created.
+    #[must_use]
+    pub fn confined(self, base: &Path) -> Self {
+        let confined = Some(Confined::new(base, &self.path));
+        Self { confined, ..self }.mounted()
     }
 
     /// The same, written by this method.
@@ -112,6 +138,9 @@ impl HostsFile {
     /// Removes the temporary files that killed processes of this owner have left beside the file,
     /// and says which those were. What a living one is just writing stays.
     pub fn remove_leftovers(&self) -> Vec<PathBuf> {
+        if self.confined.is_some() {
+            return Vec::new();
+        }
         match read::resolve(&self.path) {
             Ok((target, _)) => temporary::remove_leftovers(&target, &self.owner),
             Err(_) => Vec::new(),
@@ -128,9 +157,24 @@ impl HostsFile {
         &self.watch_set
     }
 
+    /// What the file holds now; nothing when it does not exist.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(&self) -> Result<Vec<u8>, Error> {
+        let Some(confined) = &self.confined else {
+            return read::read(&self.path);
+        };
+        match confined.open(OFlag::O_RDONLY) {
+            Err(error) if Confined::is_gone(&error) => Ok(Vec::new()),
+            file => read::read_whole(file?, &self.path).map(|found| found.text),
+        }
+    }
+
     /// True when the file holds a whole block of ours.
     pub fn holds_block(&self) -> bool {
-        read::read(&self.path).is_ok_and(|text| block::is_whole(&text, &self.owner))
+        self.read()
+            .is_ok_and(|text| block::is_whole(&text, &self.owner))
     }
 
     /// True when the file is as the last pass left it, so that another one with the same entries
@@ -199,7 +243,13 @@ impl HostsFile {
                 Ok(None) => drop(self.instead(Error::Held(target.clone()), &target)?),
             }
         }
-        if !target.exists() {
+        let is_there = match &self.confined {
+            None => target.exists(),
+            Some(confined) => !confined
+                .open(OFlag::O_RDONLY)
+                .is_err_and(|error| Confined::is_gone(&error)),
+        };
+        if !is_there {
             return Ok(Cleaned {
                 target,
                 wrote: false,
@@ -235,6 +285,12 @@ impl HostsFile {
     /// The file behind the symbolic links, and how it is written.
     fn locate(&mut self) -> Result<(PathBuf, Method), Error> {
         self.watch_set.paths.insert(self.path.clone());
+        if self.is_mounted && self.choice == MethodChoice::Replace {
+            return Err(Error::Mounted(self.path.clone()));
+        }
+        if self.confined.is_some() {
+            return Ok((self.path.clone(), Method::Slots(Reason::Mounted)));
+        }
         let (target, links) = read::resolve(&self.path)?;
         let metadata = fs::metadata(&target).ok();
         // A mount point that does not exist lies hidden below another mount.
@@ -242,6 +298,7 @@ impl HostsFile {
         let is_linked = metadata.is_some_and(|of| of.is_file() && of.nlink() > 1);
         let method = match self.choice {
             MethodChoice::Slots => Method::Slots(Reason::Chosen),
+            _ if self.is_mounted => Method::Slots(Reason::Mounted),
             MethodChoice::Auto if is_mount => Method::Slots(Reason::MountPoint),
             MethodChoice::Auto if is_linked => Method::Slots(Reason::Linked),
             MethodChoice::Auto | MethodChoice::Replace => Method::Replace,
@@ -271,7 +328,10 @@ impl HostsFile {
 
     fn driver(&mut self, target: &Path) -> Result<&mut Driver, Error> {
         let is_of = self.slots.as_ref().is_some_and(|slots| slots.is_of(target));
-        if !is_of {
+        if !is_of && let Some(confined) = &self.confined {
+            let file = confined.open(OFlag::O_RDWR)?;
+            self.slots = Some(Driver::of(file, target, self.owner.clone())?);
+        } else if !is_of {
             if !read::exists(target)? {
                 rename::replace(target, None, b"", &self.owner, true)?;
             }

@@ -46,6 +46,8 @@
 //!   characters, `localhost`, loopback and the like. Addresses have no scope.
 //! * A file that somebody has open for writing is replaced, where the system tells: it is written in slots
 //!   meanwhile, or left alone while they seem to be writing all of it.
+//! * A file that is [`HostsFile::confined`] leads outside: symbolic links, hard links, pipes, devices and files of
+//!   strangers are refused.
 //! * [`HostsFile::new`], [`read`](fn@read) or [`addresses_of`] change anything.
 //!
 //! # How to keep a file
@@ -78,6 +80,8 @@ mod address;
 mod addresses;
 #[cfg(feature = "file")]
 mod checksum;
+#[cfg(feature = "file")]
+mod confined;
 #[cfg(feature = "file")]
 mod error;
 #[cfg(feature = "file")]

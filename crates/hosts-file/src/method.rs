@@ -24,6 +24,8 @@ pub enum Reason {
     Directory,
     /// Somebody has it open for writing, and would go on writing to the old one.
     Held,
+    /// It is mounted into a container, whose mount would keep the old one.
+    Mounted,
     /// Its owner asked for slots.
     Chosen,
 }
@@ -59,6 +61,7 @@ impl fmt::Display for Reason {
             }
             Self::Busy => "the system refuses to rename over the file (EBUSY)",
             Self::Held => "somebody has the file open for writing, and would write to the old one",
+            Self::Mounted => "the file is mounted into a container, which would keep the old one",
             Self::Directory => "no file can be created in its directory",
             Self::Chosen => "its owner chose it",
         })

@@ -35,6 +35,10 @@ impl fmt::Display for Remedied {
             }
             Error::Held(_) => "; stop that program, or leave --write replace out",
             Error::Circle(_) => "; point it at a file",
+            Error::Indirect(_) | Error::Linked(_) | Error::Owner { .. } => {
+                "; find out who put it there"
+            }
+            Error::Mounted(_) => "; leave --write replace out",
             Error::Contended(_) => "; find out by whom and stop them",
             Error::Io { source, .. } => of_the_system(source),
             _ => "",
@@ -97,6 +101,9 @@ mod tests {
             (Error::Held(path()), "; stop that program, or leave"),
             (Error::Circle(path()), "; point it at a file"),
             (Error::Contended(path()), "; find out by whom"),
+            (Error::Indirect(path()), "; find out who put it there"),
+            (Error::Linked(path()), "; find out who put it there"),
+            (Error::Mounted(path()), "; leave --write replace out"),
             (
                 io(Errno::EROFS),
                 "read-only file system; remount that read-write",

@@ -1,5 +1,6 @@
 //! Doing what the table says to a file.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,11 @@ impl Driver {
     /// Opens and locks the file at `path`, which exists.
     pub(crate) fn open(path: &Path, owner: Owner) -> Result<Self, Error> {
         FileStore::open(path).map(|store| Self::new(store, owner))
+    }
+
+    /// Locks a file that is open, from `path`.
+    pub(crate) fn of(file: File, path: &Path, owner: Owner) -> Result<Self, Error> {
+        FileStore::of(file, path).map(|store| Self::new(store, owner))
     }
 
     /// True when this is still the file at `path`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
+use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
 
@@ -25,11 +25,15 @@ pub(crate) struct FileStore {
 }
 
 impl FileStore {
-    /// Opens and locks the file at `path`, which exists. Only those who write slots mind the lock.
+    /// Opens and locks the file at `path`, which exists.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).open(path);
-        let file = file.map_err(Error::io("write", path))?;
+        Self::of(file.map_err(Error::io("write", path))?, path)
+    }
+
+    /// Locks a file that is open. Only those who write slots mind the lock.
+    pub(super) fn of(file: File, path: &Path) -> Result<Self, Error> {
         let file =
             Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
                 |(_, errno)| match errno {
@@ -52,13 +56,19 @@ impl FileStore {
     }
 
     fn try_append(&self, bytes: &[u8]) -> io::Result<u64> {
-        let mut file = OpenOptions::new().append(true).open(&self.path)?;
-        reserve(&file, file.metadata()?.len(), bytes.len())?;
-        let written = file.write(bytes)?;
-        if written < bytes.len() {
-            return Err(Errno::ENOSPC.into());
+        let mut file: &File = &self.file;
+        reserve(file, file.metadata()?.len(), bytes.len())?;
+        // By this very descriptor: at the path there may be another file by now.
+        let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+        fcntl(file, FcntlArg::F_SETFL(flags | OFlag::O_APPEND))?;
+        let written = file.write(bytes);
+        let end = file.stream_position();
+        // What is written at a place would be appended too.
+        fcntl(file, FcntlArg::F_SETFL(flags))?;
+        match written? {
+            written if written < bytes.len() => Err(Errno::ENOSPC.into()),
+            written => Ok(end? - written as u64),
         }
-        Ok(file.stream_position()? - written as u64)
     }
 
     fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> Error {
