@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use daemon::Tasks;
-use hostsync::address::AddressChoice;
+use hostsync::address::OwnAddress;
 use hostsync::children::Children;
 use hostsync::health::Prober;
 use lab::Stopwatch;
@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn prober(check: &str) -> Prober {
-    let address = AddressChoice::Fixed("10.0.0.5".parse().expect("an address"));
+    let address = OwnAddress::fixed("10.0.0.5".parse().expect("an address"));
     let children = Children::new(&Tasks::default()).expect("signals");
     Prober::new(
         check.parse().expect("a check"),

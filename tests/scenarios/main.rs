@@ -1,6 +1,7 @@
 //! Scenarios over both daemons: the real binaries against a real ZooKeeper.
 
 mod access;
+mod addresses;
 mod at_rest;
 mod bad_input;
 mod bad_snapshots;

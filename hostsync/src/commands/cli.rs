@@ -14,7 +14,7 @@ use hosts_file::{HostsFile, MethodChoice};
 use nix::sys::signal::Signal;
 use zookeeper_args::ZooKeeperArgs;
 
-use crate::address::{AddressArg, AddressChoice};
+use crate::address::{AddressArg, OwnAddress};
 use crate::apply::selection::Selection;
 use crate::bind::Binding;
 use crate::health::{Check, CheckSchedule};
@@ -217,9 +217,13 @@ pub struct RegisterArgs {
     #[arg(long, value_name = "NAME[:PORT]|NAME=[:PORT]")]
     pub register: Vec<Registration>,
 
-    /// The address to register, or the interface that has it [default: the one that this host uses
-    /// towards ZooKeeper]
-    #[arg(long, value_name = "IP|IFACE")]
+    /// The address to register, or the subnet that it is in (172.30.1.0/24), or a name: of the interface, of a
+    /// network of /etc/networks, or of a host [default: the one that this host uses towards ZooKeeper]
+    ///
+    /// A subnet is best where a container has several networks, whose interfaces may change their names
+    /// with a restart. Once chosen, an address is kept while an interface has it, whatever becomes of routes.
+    /// An IPv6 address that is deprecated, temporary or tentative is never chosen unless it is given itself.
+    #[arg(long, value_name = "IP|SUBNET|NAME")]
     pub address: Option<AddressArg>,
 
     /// Add a number to the id of each instance, so that the service has a leader: leader.SERVICE is
@@ -439,7 +443,7 @@ impl RunArgs {
         Ok(Instance {
             id: self.id()?,
             sequential: *sequential,
-            address: AddressChoice::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
+            address: OwnAddress::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
             sessions: Arc::new(Sessions::load(paths::sessions_file(cache))),
         })
     }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
 
 use super::{Check, http};
-use crate::address::AddressChoice;
+use crate::address::OwnAddress;
 use crate::children::Children;
 
 /// How much of a command's output is kept; the end says what went wrong.
@@ -22,14 +22,14 @@ const OUTPUT: usize = 512;
 pub struct Prober {
     check: Check,
     /// Where the registered ports are.
-    address: AddressChoice,
+    address: OwnAddress,
     ports: Vec<u16>,
     children: Children,
 }
 
 impl Prober {
     /// Checks as `check` says, at the registered ports where it needs any.
-    pub fn new(check: Check, address: AddressChoice, ports: Vec<u16>, children: Children) -> Self {
+    pub fn new(check: Check, address: OwnAddress, ports: Vec<u16>, children: Children) -> Self {
         Self {
             check,
             address,

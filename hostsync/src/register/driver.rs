@@ -11,7 +11,7 @@ use zookeeper::{Connection, Error, Event, Follower, Retry, Session, Watch, Write
 use super::Registration;
 use super::core::{Action, Core, Desired, News, Outcome, Seen};
 use super::instance_path::InstancePath;
-use crate::address::AddressChoice;
+use crate::address::OwnAddress;
 use crate::follow::subscription::View;
 use crate::store::Sessions;
 
@@ -26,7 +26,7 @@ pub struct Instance {
     /// Whether a number is added to it, so that the service has a leader.
     pub sequential: bool,
     /// Where its address comes from.
-    pub address: AddressChoice,
+    pub address: OwnAddress,
     /// Our own sessions.
     pub sessions: Arc<Sessions>,
 }
@@ -36,7 +36,7 @@ pub struct Instance {
 pub(super) struct Driver {
     core: Core,
     registration: Registration,
-    address: AddressChoice,
+    address: OwnAddress,
     sessions: Arc<Sessions>,
     view: watch::Receiver<View>,
     outcome: watch::Sender<Outcome>,
