@@ -47,6 +47,8 @@ pub struct WatchSet {
     pub paths: BTreeSet<PathBuf>,
     /// The file, if it is a mount point: a change of it then shows nowhere else.
     pub mount: Option<PathBuf>,
+    /// Directories in which everything matters that comes or goes.
+    pub directories: BTreeSet<PathBuf>,
 }
 
 /// What a pass did.
@@ -289,6 +291,7 @@ impl HostsFile {
             return Err(Error::Mounted(self.path.clone()));
         }
         if self.confined.is_some() {
+            self.watch_set.mount = Some(self.path.clone());
             return Ok((self.path.clone(), Method::Slots(Reason::Mounted)));
         }
         let (target, links) = read::resolve(&self.path)?;
@@ -306,6 +309,7 @@ impl HostsFile {
         self.watch_set = WatchSet {
             paths: links.into_iter().collect(),
             mount: is_mount.then(|| target.clone()),
+            directories: BTreeSet::new(),
         };
         Ok((target, method))
     }

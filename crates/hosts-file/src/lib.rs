@@ -127,7 +127,7 @@ pub use replace::Note;
 #[cfg(feature = "file")]
 pub use slots::SlotCounts;
 #[cfg(feature = "watch")]
-pub use watch::{WatchError, Watcher};
+pub use watch::{WatchError, Watcher, Watchers};
 
 /// What a hosts file is to say: each name with its addresses, in the order of its lines.
 ///

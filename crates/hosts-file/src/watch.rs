@@ -1,11 +1,11 @@
 //! Tells when somebody changes the hosts file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::errno::Errno;
@@ -14,17 +14,47 @@ use notify::{Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode
 
 use crate::WatchSet;
 
-/// Watches the paths on which the hosts file depends.
+/// Watches the paths on which one hosts file depends.
 ///
 /// Directories are watched rather than files, since a file that is replaced takes its watch along.
 /// A mount point is watched itself: it changes without its directory being told.
 pub struct Watcher {
-    signal: Arc<Signal>,
+    hub: Watchers,
+    number: u64,
+    subscriber: Arc<Subscriber>,
     set: WatchSet,
-    /// Made once, with its thread: later the system may have no more of them.
-    inner: Option<RecommendedWatcher>,
+    /// What the system watches for it.
+    held: Vec<(Part, PathBuf)>,
     /// All of the set is watched.
     is_watching: bool,
+}
+
+/// What makes the watchers of many files, which share their threads.
+///
+/// Of a directory only what comes and goes in it is heeded then, since others write there too, such as logs:
+/// the files are to be in the set as its [`mount`](WatchSet::mount) as well.
+#[derive(Clone)]
+pub struct Watchers(Arc<Hub>);
+
+struct Hub {
+    subscribers: Arc<Subscribers>,
+    /// Whether one is for directories and another one for files.
+    is_for_many: bool,
+    /// Made once, each with its thread: later the system may have no more of them.
+    parts: Mutex<BTreeMap<Part, Watched>>,
+}
+
+/// Which of the system's watchers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Directories,
+    Files,
+}
+
+struct Watched {
+    watcher: RecommendedWatcher,
+    /// How many hold each path.
+    holders: BTreeMap<PathBuf, usize>,
 }
 
 /// Why the file cannot be watched. It can still be looked at from time to time.
@@ -53,37 +83,34 @@ pub enum WatchError {
     Refused(String),
 }
 
-/// What the thread that receives events does.
-struct Signal {
+/// Those that the threads tell of events.
+#[derive(Default)]
+struct Subscribers(Mutex<(u64, BTreeMap<u64, Arc<Subscriber>>)>);
+
+/// Whom an event may concern.
+struct Subscriber {
     changed: Box<dyn Fn() + Send + Sync>,
     /// What was watched is gone, and the watch with it.
     is_lost: AtomicBool,
     /// Which events matter.
-    watched: Mutex<Watched>,
+    concerns: Mutex<Concerns>,
 }
 
 #[derive(Default)]
-struct Watched {
+struct Concerns {
     /// The paths on which the file depends.
     paths: BTreeSet<PathBuf>,
-    /// What is watched for their sake.
+    /// Directories in which everything matters that comes or goes.
     directories: BTreeSet<PathBuf>,
+    /// What is watched for their sake.
+    watched: BTreeSet<PathBuf>,
 }
 
 impl Watcher {
     /// A watcher that calls `changed`, from a thread of its own, each time when the file may have
     /// changed. It watches nothing yet.
     pub fn new(changed: impl Fn() + Send + Sync + 'static) -> Self {
-        Self {
-            signal: Arc::new(Signal {
-                changed: Box::new(changed),
-                is_lost: AtomicBool::new(false),
-                watched: Mutex::default(),
-            }),
-            set: WatchSet::default(),
-            inner: None,
-            is_watching: false,
-        }
+        Watchers::with(false).watcher(changed)
     }
 
     /// Watches this set from now on. True when it was not watched before: what was read until now
@@ -92,64 +119,170 @@ impl Watcher {
     /// # Errors
     /// Nothing is watched; the next call tries again.
     pub fn follow(&mut self, set: &WatchSet) -> Result<bool, WatchError> {
-        let is_lost = self.signal.is_lost.swap(false, Ordering::Relaxed);
+        let is_lost = self.subscriber.is_lost.swap(false, Ordering::Relaxed);
         if !is_lost && self.is_watching && self.set == *set {
             return Ok(false);
         }
         self.set = set.clone();
         self.is_watching = false;
-        let mut inner = match self.inner.take() {
-            Some(inner) => inner,
-            None => start(&self.signal)?,
-        };
-        let watched = Watched::new(set);
-        let now = watched.directories.clone();
-        let before = self.signal.now_watches(watched);
-        let result = alive(|| {
-            for path in &before {
-                // It may be gone, and its watch with it.
-                let _ = inner.unwatch(path);
-            }
-            let mut watch = |path| inner.watch(path, RecursiveMode::NonRecursive);
-            now.iter().try_for_each(|path| watch(path))
-        });
-        let Some(result) = result else {
-            // Dropping what has no thread would panic.
-            std::mem::forget(inner);
-            return Err(WatchError::Threads);
-        };
-        self.inner = Some(inner);
-        result.map_err(WatchError::from)?;
+        let (concerns, wanted) = Concerns::new(set);
+        *locked(&self.subscriber.concerns) = concerns;
+        self.hub.0.release(&std::mem::take(&mut self.held));
+        self.hub.0.hold(wanted, &mut self.held)?;
         self.is_watching = true;
         Ok(true)
     }
 }
 
-impl Watched {
-    /// Directories are watched rather than files.
-    fn new(set: &WatchSet) -> Self {
-        let paths = set.paths.clone();
-        let directories = paths.iter().filter_map(|path| path.parent());
-        let directories = directories.chain(set.mount.as_deref());
-        Self {
-            directories: directories.map(Path::to_owned).collect(),
-            paths,
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        locked(&self.hub.0.subscribers.0).1.remove(&self.number);
+        self.hub.0.release(&self.held);
+    }
+}
+
+impl Default for Watchers {
+    fn default() -> Self {
+        Self::with(true)
+    }
+}
+
+impl Watchers {
+    fn with(is_for_many: bool) -> Self {
+        Self(Arc::new(Hub {
+            subscribers: Arc::default(),
+            is_for_many,
+            parts: Mutex::default(),
+        }))
+    }
+
+    /// One more, as [`Watcher::new`].
+    pub fn watcher(&self, changed: impl Fn() + Send + Sync + 'static) -> Watcher {
+        let subscriber = Arc::new(Subscriber {
+            changed: Box::new(changed),
+            is_lost: AtomicBool::new(false),
+            concerns: Mutex::default(),
+        });
+        let number = {
+            let (next, all) = &mut *locked(&self.0.subscribers.0);
+            *next += 1;
+            all.insert(*next, Arc::clone(&subscriber));
+            *next
+        };
+        Watcher {
+            hub: self.clone(),
+            number,
+            subscriber,
+            set: WatchSet::default(),
+            held: Vec::new(),
+            is_watching: false,
         }
     }
 }
 
-impl Signal {
-    /// Judges events by this from now on; returns what was watched before.
-    fn now_watches(&self, watched: Watched) -> BTreeSet<PathBuf> {
-        let mut now = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *now, watched).directories
+impl Hub {
+    /// Has these watched, and notes in `held` which are.
+    fn hold(
+        &self,
+        wanted: Vec<(Part, PathBuf)>,
+        held: &mut Vec<(Part, PathBuf)>,
+    ) -> Result<(), WatchError> {
+        let mut parts = locked(&self.parts);
+        for (part, path) in wanted {
+            let part = if self.is_for_many {
+                part
+            } else {
+                Part::Directories
+            };
+            let mut of = match parts.remove(&part) {
+                Some(of) => of,
+                None => Watched {
+                    watcher: start(&self.subscribers, self.kinds(part))?,
+                    holders: BTreeMap::new(),
+                },
+            };
+            // Also where it is watched: that may be another one by this path.
+            let Some(result) = alive(|| of.watcher.watch(&path, RecursiveMode::NonRecursive))
+            else {
+                // Dropping what has no thread would panic.
+                std::mem::forget(of.watcher);
+                return Err(WatchError::Threads);
+            };
+            if result.is_ok() {
+                *of.holders.entry(path.clone()).or_default() += 1;
+                held.push((part, path));
+            }
+            parts.insert(part, of);
+            result?;
+        }
+        Ok(())
     }
 
-    fn take(&self, event: notify::Result<Event>) {
-        let (changed, lost) = event.map_or((true, true), |event| {
-            let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-            judge(&event, &watched.paths, &watched.directories)
-        });
+    fn release(&self, held: &[(Part, PathBuf)]) {
+        let mut parts = locked(&self.parts);
+        for (part, path) in held {
+            let Some(mut of) = parts.remove(part) else {
+                continue;
+            };
+            let holders = of.holders.get_mut(path);
+            if let Some(holders) = holders
+                && *holders > 1
+            {
+                *holders -= 1;
+            } else {
+                of.holders.remove(path);
+                // It may be gone, and its watch with it.
+                if alive(|| of.watcher.unwatch(path)).is_none() {
+                    std::mem::forget(of.watcher);
+                    continue;
+                }
+            }
+            parts.insert(*part, of);
+        }
+    }
+
+    fn kinds(&self, part: Part) -> EventKindMask {
+        match part {
+            Part::Directories if self.is_for_many => coming_and_going(),
+            _ => telling(),
+        }
+    }
+}
+
+impl Concerns {
+    /// Which events matter, and what is to be watched: directories rather than files.
+    fn new(set: &WatchSet) -> (Self, Vec<(Part, PathBuf)>) {
+        let directories = set.paths.iter().filter_map(|path| path.parent());
+        let directories = directories.chain(set.directories.iter().map(PathBuf::as_path));
+        let directories: BTreeSet<PathBuf> = directories.map(Path::to_owned).collect();
+        let wanted = directories
+            .iter()
+            .map(|path| (Part::Directories, path.clone()));
+        let file = set.mount.iter().map(|path| (Part::Files, path.clone()));
+        let concerns = Self {
+            paths: set.paths.clone(),
+            directories: set.directories.clone(),
+            watched: directories.iter().chain(&set.mount).cloned().collect(),
+        };
+        (concerns, wanted.chain(file).collect())
+    }
+}
+
+impl Subscribers {
+    fn take(&self, event: &notify::Result<Event>) {
+        let all: Vec<_> = locked(&self.0).1.values().cloned().collect();
+        for subscriber in all {
+            subscriber.take(event);
+        }
+    }
+}
+
+impl Subscriber {
+    fn take(&self, event: &notify::Result<Event>) {
+        let (changed, lost) = match event {
+            Err(_) => (true, true),
+            Ok(event) => judge(event, &locked(&self.concerns)),
+        };
         if lost {
             self.is_lost.store(true, Ordering::Relaxed);
         }
@@ -166,16 +299,29 @@ impl std::fmt::Debug for Watcher {
     }
 }
 
-fn start(signal: &Arc<Signal>) -> Result<RecommendedWatcher, WatchError> {
+impl std::fmt::Debug for Watchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watchers").finish_non_exhaustive()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start(
+    subscribers: &Arc<Subscribers>,
+    kinds: EventKindMask,
+) -> Result<RecommendedWatcher, WatchError> {
     // The library does not tell when it gets no thread, and panics later.
     let thread = thread::Builder::new().spawn(|| {});
     let thread = thread.map_err(|_| WatchError::Threads)?;
     // Nothing in there can panic.
     let _ = thread.join();
-    let signal = Arc::clone(signal);
+    let subscribers = Arc::clone(subscribers);
     let watcher = RecommendedWatcher::new(
-        move |event| signal.take(event),
-        Config::default().with_event_kinds(telling()),
+        move |event| subscribers.take(&event),
+        Config::default().with_event_kinds(kinds),
     );
     watcher.map_err(WatchError::from)
 }
@@ -190,14 +336,23 @@ fn telling() -> EventKindMask {
         | EventKindMask::ACCESS_CLOSE
 }
 
+/// Those of them that tell of what comes and goes.
+fn coming_and_going() -> EventKindMask {
+    EventKindMask::CREATE | EventKindMask::REMOVE | EventKindMask::MODIFY_NAME
+}
+
 /// What `call` returns; none where the library panics, since its thread is none.
 fn alive<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 /// Whether an event may have changed the file, and whether it ended a watch.
-fn judge(event: &Event, paths: &BTreeSet<PathBuf>, watched: &BTreeSet<PathBuf>) -> (bool, bool) {
+fn judge(event: &Event, concerns: &Concerns) -> (bool, bool) {
     let any_of = |set: &BTreeSet<PathBuf>| event.paths.iter().any(|path| set.contains(path));
+    let is_in = |directories: &BTreeSet<PathBuf>| {
+        let mut parents = event.paths.iter().filter_map(|path| path.parent());
+        parents.any(|parent| directories.contains(parent))
+    };
     let (content, moved) = match event.kind {
         // The only one after a write through a mapping of the file.
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => (true, false),
@@ -206,8 +361,8 @@ fn judge(event: &Event, paths: &BTreeSet<PathBuf>, watched: &BTreeSet<PathBuf>) 
         _ => (true, false),
     };
     (
-        event.need_rescan() || content && any_of(paths),
-        moved && any_of(watched),
+        event.need_rescan() || content && (any_of(&concerns.paths) || is_in(&concerns.directories)),
+        moved && any_of(&concerns.watched),
     )
 }
 
@@ -238,7 +393,7 @@ mod tests {
     fn set(paths: &[&Path]) -> WatchSet {
         WatchSet {
             paths: paths.iter().map(|path| path.to_path_buf()).collect(),
-            mount: None,
+            ..WatchSet::default()
         }
     }
 
@@ -299,7 +454,7 @@ mod tests {
         fs::remove_file(&hosts).unwrap();
         fs::remove_dir(&directory).unwrap();
         let mut noticed = 0;
-        while !watcher.signal.is_lost.load(Ordering::Relaxed) {
+        while !watcher.subscriber.is_lost.load(Ordering::Relaxed) {
             notices(&calls, "loss of the directory");
             noticed += 1;
         }
@@ -353,8 +508,11 @@ mod tests {
             let event = Event::new(kind).add_path(path.to_owned());
             judge(
                 &event,
-                &BTreeSet::from([hosts.clone()]),
-                &BTreeSet::from([directory.clone()]),
+                &Concerns {
+                    paths: [hosts.clone()].into(),
+                    directories: BTreeSet::new(),
+                    watched: [directory.clone()].into(),
+                },
             )
         };
         let closed = |mode| EventKind::Access(AccessKind::Close(mode));
@@ -387,7 +545,72 @@ mod tests {
             assert_eq!(judged(kind, &directory), (false, expected), "{kind:?}");
         }
         let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        assert!(judge(&overflow, &BTreeSet::new(), &BTreeSet::new()).0);
+        assert!(judge(&overflow, &Concerns::default()).0);
+    }
+
+    /// Of many files with one thread for all of them: each is told of its own, and of nothing that others write
+    /// beside it.
+    #[test]
+    fn many_files_are_watched_together() {
+        let base = tempfile::tempdir().unwrap();
+        let watchers = Watchers::default();
+        let mut all: Vec<_> = (0..20)
+            .map(|number| {
+                let directory = base.path().join(number.to_string());
+                fs::create_dir(&directory).unwrap();
+                let path = directory.join("hosts");
+                fs::write(&path, "a").unwrap();
+                let (sender, calls) = channel();
+                let mut watcher = watchers.watcher(move || drop(sender.send(())));
+                let set = WatchSet {
+                    mount: Some(path.clone()),
+                    ..set(&[&path])
+                };
+                assert_eq!(watcher.follow(&set), Ok(true));
+                (path, set, watcher, calls)
+            })
+            .collect();
+        let threads = locked(&watchers.0.parts).len();
+        assert_eq!(threads, 2);
+        for at in [3, 17] {
+            let (path, set, watcher, calls) = &mut all[at];
+            // As an engine writes a container's log; and then the file itself.
+            fs::write(path.with_file_name("log"), "b").unwrap();
+            fs::write(&*path, "b").unwrap();
+            notices(calls, "a write");
+            // Replaced, so that what was watched is gone.
+            fs::write(path.with_file_name("new"), "c").unwrap();
+            fs::rename(path.with_file_name("new"), &*path).unwrap();
+            while !watcher.subscriber.is_lost.load(Ordering::Relaxed) {
+                notices(calls, "a rename");
+            }
+            assert_eq!(watcher.follow(set), Ok(true));
+            while calls.try_recv().is_ok() {}
+            fs::write(&*path, "d").unwrap();
+            notices(calls, "a write to the new one");
+        }
+        for (at, (.., calls)) in all.iter().enumerate() {
+            assert!(at == 3 || at == 17 || calls.try_recv().is_err(), "{at}");
+        }
+        drop(all);
+        let parts = locked(&watchers.0.parts);
+        assert!(parts.values().all(|part| part.holders.is_empty()));
+    }
+
+    #[test]
+    fn all_that_comes_and_goes_in_a_directory_is_noticed() {
+        let base = tempfile::tempdir().unwrap();
+        let (sender, calls) = channel();
+        let mut watcher = Watchers::default().watcher(move || drop(sender.send(())));
+        let set = WatchSet {
+            directories: [base.path().to_owned()].into(),
+            ..WatchSet::default()
+        };
+        assert_eq!(watcher.follow(&set), Ok(true));
+        fs::create_dir(base.path().join("a")).unwrap();
+        notices(&calls, "a new entry");
+        fs::remove_dir(base.path().join("a")).unwrap();
+        notices(&calls, "the end of it");
     }
 
     #[test]

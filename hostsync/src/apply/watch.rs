@@ -81,7 +81,7 @@ mod tests {
         let hosts = base.path().join("d/hosts");
         let set = WatchSet {
             paths: [hosts.clone()].into(),
-            mount: None,
+            ..WatchSet::default()
         };
         let mut watch = Watch::default();
         assert!(!watch.follow(&set), "there is nothing to watch");
@@ -101,7 +101,7 @@ mod tests {
         let mut watch = Watch::default();
         watch.follow(&WatchSet {
             paths: [hosts.clone()].into(),
-            mount: None,
+            ..WatchSet::default()
         });
         fs::write(&hosts, "a").unwrap();
         let deadline = Duration::from_secs(20);
