@@ -142,7 +142,9 @@ impl Audience {
         let mut tasks = JoinSet::new();
         let mut ready = Vec::new();
         for at in 0..count {
-            let path = directory.join(format!("hosts{at}"));
+            // A folder of its own: in one, each would be told of all others' writes, as no container is.
+            let path = directory.join(at.to_string()).join("hosts");
+            fs::create_dir(path.parent().expect("a folder")).expect("made");
             fs::write(&path, "127.0.0.1\tlocalhost\n").expect("written");
             let owner = Owner::new("hostsync").expect("a word");
             let file = HostsFile::new(&path, owner).with_method(MethodChoice::Slots);

@@ -2,7 +2,6 @@
 //! outside is opened.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -33,7 +32,10 @@ impl Confined {
     /// without any symbolic link. A pipe or a device is not opened, since that alone can do something.
     pub(crate) fn open(&self, access: OFlag) -> Result<File, Error> {
         let path = &self.path;
-        let refused = |errno: Errno| Error::io("open", path)(errno.into());
+        let refused = |errno: Errno| match errno {
+            Errno::ENOENT => Error::Gone(path.clone()),
+            errno => Error::io("open", path)(errno.into()),
+        };
         let rest = path.strip_prefix(&self.base).ok();
         let (folder, name) = rest
             .and_then(|rest| Some((rest.parent()?, rest.file_name()?)))
@@ -83,11 +85,6 @@ impl Confined {
         }
         Ok(file.into())
     }
-
-    /// True when there is nothing at all at the path.
-    pub(crate) fn is_gone(error: &Error) -> bool {
-        matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
-    }
 }
 
 #[cfg(test)]
@@ -117,7 +114,7 @@ mod tests {
     fn a_plain_file_is_opened_also_where_the_base_is_a_link() {
         let (directory, base, _) = place();
         let path = base.join("a/hosts");
-        assert!(Confined::is_gone(&outcome(&base, &path).unwrap_err()));
+        assert!(matches!(outcome(&base, &path), Err(Error::Gone(_))));
         fs::write(&path, "").unwrap();
         outcome(&base, &path).unwrap();
         let link = directory.path().join("link");

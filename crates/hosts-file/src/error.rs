@@ -37,6 +37,9 @@ pub enum Error {
     /// Symbolic links that lead in a circle.
     #[error("{} leads in a circle of symbolic links", .0.display())]
     Circle(PathBuf),
+    /// Below a directory that is not trusted, where no file is created, there is none.
+    #[error("{} does not exist", .0.display())]
+    Gone(PathBuf),
     /// Below a directory that is not trusted, a symbolic link or the like stands on the way.
     #[error("{} is reached by a symbolic link or '..', which is not followed there", .0.display())]
     Indirect(PathBuf),

@@ -168,7 +168,7 @@ impl HostsFile {
             return read::read(&self.path);
         };
         match confined.open(OFlag::O_RDONLY) {
-            Err(error) if Confined::is_gone(&error) => Ok(Vec::new()),
+            Err(Error::Gone(_)) => Ok(Vec::new()),
             file => read::read_whole(file?, &self.path).map(|found| found.text),
         }
     }
@@ -247,9 +247,7 @@ impl HostsFile {
         }
         let is_there = match &self.confined {
             None => target.exists(),
-            Some(confined) => !confined
-                .open(OFlag::O_RDONLY)
-                .is_err_and(|error| Confined::is_gone(&error)),
+            Some(confined) => !matches!(confined.open(OFlag::O_RDONLY), Err(Error::Gone(_))),
         };
         if !is_there {
             return Ok(Cleaned {

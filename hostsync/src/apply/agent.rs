@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::{Hosts, Name};
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use zookeeper::Backoff;
 
 use crate::apply::entries::Entries;
+use crate::apply::fleet::FileState;
 use crate::apply::former::Former;
 use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
@@ -58,11 +59,58 @@ pub struct Applied {
     pub slots: Option<SlotCounts>,
     /// Why the last pass failed, if it did.
     pub failure: Option<String>,
+    /// What is amiss with some of many files.
+    pub trouble: Option<String>,
+    /// Each of many files; none where one is kept.
+    pub files: Vec<FileState>,
     /// How often following the changes did not end where selecting anew did.
     pub repairs: u64,
 }
 
+/// What the agents of several files share: the selected names, and what was published before.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    entries: Arc<Mutex<Entries>>,
+    former: Arc<Mutex<Former>>,
+}
+
+impl Shared {
+    /// Of these names.
+    pub fn new(selection: Selection) -> Self {
+        Self {
+            entries: Arc::new(Mutex::new(Entries::new(selection))),
+            former: Arc::default(),
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn former(&self) -> MutexGuard<'_, Former> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Applied {
+    /// True where there is nothing new to tell.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let version = |of: &Self| {
+            let published = of.published.as_ref();
+            published.map(|used| (used.czxid, used.mzxid))
+        };
+        let told = |of: &Self| {
+            let Self { names, repairs, .. } = *of;
+            (version(of), names, repairs)
+        };
+        told(self) == told(other)
+            && self.shadowed == other.shadowed
+            && self.stale == other.stale
+            && self.failure == other.failure
+            && self.trouble == other.trouble
+            && self.files == other.files
+    }
+
     /// True once a pass has tried to make the file agree.
     pub(crate) fn is_after_a_pass(&self) -> bool {
         self.published.is_some() || self.failure.is_some()
@@ -74,14 +122,13 @@ impl Applied {
 pub struct Agent {
     hosts_file: HostsFile,
     watch: Watch,
-    entries: Entries,
+    shared: Shared,
     /// When they were last selected anew.
     checked: Instant,
     /// What was last made to be in the file.
     written: Hosts,
     /// The same without what was left to foreign lines: by that our lines are known in any form.
     known: Hosts,
-    former: Former,
     view: watch::Receiver<View>,
     /// Local names, beside those of the snapshot.
     bound: watch::Receiver<Arc<Bound>>,
@@ -108,21 +155,46 @@ impl Agent {
         bound: watch::Receiver<Arc<Bound>>,
         unwritten: &Unwritten,
     ) -> Self {
+        let (shared, watch) = (Shared::new(selection), Watch::default());
+        Self::with(hosts_file, shared, watch, (view, bound), unwritten)
+    }
+
+    /// The same for one of many files. Where it holds no block of ours, nothing is known to have been written.
+    pub(crate) fn of_many(
+        hosts_file: HostsFile,
+        shared: Shared,
+        watch: Watch,
+        sources: (watch::Receiver<View>, watch::Receiver<Arc<Bound>>),
+        unwritten: &Unwritten,
+    ) -> Self {
+        let is_new = !hosts_file.holds_block();
+        let mut agent = Self::with(hosts_file, shared, watch, sources, unwritten);
+        if is_new {
+            (agent.known, agent.written) = (Hosts::new(), Hosts::new());
+        }
+        agent
+    }
+
+    fn with(
+        hosts_file: HostsFile,
+        shared: Shared,
+        watch: Watch,
+        (view, bound): (watch::Receiver<View>, watch::Receiver<Arc<Bound>>),
+        unwritten: &Unwritten,
+    ) -> Self {
         let kept = view.borrow().snapshot.clone();
         let applied_bound = Arc::clone(&bound.borrow());
-        let mut entries = Entries::new(selection);
         let written = kept.as_ref().map(|kept| &kept.snapshot.hosts);
         let known = written.map(|hosts| Selection::written(hosts, unwritten));
         let known = with_bound(known.unwrap_or_default(), &applied_bound);
-        let written = written.map(|hosts| entries.follow(hosts).clone());
+        let written = written.map(|hosts| shared.entries().follow(hosts).clone());
         Self {
             hosts_file,
-            watch: Watch::default(),
-            entries,
+            watch,
+            shared,
             checked: Instant::now(),
             written: with_bound(written.unwrap_or_default(), &applied_bound),
             known: without(known, &unwritten.shadowed),
-            former: Former::default(),
             view,
             bound,
             applied_bound,
@@ -181,7 +253,8 @@ impl Agent {
     /// Sees to it that the changes ended where all of it would.
     fn check(&mut self) {
         self.checked = Instant::now();
-        if self.entries.check() {
+        let is_right = self.shared.entries().check();
+        if is_right {
             return;
         }
         log::warn!(
@@ -220,7 +293,7 @@ impl Agent {
 
     fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
         let before = self.applied.borrow().published.clone();
-        let entries = self.entries.follow(&wanted.snapshot.hosts).clone();
+        let entries = self.shared.entries().follow(&wanted.snapshot.hosts).clone();
         let entries = with_bound(entries, bound);
         self.next = None;
         match self.hosts_file.reconcile(&entries, &self.known) {
@@ -229,7 +302,7 @@ impl Agent {
                 let is_news = !is(before.as_ref(), wanted) || !is_bound;
                 self.applied_bound = Arc::clone(bound);
                 let written = std::mem::replace(&mut self.written, entries.clone());
-                self.former.note(&written, &entries);
+                self.shared.former().note(&written, &entries);
                 self.known = without(entries.clone(), pass.shadowed.iter());
                 let change = Change {
                     generation: wanted.snapshot.generation,
@@ -252,7 +325,12 @@ impl Agent {
         entries: Hosts,
         error: hosts_file::Error,
     ) {
-        let text = hosts_file::read(self.hosts_file.path()).unwrap_or_default();
+        if matches!(error, hosts_file::Error::Gone(_)) {
+            // Who follows which files there are will notice.
+            self.next = Some(Instant::now() + RETRY.1);
+            return;
+        }
+        let text = self.hosts_file.read().unwrap_or_default();
         let shadowed = shared::says(&text, &entries, &self.known);
         let is_kept = matches!(error, hosts_file::Error::Locked(_));
         let Some(shadowed) = shadowed else {
@@ -301,7 +379,10 @@ impl Agent {
         let repairs = self.applied.borrow().repairs;
         // What cannot be read any more is told by the next pass.
         let text = || hosts_file::read(&pass.target).unwrap_or_default();
-        let stale = self.former.stale(&pass.shadowed, change.wanted, text);
+        let stale = self
+            .shared
+            .former()
+            .stale(&pass.shadowed, change.wanted, text);
         self.applied.send_replace(Applied {
             published: Some(Arc::clone(wanted)),
             names: change.wanted.len() - pass.shadowed.len(),
@@ -312,6 +393,8 @@ impl Agent {
             followed: None,
             slots: pass.slots,
             failure: None,
+            trouble: None,
+            files: Vec::new(),
             repairs,
         });
     }

@@ -26,6 +26,9 @@ impl Entries {
 
     /// Those of these names, at the cost of what they do not share with the last ones.
     pub fn follow(&mut self, hosts: &Hosts) -> &Hosts {
+        if self.all.ptr_eq(hosts) {
+            return &self.selected;
+        }
         if self.selection.is_of_all() {
             self.selected = hosts.clone();
         } else {

@@ -1,6 +1,8 @@
 //! Makes the hosts file agree with the latest snapshot.
 //!
 //! * [`agent`] is the loop: one idempotent pass, and what wakes it.
+//! * [`fleet`] does it for many files: those that match a [`pattern`], such as the [`places`] where engines keep their
+//!   containers'.
 //! * [`selection`] says which names of a snapshot become [`entries`] of the file, which follow it change by
 //!   change. Pure.
 //! * `former` remembers what was published before, to know it again in lines that others made of ours. Pure.
@@ -12,7 +14,10 @@
 pub mod agent;
 pub mod cache_writer;
 pub mod entries;
+pub mod fleet;
 mod former;
+pub mod pattern;
+pub mod places;
 pub mod remedy;
 pub mod report;
 pub mod selection;

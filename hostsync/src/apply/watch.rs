@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hosts_file::{WatchSet, Watcher};
+use hosts_file::{WatchSet, Watcher, Watchers};
 use tokio::sync::Notify;
 
 /// How often the file is looked at when it cannot be watched.
@@ -20,17 +20,26 @@ pub(crate) struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        let changed = Arc::new(Notify::new());
-        let notify = Arc::clone(&changed);
-        Self {
-            watcher: Watcher::new(move || notify.notify_one()),
-            changed,
-            trouble: None,
-        }
+        Self::by(|changed| Watcher::new(changed))
     }
 }
 
 impl Watch {
+    /// One of many, which share their threads.
+    pub(crate) fn of(watchers: &Watchers) -> Self {
+        Self::by(|changed| watchers.watcher(changed))
+    }
+
+    fn by(watcher: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> Watcher) -> Self {
+        let changed = Arc::new(Notify::new());
+        let notify = Arc::clone(&changed);
+        Self {
+            watcher: watcher(Box::new(move || notify.notify_one())),
+            changed,
+            trouble: None,
+        }
+    }
+
     /// Waits until the file may have changed since the last call.
     pub(crate) async fn changed(&self) {
         let changed = self.changed.notified();

@@ -402,6 +402,8 @@ mod tests {
             followed: None,
             slots: None,
             failure: None,
+            trouble: None,
+            files: Vec::new(),
             repairs: 0,
         }
     }

@@ -1,0 +1,390 @@
+//! Many hosts files, those of the containers of a machine above all: which there are is followed live, and each
+//! has an [`Agent`] of its own, so that what is amiss with one costs no other.
+//!
+//! They share the subscription, the map of names, what is selected of it, and the threads that watch.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::Counted;
+use contract::hosts_line::OWNER;
+use hosts_file::{HostsFile, MethodChoice, WatchSet, Watchers};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::apply::agent::{Agent, Applied, Shared};
+use crate::apply::pattern::{Found, MOST, Pattern};
+use crate::apply::places::is_of_a_container;
+use crate::apply::selection::Selection;
+use crate::apply::watch::Watch;
+use crate::bind::Bound;
+use crate::follow::subscription::View;
+use crate::store::Unwritten;
+
+/// The least time between two looks for new files: an engine makes many changes for one container.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long an agent that panicked rests.
+const REST: Duration = Duration::from_secs(5);
+
+/// Which files, and how they are written.
+#[derive(Debug, Clone)]
+pub struct Files {
+    patterns: Vec<Pattern>,
+    choice: MethodChoice,
+}
+
+/// One file of many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileState {
+    /// The file.
+    pub path: PathBuf,
+    /// The generation in it.
+    pub generation: Option<u64>,
+    /// How many names of ours are in it.
+    pub names: usize,
+    /// Why it is written by somebody else, where it says all that it should all the same.
+    pub followed: Option<String>,
+    /// Why it cannot be written.
+    pub failure: Option<String>,
+}
+
+/// Keeps many files.
+#[derive(Debug)]
+pub struct Fleet {
+    files: Files,
+    shared: Shared,
+    view: watch::Receiver<View>,
+    bound: watch::Receiver<Arc<Bound>>,
+    unwritten: Unwritten,
+    watchers: Watchers,
+    discovery: Watch,
+    kept: BTreeMap<PathBuf, Kept>,
+    /// One of the agents has done something.
+    told: Arc<Notify>,
+    applied: watch::Sender<Applied>,
+    is_cut: bool,
+}
+
+/// A file that is kept.
+#[derive(Debug)]
+struct Kept {
+    task: JoinHandle<()>,
+    applied: watch::Receiver<Applied>,
+    pass: Arc<Notify>,
+    /// When an agent that panicked is followed by another one.
+    again: Option<Instant>,
+}
+
+impl Files {
+    /// The files that match any of these.
+    pub fn new(patterns: Vec<Pattern>, choice: MethodChoice) -> Self {
+        Self { patterns, choice }
+    }
+
+    /// All that there are now.
+    pub fn find(&self) -> Found {
+        let mut found = Found::default();
+        for pattern in &self.patterns {
+            pattern.find(&mut found);
+        }
+        found
+    }
+
+    /// One of them, whose path is trusted up to `base`, or all of it.
+    pub fn open(&self, path: &Path, base: Option<&Path>) -> HostsFile {
+        let file = HostsFile::new(path, OWNER.clone()).with_method(self.choice);
+        match base {
+            Some(base) => file.confined(base),
+            None if is_of_a_container(path) => file.mounted(),
+            None => file,
+        }
+    }
+}
+
+impl Fleet {
+    /// Keeps none yet. What `view` holds now was kept of an earlier run, and the files that hold a block of
+    /// ours were made to say all of it but what is `unwritten`.
+    pub fn new(
+        files: Files,
+        selection: Selection,
+        view: watch::Receiver<View>,
+        bound: watch::Receiver<Arc<Bound>>,
+        unwritten: Unwritten,
+    ) -> Self {
+        let watchers = Watchers::default();
+        Self {
+            files,
+            shared: Shared::new(selection),
+            view,
+            bound,
+            unwritten,
+            discovery: Watch::of(&watchers),
+            watchers,
+            kept: BTreeMap::new(),
+            told: Arc::default(),
+            applied: watch::Sender::default(),
+            is_cut: false,
+        }
+    }
+
+    /// Tells at `applied` what was done, where another one before it may have told.
+    #[must_use]
+    pub fn telling(mut self, applied: watch::Sender<Applied>) -> Self {
+        self.applied = applied;
+        self
+    }
+
+    /// Works for ever. Notify `pass` to have all files looked at now.
+    pub async fn run(&mut self, pass: &Notify) -> Infallible {
+        self.follow_files();
+        self.tell();
+        let mut view = self.view.clone();
+        loop {
+            let again = self.kept.values().filter_map(|kept| kept.again).min();
+            tokio::select! {
+                () = pass.notified() => {
+                    self.follow_files();
+                    self.kept.values().for_each(|kept| kept.pass.notify_one());
+                }
+                () = self.discovery.changed() => {
+                    self.follow_files();
+                    // What comes meanwhile is found by the next look.
+                    tokio::time::sleep(PAUSE).await;
+                }
+                () = self.told.notified() => self.revive(),
+                () = at(again) => self.revive(),
+                // Where there is no file, nobody else tells that a generation is in all of them.
+                Ok(()) = view.changed() => {}
+            }
+            self.tell();
+        }
+    }
+
+    /// Keeps what is there, and nothing else.
+    fn follow_files(&mut self) {
+        let mut found = self.files.find();
+        loop {
+            let set = WatchSet {
+                directories: std::mem::take(&mut found.directories),
+                ..WatchSet::default()
+            };
+            let is_new = self.discovery.follow(&set);
+            self.adopt(&found);
+            if !is_new {
+                return;
+            }
+            // What came before the watch stood was not noticed.
+            found = self.files.find();
+        }
+    }
+
+    fn adopt(&mut self, found: &Found) {
+        if found.is_cut && !std::mem::replace(&mut self.is_cut, found.is_cut) {
+            log::warn!("there are more than {MOST} hosts files; the others are left alone");
+        }
+        self.is_cut = found.is_cut;
+        self.kept.retain(|path, kept| {
+            let is_there = found.files.contains_key(path);
+            if !is_there {
+                kept.task.abort();
+                log::info!("{} is gone, and kept no longer", path.display());
+            }
+            is_there
+        });
+        for (path, base) in &found.files {
+            if !self.kept.contains_key(path) {
+                log::info!("{} is kept from now on", path.display());
+                let kept = self.keep(path, base.as_deref());
+                self.kept.insert(path.clone(), kept);
+            }
+        }
+    }
+
+    /// An agent for one file, at work.
+    fn keep(&self, path: &Path, base: Option<&Path>) -> Kept {
+        let agent = Agent::of_many(
+            self.files.open(path, base),
+            self.shared.clone(),
+            Watch::of(&self.watchers),
+            (self.view.clone(), self.bound.clone()),
+            &self.unwritten,
+        );
+        let (applied, pass) = (agent.applied(), Arc::new(Notify::new()));
+        let (mut doing, asked, told) = (agent.applied(), Arc::clone(&pass), Arc::clone(&self.told));
+        let mut agent = agent;
+        let task = tokio::spawn(async move {
+            // Also when the agent panics.
+            let _told = Told(Arc::clone(&told));
+            tokio::select! {
+                never = agent.run(&asked) => match never {},
+                () = async { while doing.changed().await.is_ok() { told.notify_one() } } => {}
+            }
+        });
+        Kept {
+            task,
+            applied,
+            pass,
+            again: None,
+        }
+    }
+
+    /// Sees to it that an agent that panicked is followed by another one.
+    fn revive(&mut self) {
+        let now = Instant::now();
+        let found = self.files.find();
+        let mut due = Vec::new();
+        for (path, kept) in &mut self.kept {
+            match kept.again {
+                None if kept.task.is_finished() => {
+                    log::error!(
+                        "what keeps {} is down; it is started again in {REST:?}",
+                        path.display()
+                    );
+                    kept.again = Some(now + REST);
+                }
+                Some(at) if at <= now => due.push(path.clone()),
+                _ => {}
+            }
+        }
+        for path in due {
+            if let Some(base) = found.files.get(&path) {
+                let kept = self.keep(&path, base.as_deref());
+                self.kept.insert(path, kept);
+            }
+        }
+    }
+
+    /// What all of them have done, as one.
+    fn tell(&self) {
+        let each = self.kept.iter().map(|(path, kept)| {
+            let applied = kept.applied.borrow().clone();
+            let down = kept.again.map(|_| "its task is down".to_owned());
+            (path.clone(), applied, down)
+        });
+        let newest = self.view.borrow().snapshot.clone();
+        let applied = sum(each.collect(), newest);
+        self.applied.send_if_modified(|told| {
+            let is_news = !told.says_the_same(&applied);
+            *told = applied;
+            is_news
+        });
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.kept.values().for_each(|kept| kept.task.abort());
+    }
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// Each file with what its agent has done, and why it has none, as one: the oldest of what is in those that work.
+fn sum(
+    each: Vec<(PathBuf, Applied, Option<String>)>,
+    newest: Option<Arc<crate::follow::published::Published>>,
+) -> Applied {
+    let mut all = Applied::default();
+    let mut oldest = newest;
+    let mut is_behind = false;
+    for (path, applied, down) in each {
+        let failure = down.or(applied.failure);
+        let published = applied.published;
+        let generation = published.as_ref().map(|used| used.snapshot.generation);
+        if failure.is_none() {
+            is_behind |= generation.is_none();
+            let is_older = oldest
+                .as_ref()
+                .is_some_and(|oldest| generation < Some(oldest.snapshot.generation));
+            if let (true, Some(published)) = (is_older, published) {
+                oldest = Some(published);
+            }
+        }
+        all.names = all.names.max(applied.names);
+        all.shadowed.extend(applied.shadowed);
+        all.stale.extend(applied.stale);
+        all.repairs += applied.repairs;
+        all.files.push(FileState {
+            path,
+            generation,
+            names: applied.names,
+            followed: applied.followed,
+            failure,
+        });
+    }
+    all.shadowed.sort();
+    all.shadowed.dedup();
+    all.published = oldest.filter(|_| !is_behind);
+    let failing: Vec<&FileState> = all.files.iter().filter(|of| of.failure.is_some()).collect();
+    if let Some(first) = failing.first() {
+        let why = first.failure.as_deref().unwrap_or_default();
+        let count = Counted(all.files.len(), "file");
+        let text = format!("{} of {count} cannot be kept: {why}", failing.len());
+        // What is amiss with some is no fault of the agent.
+        match failing.len() == all.files.len() {
+            true => all.failure = Some(text),
+            false => all.trouble = Some(text),
+        }
+    }
+    all
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::published::tests::published;
+
+    fn applied(generation: u64, failure: Option<&str>) -> Applied {
+        Applied {
+            published: Some(Arc::new(published(1, 1, generation, &[("db", 1)]))),
+            names: 1,
+            failure: failure.map(str::to_owned),
+            ..Applied::default()
+        }
+    }
+
+    fn summed(each: Vec<Applied>) -> Applied {
+        let newest = Some(Arc::new(published(1, 1, 9, &[("db", 1)])));
+        let each = each.into_iter().enumerate();
+        let each = each.map(|(number, applied)| (format!("/{number}").into(), applied, None));
+        sum(each.collect(), newest)
+    }
+
+    #[test]
+    fn what_is_applied_is_what_is_in_all_files_that_can_be_kept() {
+        let generation = |of: &Applied| of.published.as_ref().map(|used| used.snapshot.generation);
+        assert_eq!(generation(&summed(vec![])), Some(9), "there is no file");
+        let all = summed(vec![applied(9, None), applied(8, None)]);
+        assert_eq!(generation(&all), Some(8));
+        let one = summed(vec![
+            applied(9, None),
+            applied(3, Some("/1 is a directory")),
+        ]);
+        assert_eq!((generation(&one), &one.failure), (Some(9), &None));
+        let trouble = one.trouble.unwrap();
+        assert_eq!(trouble, "1 of 2 files cannot be kept: /1 is a directory");
+        let none = summed(vec![applied(3, Some("full"))]);
+        assert_eq!(none.failure.unwrap(), "1 of 1 file cannot be kept: full");
+        let new = summed(vec![applied(9, None), Applied::default()]);
+        assert_eq!(generation(&new), None, "one has nothing yet");
+        assert_eq!(new.files.len(), 2);
+    }
+}
