@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daemon::Tasks;
 use hostsync::address::OwnAddress;
-use hostsync::children::Children;
+use hostsync::children::{Children, Group};
 use hostsync::health::Prober;
 use lab::Stopwatch;
 use nix::sys::signal::Signal;
@@ -29,7 +29,9 @@ async fn exit_codes_and_signals_are_told() {
     let children = Children::new(&Tasks::default()).unwrap();
     let shell = |script: &str| {
         let mut command = Command::new("sh");
-        children.spawn(command.args(["-c", script]), true).unwrap()
+        children
+            .spawn(command.args(["-c", script]), Group::Own)
+            .unwrap()
     };
     assert_eq!(shell("exit 7").ended().await, 7);
     assert_eq!(shell("kill -9 $$").ended().await, 137);
@@ -45,13 +47,15 @@ async fn a_signal_reaches_all_of_a_group() {
         pid.display()
     );
     let mut command = Command::new("sh");
-    let mut slow = children.spawn(command.args(["-c", &script]), true).unwrap();
+    let mut slow = children
+        .spawn(command.args(["-c", &script]), Group::Own)
+        .unwrap();
     let begun = Stopwatch::start();
     while !pid.exists() {
         assert!(begun.elapsed() < LIMIT, "it does not run");
         tokio::task::yield_now().await;
     }
-    slow.signal(Signal::SIGTERM);
+    slow.signal(Signal::SIGTERM.into());
     assert_eq!(slow.ended().await, 143);
     soon_ends(&std::fs::read_to_string(pid).unwrap());
 }
@@ -71,13 +75,13 @@ async fn what_the_service_manager_gave_us_stays_with_us() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("environment");
     let children = Children::new(&Tasks::default()).unwrap();
-    for leads_group in [false, true] {
+    for group in [Group::Shared, Group::Own] {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("env >{}", seen.display()));
         for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "OTHER"] {
             command.env(variable, "1");
         }
-        let mut child = children.spawn(&mut command, leads_group).unwrap();
+        let mut child = children.spawn(&mut command, group).unwrap();
         assert_eq!(child.ended().await, 0);
         let seen = std::fs::read_to_string(&seen).unwrap();
         assert!(seen.contains("OTHER=1"), "{seen}");

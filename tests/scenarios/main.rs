@@ -43,6 +43,7 @@ mod spread;
 mod start_order;
 mod systemd;
 mod tampering;
+mod terminals;
 mod the_house;
 mod the_lab;
 mod usage;

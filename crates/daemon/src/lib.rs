@@ -35,7 +35,7 @@ pub use http::{Http, HttpArgs, Observed};
 pub use metrics::Metrics;
 pub use runtime::{main_task, runtime};
 pub use secret::{Secret, readable_by_others};
-pub use signals::{Signal, Signals};
+pub use signals::{HeldSignals, Signal, Signals};
 pub use start::{DaemonArgs, Guard};
 pub use tasks::Tasks;
 pub use text::{duration, host_name, time};

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{self, SignalKind};
 
 use crate::{logging, systemd};
@@ -13,6 +14,39 @@ pub enum Signal {
     Stop(&'static str),
     /// Make a full pass now. The log file is already reopened.
     Hangup,
+}
+
+/// Keeps back the signals that a daemon heeds until it listens to them: before, they would end the process, or do
+/// nothing at all to the first one of a container.
+#[derive(Debug)]
+pub struct HeldSignals(SigSet);
+
+impl HeldSignals {
+    /// Keeps them back, in this thread and in those that it starts.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn new() -> io::Result<Self> {
+        let held: SigSet = [
+            Number::SIGTERM,
+            Number::SIGINT,
+            Number::SIGQUIT,
+            Number::SIGHUP,
+            Number::SIGUSR1,
+        ]
+        .into_iter()
+        .collect();
+        held.thread_block()?;
+        Ok(Self(held))
+    }
+
+    /// Lets them come, those that have waited first. To be called in the same thread, once all are listened to.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn release(self) -> io::Result<()> {
+        Ok(self.0.thread_unblock()?)
+    }
 }
 
 /// The signals that this process gets from now on. To be created inside of the runtime, early:

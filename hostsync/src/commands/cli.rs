@@ -11,12 +11,12 @@ use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
-use nix::sys::signal::Signal;
 use zookeeper_args::ZooKeeperArgs;
 
 use crate::address::{AddressArg, OwnAddress};
 use crate::apply::selection::Selection;
 use crate::bind::Binding;
+use crate::children::SignalNumber;
 use crate::health::{Check, CheckSchedule};
 use crate::observe::presence::Presence;
 use crate::register::{Instance, Registration};
@@ -294,12 +294,19 @@ pub struct ExecArgs {
     )]
     pub drain: Duration,
 
-    /// This signal asks for the end too, as TERM, INT and QUIT always do (repeatable)
+    /// This signal asks for the end too, as TERM, INT and QUIT always do (repeatable) [default: for httpd and
+    /// apache2 WINCH, for haproxy USR1, for systemd RTMIN+3]
     ///
     /// What is registered is withdrawn and drained before it is passed on. It is the STOPSIGNAL of
-    /// the image, such as WINCH of httpd, QUIT of nginx or USR1 of haproxy.
-    #[arg(long, value_name = "SIGNAL", value_parser = stop_signal, help_heading = "Command")]
-    pub stop_signal: Vec<Signal>,
+    /// the image, which no program in the container can see; an image is best built with HOSTSYNC_STOP_SIGNAL beside
+    /// it. The default goes by the name of the command, or of its first argument after an entrypoint script.
+    #[arg(long, value_name = "SIGNAL", help_heading = "Command")]
+    pub stop_signal: Vec<SignalNumber>,
+
+    /// Pass signals on to the whole process group of the command, not to the command alone: for a shell script that
+    /// does not pass them on itself. Real-time signals reach the command alone
+    #[arg(long, short = 'g', help_heading = "Command")]
+    pub signal_group: bool,
 
     /// The command and its arguments
     #[arg(
@@ -317,21 +324,6 @@ fn awaited(text: &str) -> Result<String, String> {
         return Err("one name has no blanks; several stand with commas between them".to_owned());
     }
     Ok(text.to_owned())
-}
-
-/// A signal by its name or number.
-fn stop_signal(text: &str) -> Result<Signal, String> {
-    let name = text.to_uppercase();
-    let by_name = || format!("SIG{}", name.trim_start_matches("SIG")).parse();
-    let signal = match text.parse::<i32>() {
-        Ok(number) => Signal::try_from(number),
-        Err(_) => by_name(),
-    };
-    match signal {
-        Ok(Signal::SIGKILL | Signal::SIGSTOP) => Err(format!("no program can catch {name}")),
-        Ok(signal) => Ok(signal),
-        Err(_) => Err("no signal that can be passed on; name one, such as WINCH".to_owned()),
-    }
 }
 
 impl RegisterArgs {

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use contract::{State, ZnodePath};
-use daemon::{Http, Signal, Signals, Tasks};
+use daemon::{HeldSignals, Http, Signal, Signals, Tasks};
 use hosts_file::HostsFile;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use zookeeper::{Options, Session};
 
@@ -83,14 +83,18 @@ pub(super) enum End {
 }
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let held = HeldSignals::new().context("cannot listen to signals")?;
     let setup = Setup::new(args)?;
     let _guard = args.daemon.start(PROGRAM)?;
     args.names.zookeeper.warn();
     let runtime = daemon::runtime()?;
     let end = runtime.block_on(async {
-        let signals = Signals::new().context("cannot listen to signals")?;
+        let what = "cannot listen to signals";
+        let signals = Signals::new().context(what)?;
+        let leave = signal(SignalKind::user_defined1()).context(what)?;
+        held.release().context(what)?;
         setup
-            .run(async |mut controls| follow_signals(signals, &mut controls).await)
+            .run(async |mut controls| follow_signals(signals, leave, &mut controls).await)
             .await
     })?;
     if end == End::Leave {
@@ -101,8 +105,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Keeps the container registered until a signal says otherwise.
-async fn follow_signals(mut signals: Signals, controls: &mut Controls) -> anyhow::Result<End> {
-    let mut leave = signal(SignalKind::user_defined1()).context("cannot listen to signals")?;
+async fn follow_signals(
+    mut signals: Signals,
+    mut leave: unix::Signal,
+    controls: &mut Controls,
+) -> anyhow::Result<End> {
     controls.work(true);
     loop {
         let signal = tokio::select! {

@@ -12,7 +12,7 @@ use tokio::net::unix::pipe;
 
 use super::{Check, http};
 use crate::address::OwnAddress;
-use crate::children::Children;
+use crate::children::{Children, Group};
 
 /// How much of a command's output is kept; the end says what went wrong.
 const OUTPUT: usize = 512;
@@ -86,7 +86,7 @@ impl Prober {
             .stderr(writer);
         let mut child =
             self.children
-                .spawn(&mut command, true)
+                .spawn(&mut command, Group::Own)
                 .map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound => "it cannot be run: there is no `sh` in this image; \
                      use --check tcp or http:/PATH"
@@ -109,7 +109,7 @@ impl Prober {
         };
         let code = tokio::time::timeout(limit, ended).await;
         // What it started and left behind goes too, also after it ended by itself.
-        child.signal(Signal::SIGKILL);
+        child.signal(Signal::SIGKILL.into());
         drain(&mut rest, &mut said);
         let said = end_of(&said);
         match code {

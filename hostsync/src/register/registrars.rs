@@ -77,6 +77,18 @@ impl Registrars {
         !self.outcomes.is_empty() && *self.desired.borrow() != Desired::End
     }
 
+    /// Waits until none stands there, but not for long.
+    pub async fn soon_absent(&self) {
+        let absent = async {
+            for (_, outcome) in &self.outcomes {
+                let is_absent = |outcome: &Outcome| !matches!(outcome, Outcome::Present(_));
+                // One whose task has ended is absent.
+                let _ = outcome.clone().wait_for(is_absent).await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, absent).await;
+    }
+
     /// Takes all of them back, and waits until they are gone, but not for long.
     pub async fn withdraw(&mut self) {
         self.desired.send_replace(Desired::End);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use daemon::{Signals, Tasks, systemd};
+use daemon::{HeldSignals, Signals, Tasks, systemd};
 use indicatif::ProgressBar;
 use zookeeper::{Options, Session};
 
@@ -22,6 +22,7 @@ use crate::publish::hold::Hold;
 pub use follow::Nameserver;
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let held = HeldSignals::new().context("cannot listen to signals")?;
     let (scope, id) = (args.scope.scope()?, args.id()?);
     // Before the start, so that a mistake is seen at the terminal; once more after it, so that
     // warnings are seen in the log.
@@ -40,6 +41,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let resolves = args.scope.resolve_hostnames;
     block_on(async {
         let signals = Signals::new().context("cannot listen to signals")?;
+        held.release().context("cannot listen to signals")?;
         let (named, facts) = (options.is_named(), facts(args, &id, &options));
         let session = Session::start(options);
         let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)

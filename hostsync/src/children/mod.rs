@@ -1,5 +1,7 @@
 //! The processes that hostsync starts, and those that it inherits as the first one of a container.
 
+mod number;
+
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -8,11 +10,15 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use daemon::Tasks;
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::killpg;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgrp};
+use shared_child::SharedChild;
+use shared_child::unix::SharedChildExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+pub use number::{SignalError, SignalNumber};
 
 /// Who waits for which child. There is one for the process, as there is one list of children.
 static WAITING: LazyLock<Mutex<Waiting>> = LazyLock::new(Mutex::default);
@@ -34,12 +40,23 @@ const OURS: [&str; 4] = [
 #[derive(Debug, Clone, Copy)]
 pub struct Children(());
 
+/// The process group of a process that is started, and who gets its signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// It is in our own, so that a terminal's signals reach it as they reach us. Only it gets what is sent.
+    Shared,
+    /// It is in our own, all of which gets what is sent.
+    SharedWhole,
+    /// It has one of its own, all of which gets what is sent.
+    Own,
+}
+
 /// A process that was started.
 #[derive(Debug)]
 pub struct Child {
+    process: SharedChild,
     pid: Pid,
-    /// Its process group is its own.
-    leads_group: bool,
+    group: Group,
     ended: oneshot::Receiver<i32>,
 }
 
@@ -65,12 +82,12 @@ impl Children {
         Ok(Self(()))
     }
 
-    /// Starts a process, in a process group of its own if so wished.
+    /// Starts a process in this process group.
     ///
     /// # Errors
     /// The system cannot start it.
-    pub fn spawn(&self, command: &mut Command, leads_group: bool) -> io::Result<Child> {
-        if leads_group {
+    pub fn spawn(&self, command: &mut Command, group: Group) -> io::Result<Child> {
+        if group == Group::Own {
             command.process_group(0);
         }
         for variable in OURS {
@@ -78,13 +95,14 @@ impl Children {
         }
         // Held until it is known who waits, in case that it ends at once.
         let mut waiting = waiting();
-        let pid = command.spawn()?.id();
-        let pid = Pid::from_raw(pid.cast_signed());
+        let process = SharedChild::spawn(command)?;
+        let pid = Pid::from_raw(process.id().cast_signed());
         let (sender, ended) = oneshot::channel();
         waiting.insert(pid, sender);
         Ok(Child {
+            process,
             pid,
-            leads_group,
+            group,
             ended,
         })
     }
@@ -120,13 +138,17 @@ impl Child {
         }
     }
 
-    /// Sends a signal to it, and to its process group if that is its own.
-    pub fn signal(&self, signal: Signal) {
+    /// Sends a signal to it, or to all of its process group. A real-time signal reaches it alone.
+    pub fn signal(&self, signal: SignalNumber) {
         // It may just have ended.
-        let _ = if self.leads_group {
-            killpg(self.pid, signal)
-        } else {
-            kill(self.pid, signal)
+        let _ = match (signal.named(), self.group) {
+            (Some(signal), Group::Own) => killpg(self.pid, signal).is_ok(),
+            (Some(signal), Group::SharedWhole) => killpg(getpgrp(), signal).is_ok(),
+            // Whoever is waited for is still there, or its number at least.
+            _ if waiting().contains_key(&self.pid) => {
+                self.process.send_signal(signal.get()).is_ok()
+            }
+            _ => false,
         };
     }
 }

@@ -1,6 +1,9 @@
 //! `hostsync exec`: the first process of a container, around the command that it is about.
 
-use std::io::{self, IsTerminal};
+mod signals;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -9,14 +12,12 @@ use anyhow::{Context, bail};
 use daemon::WrongUsage;
 use hosts_file::addresses_of;
 use log::{info, warn};
-use nix::sys::signal::Signal;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::run::{Controls, End, Setup};
-use crate::children::{Child, Children};
+use crate::children::{Child, Children, Group};
 use crate::commands::cli::{ExecArgs, PROGRAM};
+use signals::{Held, Signals};
 
 /// How often the hosts file is looked at for names that others write there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -40,14 +41,19 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
             anyhow::anyhow!("exec stays in the foreground, for its command; leave --daemon out");
         return Err(WrongUsage::new(error).into());
     }
+    // Before anything takes time: until then a signal would end this process, or be lost on the first process
+    // of a container.
+    let held = Held::new().context("cannot listen to signals")?;
     let setup = Setup::new(&args.run)?;
     let _guard = args.run.daemon.start(PROGRAM)?;
     args.run.names.zookeeper.warn();
     let hosts_file = args.run.names.hosts_file.hosts_file.clone();
     let Exit(code) = daemon::runtime()?.block_on(async {
-        // Before anything takes time: until then a signal would end this process, or be lost on
-        // the first process of a container.
-        let signals = Signals::new(&args.stop_signal).context("cannot listen to signals")?;
+        let ends = match args.stop_signal.as_slice() {
+            [] => signals::of_the_image(&args.command).into_iter().collect(),
+            given => given.to_vec(),
+        };
+        let signals = held.listen(ends).context("cannot listen to signals")?;
         setup
             .run(async |controls| supervise(args, &hosts_file, signals, controls).await)
             .await
@@ -65,12 +71,12 @@ async fn supervise(
         waited = wait_for_names(args, hosts_file, &mut controls) => waited,
         signal = signals.end() => {
             info!("{signal} before the command was started: ending");
-            return Ok(Exit(128 + signal as i32));
+            return Ok(Exit(128 + signal.get()));
         }
     };
     waited?;
     let children = controls.children;
-    let mut child = match start(&args.command, children) {
+    let mut child = match start(args, children) {
         Ok(child) => child,
         Err(error) => {
             let code = match error.kind() {
@@ -97,11 +103,18 @@ async fn accompany(
     controls: &mut Controls,
 ) -> i32 {
     loop {
-        let signal = tokio::select! {
+        let received = tokio::select! {
             code = child.ended() => return code,
-            signal = signals.next() => signal,
+            received = signals.next() => received,
         };
-        if signals.is_end(signal) && controls.registrars.is_active() {
+        let signal = received.signal;
+        if received.asks_to_stop() {
+            controls.work(false);
+            controls.registrars.soon_absent().await;
+            signals::stop();
+            controls.work(true);
+        }
+        if signals.is_end(received) && controls.registrars.is_active() {
             // First of all, so that nobody is sent here any more.
             controls.registrars.withdraw().await;
             if !drain.is_zero() {
@@ -114,7 +127,7 @@ async fn accompany(
                 }
             }
         }
-        if !signals.comes_from_the_terminal(signal) {
+        if !received.is_of_the_system {
             child.signal(signal);
         }
     }
@@ -194,90 +207,15 @@ fn missing(awaited: &[String], hosts_file: &Path) -> Vec<String> {
     awaited.iter().filter(is_missing).cloned().collect()
 }
 
-fn start(command: &[String], children: Children) -> io::Result<Child> {
-    let mut process = Command::new(PathBuf::from(&command[0]));
-    process.args(&command[1..]);
-    // In our own process group: a terminal's signals reach it as they reach us.
-    children.spawn(&mut process, false)
-}
-
-/// Every signal that can be passed on.
-struct Signals {
-    received: mpsc::Receiver<Signal>,
-    /// Those that ask for the end, beside the usual ones.
-    ends: Vec<Signal>,
-    has_terminal: bool,
-}
-
-impl Signals {
-    /// Starts to listen.
-    fn new(ends: &[Signal]) -> io::Result<Self> {
-        let has_terminal = io::stdin().is_terminal();
-        let (sender, received) = mpsc::channel(64);
-        let passed = Signal::iterator().filter(|signal| can_be_passed_on(*signal, has_terminal));
-        for passed in passed {
-            let mut received = signal(SignalKind::from_raw(passed as i32))?;
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                while received.recv().await.is_some() {
-                    if sender.send(passed).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Ok(Self {
-            received,
-            ends: ends.to_vec(),
-            has_terminal,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        match self.received.recv().await {
-            Some(signal) => signal,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Waits for a signal that asks for the end; others are for nobody yet.
-    async fn end(&mut self) -> Signal {
-        loop {
-            let signal = self.next().await;
-            if self.is_end(signal) {
-                return signal;
-            }
-        }
-    }
-
-    fn is_end(&self, signal: Signal) -> bool {
-        let is_usual = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
-        is_usual || self.ends.contains(&signal)
-    }
-
-    /// A terminal sends its own to the command by itself, which shares our process group.
-    fn comes_from_the_terminal(&self, signal: Signal) -> bool {
-        self.has_terminal && matches!(signal, Signal::SIGINT | Signal::SIGQUIT)
-    }
-}
-
-fn can_be_passed_on(signal: Signal, has_terminal: bool) -> bool {
-    // They stop the command and us alike, by themselves.
-    let stops = matches!(signal, Signal::SIGTSTP | Signal::SIGTTIN | Signal::SIGTTOU);
-    let ours = matches!(
-        signal,
-        // Of our own children, of our own mistakes, or beyond reach.
-        Signal::SIGCHLD
-            | Signal::SIGPIPE
-            | Signal::SIGKILL
-            | Signal::SIGSTOP
-            | Signal::SIGILL
-            | Signal::SIGFPE
-            | Signal::SIGSEGV
-            | Signal::SIGBUS
-            | Signal::SIGABRT
-            | Signal::SIGTRAP
-            | Signal::SIGSYS
-    );
-    !(ours || stops && has_terminal)
+fn start(args: &ExecArgs, children: Children) -> io::Result<Child> {
+    let mut process = Command::new(PathBuf::from(&args.command[0]));
+    process.args(&args.command[1..]);
+    // Where there is a terminal, its signals reach the command as they reach us.
+    let has_terminal = fs::File::open("/dev/tty").is_ok();
+    let group = match (args.signal_group, has_terminal) {
+        (false, _) => Group::Shared,
+        (true, true) => Group::SharedWhole,
+        (true, false) => Group::Own,
+    };
+    children.spawn(&mut process, group)
 }
