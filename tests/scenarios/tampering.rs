@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use lab::{
-    Client, HostsFile, PATIENCE, Snapshot, Stopwatch, hostsync, nameserver, tree, wait_until,
-    while_reading,
+    Client, HostsFile, PATIENCE, Program, Snapshot, Stopwatch, hostsync, nameserver, tree,
+    wait_until, while_reading,
 };
 use serde_json::json;
+
+use crate::http::get;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -66,13 +68,42 @@ fn the_leader_puts_its_snapshot_right_within_a_second() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-/// What anybody writes for others to read: it neither moves the cursor nor forges a line.
+/// All that drives a terminal, forges a line or hides.
+const HOSTILE: &str =
+    "a\u{1b}[2J\r\nhealthy\u{9b}1m\u{202e}x\u{200b}\u{2028}\u{2066}\u{fe0f}\u{e0041}";
+const SHOWN: &str = r"a\u001b[2J\r\nhealthy\u009b1m\u202ex\u200b\u2028\u2066\ufe0f\udb40\udc41";
+
+/// Nothing but the ends of lines drives a terminal, and none of those is from `HOSTILE`.
+fn assert_plain(what: &str, told: &str) {
+    let is_hidden = |character: char| {
+        character.is_control()
+            || HOSTILE.contains(character) && !character.is_ascii_graphic() && character != ' '
+    };
+    let hidden = told.chars().find(|&c| c != '\n' && is_hidden(c));
+    assert_eq!(hidden, None, "{what}: {told:?}");
+    let forged = told.lines().find(|line| line.starts_with("healthy\u{9b}"));
+    assert_eq!(forged, None, "{what}: {told:?}");
+    let forged = told.lines().find(|line| line.starts_with(r"healthy\u009b"));
+    assert_eq!(forged, None, "{what}: {told:?}");
+}
+
+fn assert_all_plain(program: &Program, calls: &[&[&str]]) {
+    for arguments in calls {
+        let outcome = program.call(arguments);
+        for told in [outcome.stdout, outcome.stderr] {
+            assert_plain(&arguments.join(" "), &told);
+        }
+    }
+}
+
+/// What anybody writes for others to read: it neither moves the cursor nor forges a line, in any
+/// command, any log, or over HTTP.
 #[test]
 fn what_others_tell_is_shown_as_what_it_is() {
-    const HOSTILE: &str = "a\u{1b}[2J\nhealthy\u{9b}1m\u{202e}x\u{200b}";
-    const SHOWN: &str = r"a\u001b[2J\nhealthy\u009b1m\u202ex\u200b";
+    // One's own words: their lines are one's own.
+    let word = &*HOSTILE.replace('\n', "");
     let tree = tree("hostile-words");
-    for parent in ["", "/election", "/agents", "/aside"] {
+    for parent in ["", "/election", "/agents", "/aside", "/bindings"] {
         tree.create(&format!("/nameserver{parent}"), "");
     }
     let candidate = json!({"id": HOSTILE, "machine": "", "pid": 1, "started": 1,
@@ -83,21 +114,92 @@ fn what_others_tell_is_shown_as_what_it_is() {
         &format!("/nameserver/election/{znode}"),
         candidate.to_string(),
     );
-    tree.create("/nameserver/agents/\u{202e}one", agent.to_string());
-    tree.create("/nameserver/aside/\u{202e}two", candidate.to_string());
+    // ZooKeeper takes no control characters in a path.
+    let hidden = "\u{202e}bd\u{200b}\u{2066}\u{feff}";
+    tree.create(&format!("/nameserver/agents/{hidden}"), agent.to_string());
+    tree.create(
+        &format!("/nameserver/aside/{hidden}"),
+        candidate.to_string(),
+    );
     let head = Snapshot::text(1, &json!({"db": ["10.0.0.1"]}));
-    let head = head.replace(r#""leader":""#, r#""leader":"\u001b[2J\u202e"#);
-    tree.create("/nameserver/hosts", head);
-    tree.create("/\u{202e}bd\u{200b}", "10.0.0.1");
-    for arguments in [&["status"][..], &["status", "--json"], &["check", "--all"]] {
-        let told = nameserver(&tree).call(arguments).stdout;
-        if arguments == ["status"] {
-            assert!(told.contains(SHOWN), "{told}");
-        }
-        let hidden = told
-            .chars()
-            .find(|&c| c != '\n' && (c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c)));
-        assert_eq!(hidden, None, "{told:?}");
+    let leader = json!({"leader": HOSTILE}).to_string();
+    let head = head.replace(
+        r#""leader":"lab""#,
+        leader.trim_start_matches('{').trim_end_matches('}'),
+    );
+    assert!(head.contains("healthy"), "{head}");
+    tree.create("/nameserver/hosts", &head);
+    let odd = format!("/{hidden}");
+    tree.create(&odd, "10.0.0.1");
+    tree.create("/data", HOSTILE);
+    tree.create(
+        "/record",
+        json!({"host": HOSTILE, "port": HOSTILE}).to_string(),
+    );
+    tree.create(
+        "/taken",
+        json!({"ip": HOSTILE, "type": HOSTILE}).to_string(),
+    );
+    let paths = [&*odd, "/data", "/record", "/taken"];
+    let told = nameserver(&tree).call(&["status"]).stdout;
+    assert!(told.contains(SHOWN), "{told}");
+    let mut calls = vec![
+        vec!["status"],
+        vec!["status", "--json"],
+        vec!["check", "--all"],
+        vec!["check", "--all", "--json"],
+        vec!["check", "--suggest"],
+        vec!["lookup", word],
+        vec!["release"],
+        vec!["status", "--state", &odd],
+        vec!["status", word],
+        vec!["check", "--root", word],
+    ];
+    for path in paths {
+        calls.push(vec!["check", "--explain", path]);
+        calls.push(vec!["check", "--explain", path, "--json"]);
+    }
+    let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
+    assert_all_plain(&nameserver(&tree), &calls);
+
+    let hosts = HostsFile::with(&format!("{LOCALHOST}10.0.0.9 {}\n", word));
+    let agent = hostsync(&tree, &hosts)
+        .flag("http", "127.0.0.1:0")
+        .flag("register", "db")
+        .flag("address", "10.0.0.1")
+        .run();
+    hosts.soon_maps("db", &["10.0.0.1"]);
+    let told = hostsync(&tree, &hosts).call(&["status"]).stdout;
+    assert!(told.contains(SHOWN), "{told}");
+    assert_all_plain(
+        &hostsync(&tree, &hosts),
+        &[
+            &["status"],
+            &["status", "--json"],
+            &["status", "--health"],
+            &["status", "--health", "--json"],
+            &["lookup", word],
+            &["lookup", "db"],
+            &["clean"],
+            &["once", "--state", &odd],
+            &["once", "--select", word],
+            &["status", "--hosts-file", word],
+            &["clean", "--hosts-file", word],
+        ],
+    );
+    for page in ["status", "metrics", "healthz", HOSTILE] {
+        let path = page.escape_default().to_string().replace(' ', "");
+        assert_plain(page, &get(&agent, &format!("/{path}")).1);
+    }
+    tree.set("/nameserver/hosts", HOSTILE);
+    agent.soon_says("is not used");
+    assert_plain("hostsync's log", &agent.log());
+    assert_all_plain(&hostsync(&tree, &hosts), &[&["status"], &["once"]]);
+    let server = nameserver(&tree).flag("http", "127.0.0.1:0").run();
+    server.soon_says("makes no name");
+    assert_plain("nameserver's log", &server.log());
+    for page in ["status", "metrics", "healthz"] {
+        assert_plain(page, &get(&server, &format!("/{page}")).1);
     }
 }
 

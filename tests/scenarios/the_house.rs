@@ -28,11 +28,12 @@ const PROGRAMS: [(&str, &[&str]); 2] = [
 ];
 
 /// What each crate of ours may know of the others; the programs and the lab may know all.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
+    ("crates/plain", &[]),
     ("crates/hosts-file", &[]),
-    ("crates/contract", &["hosts-file"]),
+    ("crates/contract", &["hosts-file", "plain"]),
     ("crates/zookeeper", &["contract"]),
-    ("crates/daemon", &[]),
+    ("crates/daemon", &["plain"]),
     ("crates/zookeeper-args", &["daemon", "zookeeper"]),
 ];
 

@@ -28,6 +28,7 @@ mod settings;
 mod snapshot;
 mod state;
 
+pub use ::plain::plain;
 pub use agent::Agent;
 pub use body::{BodyError, MAX_BODY_BYTES};
 pub use candidate::Candidate;
@@ -39,7 +40,6 @@ pub use hosts_file::{
 };
 pub use instance::Instance;
 pub use path::{PathError, ZnodePath};
-pub use plain::plain;
 pub use settings::Settings;
 pub use snapshot::{
     Change, DecodeError, Digest, FORMAT, Head, Index, MAX_ADDRESSES_PER_NAME, MAX_ENCODED_BYTES,

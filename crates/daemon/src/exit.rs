@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 use std::sync::{Mutex, PoisonError};
 
+use plain::{plain, plain_lines};
+
 use crate::logging;
 
 /// Ends a program: the outcome's own exit code, or 1 (2 for [`WrongUsage`]) with `PROGRAM: error: what: cause: cause` on
@@ -71,9 +73,14 @@ pub(crate) fn log_warnings() {
     }
 }
 
+/// One line on stderr, of a command that has no log.
+pub fn warning(program: &str, text: &str) {
+    say(program, "warning", text);
+}
+
 /// One line on stderr; `what` is `error` or `warning`.
 pub(crate) fn say(program: &str, what: &str, text: &str) {
-    let text = logging::one_line(text);
+    let text = plain(text);
     // What already begins with the program's name is a whole sentence: "hostsync: already running".
     let prefix = if text.starts_with(&format!("{program}: ")) {
         String::new()
@@ -98,23 +105,47 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Stdout for results. Unlike `println!`, it does not panic where nobody reads any more; [`exit`]
+/// Stdout for results: for lines of text, in which nothing but their ends drives a terminal, see
+/// [`plain`]. Unlike `println!`, it does not panic where nobody reads any more; [`exit`]
 /// knows the error that it returns then, and no other broken pipe, as one that does not matter.
 #[derive(Debug)]
-pub struct Stdout(io::Stdout);
+pub struct Stdout<W = io::Stdout> {
+    to: W,
+    /// The beginning of a character whose end has not come yet.
+    begun: Vec<u8>,
+}
 
 /// Stdout for results.
 pub fn stdout() -> Stdout {
-    Stdout(io::stdout())
+    Stdout::new(io::stdout())
 }
 
-impl Write for Stdout {
+impl<W> Stdout<W> {
+    fn new(to: W) -> Self {
+        let begun = Vec::new();
+        Self { to, begun }
+    }
+}
+
+impl<W: Write> Write for Stdout<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(mark)
+        self.begun.extend_from_slice(bytes);
+        let all = std::mem::take(&mut self.begun);
+        let whole = match std::str::from_utf8(&all) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => all.len(),
+        };
+        let (whole, begun) = all.split_at(whole);
+        self.begun.extend_from_slice(begun);
+        let text = String::from_utf8_lossy(whole);
+        self.to
+            .write_all(plain_lines(&text).as_bytes())
+            .map_err(mark)?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(mark)
+        self.to.flush().map_err(mark)
     }
 }
 
@@ -129,7 +160,8 @@ impl std::fmt::Display for ClosedStdout {
 
 impl std::error::Error for ClosedStdout {}
 
-fn mark(error: io::Error) -> io::Error {
+/// As an error of stdout.
+pub(crate) fn mark(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => io::Error::new(error.kind(), ClosedStdout),
         _ => error,
@@ -160,6 +192,17 @@ mod tests {
             chain(&error),
             "cannot connect: cannot resolve db: no such host"
         );
+    }
+
+    #[test]
+    fn nothing_but_the_ends_of_lines_drives_a_terminal() {
+        let mut stdout = Stdout::new(Vec::new());
+        for byte in "\u{9b}é\u{1b}[2J\u{202e}\n".bytes() {
+            stdout.write_all(&[byte]).unwrap();
+        }
+        stdout.write_all(b"\xff\t\n").unwrap();
+        let text = String::from_utf8(stdout.to).unwrap();
+        assert_eq!(text, "\\u009bé\\u001b[2J\\u202e\n\u{fffd}\\t\n");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::command_line;
+use crate::{command_line, exit};
 
 /// Daemons are documented in section 8.
 const SECTION: &str = "8";
@@ -66,8 +66,10 @@ fn completions(mut command: Command, program: &str, shell: SupportedShell) -> an
     };
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, program, &mut text);
-    crate::stdout()
-        .write_all(&text)
+    // A shell reads it, as it is.
+    let written = std::io::stdout().write_all(&text);
+    written
+        .map_err(exit::mark)
         .context("cannot write to stdout")
 }
 

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use plain::{plain, plain_lines};
 use tokio::task::JoinHandle;
 
 use crate::{Health, Metrics, Tasks};
@@ -168,19 +169,22 @@ fn healthz(health: &Health) -> Response<Full<Bytes>> {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let lines = [health.word()].into_iter().chain(health.findings());
-    let body: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let body: String = lines.map(|line| plain(line) + "\n").collect();
     text(status, body)
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, body: impl Into<String>) -> Response<Full<Bytes>> {
     typed(status, "text/plain; charset=utf-8", body)
 }
 
 fn typed(
     status: StatusCode,
     content_type: &'static str,
-    body: impl Into<Bytes>,
+    body: impl Into<String>,
 ) -> Response<Full<Bytes>> {
+    // Whoever asks with curl sees it in a terminal.
+    let body = body.into();
+    let body = plain_lines(&body).into_owned();
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let content_type = content_type.parse().expect("a header");
@@ -207,12 +211,12 @@ mod tests {
 
     impl Observed for Sick {
         fn status(&self) -> serde_json::Value {
-            serde_json::json!({"ok": false})
+            serde_json::json!({"ok": "\n\u{202e}"})
         }
 
         fn health(&self) -> Health {
             Health {
-                reasons: vec!["no ZooKeeper".into(), "no names".into()],
+                reasons: vec!["no ZooKeeper".into(), "no\nnames\u{9b}".into()],
                 remarks: vec!["it rains".into()],
             }
         }
@@ -243,13 +247,13 @@ mod tests {
     fn each_path_has_its_page() {
         assert_eq!(
             ask(Method::GET, "/status"),
-            (200, "{\"ok\":false}\n".into())
+            (200, "{\"ok\":\"\\n\\u202e\"}\n".into())
         );
         assert_eq!(
             ask(Method::GET, "/healthz"),
             (
                 503,
-                "not healthy\nno ZooKeeper\nno names\nit rains\n".into()
+                "not healthy\nno ZooKeeper\nno\\nnames\\u009b\nit rains\n".into()
             )
         );
         let remarked = Health {

@@ -28,7 +28,7 @@ mod start;
 mod tasks;
 mod text;
 
-pub use exit::{Stdout, WrongUsage, exit, stdout};
+pub use exit::{Stdout, WrongUsage, exit, stdout, warning};
 pub use generate::GenerateArgs;
 pub use health::Health;
 pub use http::{Http, HttpArgs, Observed};

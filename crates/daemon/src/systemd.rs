@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use plain::plain;
 use sd_notify::NotifyState;
 
 /// The least time between two lines of status: a busy tree must not keep the manager busy too.
@@ -34,7 +35,7 @@ impl StatusLine {
     /// Tells what the daemon does, where that is news.
     pub fn tell(&mut self, line: String) {
         if self.told.as_ref() != Some(&line) {
-            tell(&[NotifyState::Status(&line.replace('\n', " "))]);
+            tell(&[NotifyState::Status(&plain(&line))]);
             self.told = Some(line);
         }
     }

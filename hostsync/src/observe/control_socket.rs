@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::plain;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
@@ -58,7 +60,19 @@ fn query(socket: &Path) -> io::Result<Status> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text)?)
+    let mut answer = serde_json::from_slice(&text)?;
+    make_plain(&mut answer);
+    Ok(serde_json::from_value(answer)?)
+}
+
+/// Whoever answers may be another user's program: no text of it drives a terminal or forges a line.
+fn make_plain(answer: &mut Value) {
+    match answer {
+        Value::String(text) => *text = plain(text).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(make_plain),
+        Value::Object(values) => values.values_mut().for_each(make_plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// The names that the socket of a hosts file may have.
@@ -183,9 +197,11 @@ mod tests {
 
         let second = Socket::bind(&user, &hosts).unwrap();
         assert_ne!(second.path, first_path);
-        let ours = hosts.clone();
-        let second = tokio::spawn(async move { second.serve(|| status(&ours)).await });
+        let mut ours = status(&hosts);
+        ours.zookeeper.state = "\u{1b}[2J\nin step\u{202e}".into();
+        let second = tokio::spawn(async move { second.serve(|| ours.clone()).await });
         let answer = asked(hosts.clone()).await.unwrap();
+        assert_eq!(answer.zookeeper.state, r"\u001b[2J\nin step\u202e");
         assert_eq!(answer.pid, std::process::id());
         assert!(!answer.in_step);
         assert_eq!(asked(directory.path().join("other")).await, None);

@@ -1,6 +1,10 @@
 //! Why there is nothing to run.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, Write};
+
+use plain::plain_lines;
 
 /// Why a command line gave nothing to run: wrong usage, or a call for help or the version.
 #[derive(Debug)]
@@ -23,7 +27,14 @@ impl Refusal {
     /// Prints what there is to say, to the stream where it belongs, and exits.
     pub fn exit(self, program: &str) -> ! {
         match &self {
-            Refusal::Clap(error) => error.exit(),
+            Refusal::Clap(error) => {
+                let text = error.to_string();
+                match plain_lines(&text) {
+                    Cow::Borrowed(_) => error.exit(),
+                    // What was given cannot be shown as it is; nobody is there where stderr is closed.
+                    Cow::Owned(text) => drop(write!(io::stderr(), "{text}")),
+                }
+            }
             Refusal::Settings(problems) => {
                 for problem in problems {
                     crate::exit::say(program, "error", problem);

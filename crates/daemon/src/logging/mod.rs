@@ -5,12 +5,11 @@
 
 mod file;
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
 use log::{LevelFilter, Log, Metadata, Record};
+use plain::plain;
 use simplelog::{
     ColorChoice, Config, ConfigBuilder, FormatItem, TermLogger, TerminalMode, WriteLogger,
     format_description,
@@ -106,7 +105,7 @@ impl<L: Log> Log for OneLine<L> {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
-            let message = one_line(&message);
+            let message = plain(&message);
             let mut copy = Record::builder();
             copy.metadata(record.metadata().clone());
             self.logger
@@ -119,41 +118,11 @@ impl<L: Log> Log for OneLine<L> {
     }
 }
 
-/// The text with its control characters escaped, line and paragraph separators among them.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    let forges =
-        |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-    if !text.contains(forges) {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        if forges(character) {
-            let _ = write!(clean, "{}", character.escape_default());
-        } else {
-            clean.push(character);
-        }
-    }
-    Cow::Owned(clean)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
-
-    #[test]
-    fn control_characters_do_not_forge_lines() {
-        assert!(matches!(
-            one_line("a znode /dß"),
-            Cow::Borrowed("a znode /dß")
-        ));
-        assert_eq!(
-            one_line("a\nb\r\0\u{1b}[1m\u{2028}"),
-            "a\\nb\\r\\u{0}\\u{1b}[1m\\u{2028}"
-        );
-    }
 
     #[test]
     fn lines_carry_time_level_and_message() {
@@ -171,7 +140,11 @@ mod tests {
             let record = record.target(target).level(level);
             logger.log(&record.args(format_args!("{text}")).build());
         };
-        say("zookeeper::state", log::Level::Info, "connected\nforged");
+        say(
+            "zookeeper::state",
+            log::Level::Info,
+            "connected\nforged\u{202e}\u{9b}",
+        );
         say("zookeeper_client::session", log::Level::Error, "a flood");
         say("zookeeper", log::Level::Debug, "too fine");
         let old = folder.path().join("log.1");
@@ -181,7 +154,7 @@ mod tests {
 
         let (date, rest) = fs::read_to_string(&old).map(split_date).unwrap();
         assert_eq!(date.len(), "2026-11-20T10:00:00.123Z".len());
-        assert_eq!(rest, "[INFO] connected\\nforged\n");
+        assert_eq!(rest, "[INFO] connected\\nforged\\u202e\\u009b\n");
         assert_eq!(
             fs::read_to_string(&path).map(split_date).unwrap().1,
             "[WARN] after\n"
