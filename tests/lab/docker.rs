@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -320,6 +320,32 @@ impl Container {
         let _ = docker(&[&start, options, &[&image.name], command].concat());
         let _made = Some(made);
         Self { name, _made }
+    }
+
+    /// Makes one that is to be started later.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub fn create(image: &Image, network: &Network, command: &[&str]) -> Self {
+        let name = unique("container");
+        let made = Made::soon(&["rm", "-f"], &name);
+        let create = ["create", "--name", &name, "--network", &network.name];
+        let _ = docker(&[&create[..], &[&image.name], command].concat());
+        let _made = Some(made);
+        Self { name, _made }
+    }
+
+    /// Where the engine keeps its hosts file, on this machine.
+    ///
+    /// # Panics
+    /// If the engine does not tell.
+    pub fn hosts_path(&self) -> PathBuf {
+        let root = docker(&["info", "--format", "{{.DockerRootDir}}"]);
+        let id = self.inspect("{{.Id}}");
+        Path::new(root.stdout.trim())
+            .join("containers")
+            .join(id)
+            .join("hosts")
     }
 
     /// One that is somebody else's to remove.

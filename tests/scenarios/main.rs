@@ -17,6 +17,7 @@ mod doubt;
 mod exec;
 mod formats;
 mod health;
+mod host_agent;
 mod hosts_files;
 mod http;
 mod lies;

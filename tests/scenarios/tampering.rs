@@ -162,7 +162,7 @@ fn what_others_tell_is_shown_as_what_it_is() {
     let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
     assert_all_plain(&nameserver(&tree), &calls);
 
-    let hosts = HostsFile::with(&format!("{LOCALHOST}10.0.0.9 {}\n", word));
+    let hosts = HostsFile::with(format!("{LOCALHOST}10.0.0.9 {}\n", word));
     let agent = hostsync(&tree, &hosts)
         .flag("http", "127.0.0.1:0")
         .flag("register", "db")

@@ -64,6 +64,22 @@ impl Metrics {
         self
     }
 
+    /// Adds numbers of one kind that rise and fall, told apart by their labels.
+    #[must_use]
+    pub fn gauges<const LABELS: usize>(
+        mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'static str, &'static str); LABELS], f64)>,
+    ) -> Self {
+        let family = Family::<Vec<(&str, &str)>, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels.to_vec()).set(value);
+        }
+        self.registry.register(name, help, family);
+        self
+    }
+
     /// Adds a value that is always 1 and carries a text in a label.
     #[must_use]
     pub fn info(mut self, name: &str, help: &str, label: &str, text: &str) -> Self {

@@ -217,7 +217,11 @@ impl HostsFile {
                 }
             }
         };
-        let progress = self.driver(&target)?.pass(wanted, last)?;
+        let driver = self.driver(&target)?;
+        if let Some(wait) = driver.unsettled()? {
+            return Ok(Outcome::Unsettled(wait));
+        }
+        let progress = driver.pass(wanted, last)?;
         Ok(Outcome::Done(Pass {
             target,
             method: Method::Slots(reason),

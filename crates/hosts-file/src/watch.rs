@@ -561,7 +561,9 @@ mod tests {
                 let path = directory.join("hosts");
                 fs::write(&path, "a").unwrap();
                 let (sender, calls) = channel();
-                let mut watcher = watchers.watcher(move || drop(sender.send(())));
+                let mut watcher = watchers.watcher(move || {
+                    let _ = sender.send(());
+                });
                 let set = WatchSet {
                     mount: Some(path.clone()),
                     ..set(&[&path])
@@ -601,7 +603,9 @@ mod tests {
     fn all_that_comes_and_goes_in_a_directory_is_noticed() {
         let base = tempfile::tempdir().unwrap();
         let (sender, calls) = channel();
-        let mut watcher = Watchers::default().watcher(move || drop(sender.send(())));
+        let mut watcher = Watchers::default().watcher(move || {
+            let _ = sender.send(());
+        });
         let set = WatchSet {
             directories: [base.path().to_owned()].into(),
             ..WatchSet::default()

@@ -83,6 +83,11 @@ impl Shared {
         }
     }
 
+    /// Those of these names that are selected.
+    pub(crate) fn selected(&self, hosts: &Hosts) -> Hosts {
+        self.entries().follow(hosts).clone()
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,6 +174,7 @@ impl Agent {
     ) -> Self {
         let is_new = !hosts_file.holds_block();
         let mut agent = Self::with(hosts_file, shared, watch, sources, unwritten);
+        agent.report = Report::of_many();
         if is_new {
             (agent.known, agent.written) = (Hosts::new(), Hosts::new());
         }

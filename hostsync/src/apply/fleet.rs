@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::Counted;
 use contract::hosts_line::OWNER;
+use contract::{Counted, Diff, Hosts};
 use hosts_file::{HostsFile, MethodChoice, WatchSet, Watchers};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use crate::apply::places::is_of_a_container;
 use crate::apply::selection::Selection;
 use crate::apply::watch::Watch;
 use crate::bind::Bound;
+use crate::follow::published::Published;
 use crate::follow::subscription::View;
 use crate::store::Unwritten;
 
@@ -66,6 +67,8 @@ pub struct Fleet {
     /// One of the agents has done something.
     told: Arc<Notify>,
     applied: watch::Sender<Applied>,
+    /// The names that the log said last to be in all files.
+    said: Hosts,
     is_cut: bool,
 }
 
@@ -127,6 +130,7 @@ impl Fleet {
             kept: BTreeMap::new(),
             told: Arc::default(),
             applied: watch::Sender::default(),
+            said: Hosts::new(),
             is_cut: false,
         }
     }
@@ -259,19 +263,47 @@ impl Fleet {
     }
 
     /// What all of them have done, as one.
-    fn tell(&self) {
+    fn tell(&mut self) {
         let each = self.kept.iter().map(|(path, kept)| {
             let applied = kept.applied.borrow().clone();
             let down = kept.again.map(|_| "its task is down".to_owned());
             (path.clone(), applied, down)
         });
         let newest = self.view.borrow().snapshot.clone();
-        let applied = sum(each.collect(), newest);
+        let applied = sum(each.collect(), newest.clone());
+        self.say(newest.as_ref(), &applied);
         self.applied.send_if_modified(|told| {
             let is_news = !told.says_the_same(&applied);
             *told = applied;
             is_news
         });
+    }
+}
+
+impl Fleet {
+    /// One line for a generation that is in all files.
+    fn say(&mut self, newest: Option<&Arc<Published>>, applied: &Applied) {
+        let before = self.applied.borrow().published.clone();
+        let version = |of: &Arc<Published>| (of.czxid, of.mzxid);
+        let now = applied.published.as_ref();
+        let is_news = now.map(version) != before.as_ref().map(version);
+        let Some(newest) = newest.filter(|newest| now.map(version) == Some(version(newest))) else {
+            return;
+        };
+        if !is_news {
+            return;
+        }
+        let entries = self.shared.selected(&newest.snapshot.hosts);
+        let diff = Diff::between(&self.said, &entries);
+        let working = applied.files.iter().filter(|of| of.failure.is_none());
+        log::info!(
+            "generation {}: {diff}; {} in {} of {}",
+            newest.snapshot.generation,
+            Counted(entries.len(), "name"),
+            working.count(),
+            Counted(applied.files.len(), "file")
+        );
+        self.said = entries;
     }
 }
 
@@ -291,10 +323,7 @@ impl Drop for Told {
 }
 
 /// Each file with what its agent has done, and why it has none, as one: the oldest of what is in those that work.
-fn sum(
-    each: Vec<(PathBuf, Applied, Option<String>)>,
-    newest: Option<Arc<crate::follow::published::Published>>,
-) -> Applied {
+fn sum(each: Vec<(PathBuf, Applied, Option<String>)>, newest: Option<Arc<Published>>) -> Applied {
     let mut all = Applied::default();
     let mut oldest = newest;
     let mut is_behind = false;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use contract::{Counted, Diff, Hosts, Name};
 use hosts_file::{Method, Pass, Reason};
-use log::Level::{self, Error, Info, Warn};
+use log::Level::{self, Debug, Error, Info, Warn};
 
 /// How many names a line lists.
 const SHOWN: usize = 10;
@@ -23,6 +23,8 @@ pub struct Report {
     shadowed: Arc<[Name]>,
     method: Option<Method>,
     lost_attributes: BTreeSet<OsString>,
+    /// What is said of each change is of little interest, since it is said of many files.
+    is_of_many: bool,
 }
 
 /// What a pass wanted.
@@ -39,6 +41,18 @@ pub struct Change<'a> {
 }
 
 impl Report {
+    /// Of one of many files: what goes well with each is told at the level debug.
+    pub fn of_many() -> Self {
+        Self {
+            is_of_many: true,
+            ..Self::default()
+        }
+    }
+
+    fn routine(&self) -> Level {
+        if self.is_of_many { Debug } else { Info }
+    }
+
     /// After a pass that made the file agree.
     pub fn done(&mut self, change: &Change<'_>, pass: &Pass) -> Vec<Line> {
         let file = pass.target.display();
@@ -64,7 +78,7 @@ impl Report {
                 let diff = Diff::between(before, change.wanted);
                 let kept = if change.kept { " (kept on disk)" } else { "" };
                 lines.push((
-                    Info,
+                    self.routine(),
                     format!(
                         "generation {generation}{kept}: {diff}; {} in {file}",
                         Counted(count, "name")
@@ -113,7 +127,7 @@ impl Report {
         method.filter(|_| news).map(|method| {
             let (file, why) = (pass.target.display(), why(method));
             let line = format!("{file} is written in {}, because {why}", method.name());
-            (Info, line)
+            (self.routine(), line)
         })
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self::by(|changed| Watcher::new(changed))
+        Self::by(Watcher::new)
     }
 }
 

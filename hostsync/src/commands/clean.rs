@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use contract::Hosts;
+use hosts_file::HostsFile;
 
+use crate::apply::fleet::Files;
 use crate::apply::remedy::Remedied;
 use crate::apply::selection::Selection;
 use crate::bind::with_bound;
@@ -26,16 +28,32 @@ fn written(cache: &Path) -> Hosts {
 
 pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     let user = User::current();
-    let path = &args.hosts_file.hosts_file;
-    if let Some(agent) = control_socket::ask(&user, path) {
-        let (file, pid) = (path.display(), agent.pid);
+    let key = args.hosts_file.key(&args.containers);
+    if let Some(agent) = control_socket::ask(&user, &key) {
+        let (file, pid) = (key.display(), agent.pid);
         bail!("the agent with pid {pid} keeps {file} and would put its lines back; stop it first");
     }
-    let cache = args.cache.path(&user, &args.hosts_file);
+    let cache = args.cache.path(&user, &key);
     let last = cache.map(|path| written(&path)).unwrap_or_default();
-    let mut hosts_file = args.hosts_file.open(&args.write);
+    let Some(patterns) = args.hosts_file.patterns(&args.containers)? else {
+        clean_one(args.write.open(&key), &last)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let files = Files::new(patterns, args.write.choice());
+    let mut is_good = true;
+    for (path, base) in files.find().files {
+        // What is amiss with one costs no other.
+        if let Err(error) = clean_one(files.open(&path, base.as_deref()), &last) {
+            is_good = false;
+            writeln!(std::io::stderr(), "{error:#}")?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+fn clean_one(mut hosts_file: HostsFile, last: &Hosts) -> anyhow::Result<()> {
     hosts_file.remove_leftovers();
-    let cleaned = hosts_file.clean(&last).map_err(Remedied::from)?;
+    let cleaned = hosts_file.clean(last).map_err(Remedied::from)?;
     let mut stdout = daemon::stdout();
     let file = cleaned.target.display();
     for note in &cleaned.notes {
@@ -48,5 +66,5 @@ pub(super) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "nothing of ours is in {file}")?;
     }
     stdout.flush()?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use contract::hosts_line::OWNER;
 use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
@@ -14,6 +13,9 @@ use hosts_file::{HostsFile, MethodChoice};
 use zookeeper_args::ZooKeeperArgs;
 
 use crate::address::{AddressArg, OwnAddress};
+use crate::apply::fleet::Files;
+use crate::apply::pattern::Pattern;
+use crate::apply::places::{Engine, Machine};
 use crate::apply::selection::Selection;
 use crate::bind::Binding;
 use crate::children::SignalNumber;
@@ -89,9 +91,30 @@ pub enum Command {
 /// Which file.
 #[derive(Debug, Clone, Args)]
 pub struct HostsFileArg {
-    /// The hosts file; it need not exist
-    #[arg(long, value_name = "FILE", default_value = "/etc/hosts", value_parser = absolute_path())]
-    pub hosts_file: PathBuf,
+    /// The hosts file; it need not exist [default: /etc/hosts]
+    ///
+    /// 'run' keeps several, each for itself: repeat it, or write a glob, such as
+    /// '/srv/*/etc/hosts', whose files are followed as they come and go.
+    #[arg(long, value_name = "FILE", value_parser = absolute_path())]
+    pub hosts_file: Vec<PathBuf>,
+}
+
+/// Whose containers' files.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ContainersArg {
+    /// Keep the hosts files of all containers of this engine, from outside: one agent a machine, and
+    /// no changed image (repeatable)
+    ///
+    /// They are where the engine keeps them, and are followed as containers come and go. The host's
+    /// own file is kept too with '--hosts-file /etc/hosts' beside it.
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        value_enum,
+        value_delimiter = ',',
+        help_heading = "Files"
+    )]
+    pub containers: Vec<Engine>,
 }
 
 /// How the file is written.
@@ -165,6 +188,10 @@ pub struct RunArgs {
     /// Which names, from where to where.
     #[command(flatten)]
     pub names: NamesArgs,
+
+    /// Whose containers' files.
+    #[command(flatten)]
+    pub containers: ContainersArg,
 
     /// The name of this agent: below STATE/agents, where it tells what it has applied, and of what it
     /// registers [default: the host name]
@@ -381,6 +408,10 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub hosts_file: HostsFileArg,
 
+    /// Whose containers' files.
+    #[command(flatten)]
+    pub containers: ContainersArg,
+
     /// Say whether the agent does its work, for the health check of a container: it runs, can write
     /// the file, and what it was asked to register and to bind is. That ZooKeeper is away is a remark
     ///
@@ -400,6 +431,10 @@ pub struct CleanArgs {
     #[command(flatten)]
     pub hosts_file: HostsFileArg,
 
+    /// Whose containers' files.
+    #[command(flatten)]
+    pub containers: ContainersArg,
+
     /// How the file is written.
     #[command(flatten, next_help_heading = "Files")]
     pub write: WriteArg,
@@ -415,7 +450,7 @@ impl RunArgs {
     /// # Errors
     /// No id was given, and the machine has no name; or it is no component of a znode path.
     pub fn presence(&self, sessions: &Arc<Sessions>) -> anyhow::Result<Presence> {
-        let (id, hosts_file) = (self.id()?, self.names.hosts_file.hosts_file.clone());
+        let (id, hosts_file) = (self.id()?, self.key());
         let presence = Presence::new(&self.names.state(), &id, hosts_file, Arc::clone(sessions));
         let presence = presence.context("cannot use --id");
         Ok(presence.map_err(WrongUsage::new)?)
@@ -443,6 +478,36 @@ impl RunArgs {
     /// Where the bindings are kept, beside the file of the snapshot.
     pub fn kept_bindings(&self, cache: &Path) -> Bindings {
         Bindings::new(paths::bindings_file(cache))
+    }
+
+    /// What tells this agent from others of the machine: its hosts file, or what stands for all of them.
+    pub fn key(&self) -> PathBuf {
+        self.names.hosts_file.key(&self.containers)
+    }
+
+    /// The files that it keeps, where it is not just one.
+    ///
+    /// # Errors
+    /// A glob is malformed, or something is asked for that is for one file only.
+    pub fn many(&self) -> Result<Option<Files>, WrongUsage> {
+        let NamesArgs {
+            hosts_file, write, ..
+        } = &self.names;
+        let wrong = |text: &str| Err(WrongUsage::new(anyhow::anyhow!("{text}")));
+        let Some(patterns) = hosts_file.patterns(&self.containers)? else {
+            return Ok(None);
+        };
+        if !self.binding.bind.is_empty() {
+            return wrong(
+                "--bind gives one container a name of its own; leave it out where many are kept",
+            );
+        }
+        if write.write == WriteMethod::Replace {
+            return wrong(
+                "--write replace is not for containers: they would go on reading the old file; leave it out",
+            );
+        }
+        Ok(Some(Files::new(patterns, write.choice())))
     }
 
     fn id(&self) -> anyhow::Result<String> {
@@ -473,8 +538,8 @@ impl NamesArgs {
     ///
     /// # Errors
     /// Nothing says where it is.
-    pub fn cache(&self, user: &User) -> anyhow::Result<Cache> {
-        let path = self.cache.path(user, &self.hosts_file);
+    pub fn cache(&self, user: &User, key: &Path) -> anyhow::Result<Cache> {
+        let path = self.cache.path(user, key);
         let source = Source {
             zookeeper: self.zookeeper.zookeeper.to_string(),
             state: self.state.clone(),
@@ -484,22 +549,87 @@ impl NamesArgs {
     }
 }
 
+/// The file that is meant where none is named.
+const HOSTS: &str = "/etc/hosts";
+
 impl HostsFileArg {
-    /// The file, to be written as asked for.
-    pub fn open(&self, write: &WriteArg) -> HostsFile {
-        let choice = match write.write {
+    /// The one file that is asked for.
+    ///
+    /// # Errors
+    /// There are several, or a glob.
+    pub fn one(&self) -> Result<PathBuf, WrongUsage> {
+        match &self.hosts_file[..] {
+            [] => Ok(HOSTS.into()),
+            [path] if !is_glob(path) => Ok(path.clone()),
+            _ => {
+                let error =
+                    anyhow::anyhow!("this is about one file; name it with one --hosts-file");
+                Err(WrongUsage::new(error))
+            }
+        }
+    }
+
+    /// What tells an agent from others of the machine: its hosts file, or what stands for all of them.
+    pub fn key(&self, containers: &ContainersArg) -> PathBuf {
+        match (&self.hosts_file[..], &containers.containers[..]) {
+            ([first, ..], _) => first.clone(),
+            ([], []) => HOSTS.into(),
+            ([], engines) => {
+                let names = engines
+                    .iter()
+                    .filter_map(|engine| engine.to_possible_value());
+                let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+                Path::new("/containers").join(names.join("-"))
+            }
+        }
+    }
+
+    /// The files that are meant, where it is not just one.
+    ///
+    /// # Errors
+    /// A glob is malformed.
+    pub fn patterns(&self, containers: &ContainersArg) -> Result<Option<Vec<Pattern>>, WrongUsage> {
+        if containers.containers.is_empty() && self.one().is_ok() {
+            return Ok(None);
+        }
+        let machine = Machine::current();
+        let engines = containers.containers.iter();
+        let places = engines.flat_map(|engine| engine.globs(&machine));
+        let patterns = self.hosts_file.iter().cloned().chain(places).map(|path| {
+            let wrong = |why: String| {
+                let error = anyhow::anyhow!("cannot use --hosts-file {}: {why}", path.display());
+                WrongUsage::new(error)
+            };
+            Pattern::new(&path).map_err(wrong)
+        });
+        patterns.collect::<Result<_, _>>().map(Some)
+    }
+}
+
+fn is_glob(path: &Path) -> bool {
+    Pattern::new(path).map_or(true, |pattern| pattern.is_glob())
+}
+
+impl WriteArg {
+    /// The same, in the words of what writes.
+    pub fn choice(&self) -> MethodChoice {
+        match self.write {
             WriteMethod::Auto => MethodChoice::Auto,
             WriteMethod::Replace => MethodChoice::Replace,
             WriteMethod::Slots => MethodChoice::Slots,
-        };
-        HostsFile::new(&self.hosts_file, OWNER.clone()).with_method(choice)
+        }
+    }
+
+    /// One file, to be written as asked for.
+    pub fn open(&self, path: &Path) -> HostsFile {
+        Files::new(Vec::new(), self.choice()).open(path, None)
     }
 }
 
 impl CacheArg {
     /// The file; none for a user without a home who names none.
-    pub fn path(&self, user: &User, hosts_file: &HostsFileArg) -> Option<PathBuf> {
-        let default = || user.cache_file(&hosts_file.hosts_file);
+    pub fn path(&self, user: &User, key: &Path) -> Option<PathBuf> {
+        let default = || user.cache_file(key);
         self.cache.clone().or_else(default)
     }
 }
@@ -535,7 +665,7 @@ mod tests {
             panic!("'run' was asked for");
         };
         let here = std::env::current_dir().unwrap();
-        assert_eq!(args.names.hosts_file.hosts_file, here.join("hosts"));
+        assert_eq!(args.names.hosts_file.hosts_file, [here.join("hosts")]);
         assert_eq!(args.names.cache.cache, Some(here.join("cache")));
     }
 }

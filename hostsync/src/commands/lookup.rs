@@ -10,7 +10,7 @@ use crate::apply::remedy::Remedied;
 use crate::commands::cli::LookupArgs;
 
 pub(super) fn lookup(args: &LookupArgs) -> anyhow::Result<ExitCode> {
-    let path = &args.hosts_file.hosts_file;
+    let path = &args.hosts_file.one()?;
     let text = hosts_file::read(path).map_err(Remedied::from)?;
     let addresses = addresses_of(&text, args.name.trim_end_matches('.'));
     if addresses.is_empty() {

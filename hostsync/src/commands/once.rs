@@ -23,14 +23,15 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
+    let path = names.hosts_file.one()?;
     let (selection, znode, cache) = (
         names.selection()?,
         names.state().hosts(),
-        names.cache(&user)?,
+        names.cache(&user, &path)?,
     );
     let options = names.zookeeper.options()?;
     names.zookeeper.warn();
-    let mut hosts_file = names.hosts_file.open(&names.write);
+    let mut hosts_file = names.write.open(&path);
     hosts_file.remove_leftovers();
     let (kept, keeper) = cache.open();
     let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;

@@ -1,5 +1,6 @@
 //! `hostsync run`, and what it shares with `exec`: puts the parts of the agent together.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,11 +15,13 @@ use zookeeper::{Options, Session};
 
 use crate::apply::agent::{Agent, Applied};
 use crate::apply::cache_writer::CacheWriter;
+use crate::apply::fleet::{Files, Fleet};
+use crate::apply::places::is_of_a_container;
 use crate::apply::remedy::Remedied;
 use crate::apply::selection::Selection;
 use crate::bind::{Binders, Binding};
 use crate::children::Children;
-use crate::commands::cli::{PROGRAM, RunArgs};
+use crate::commands::cli::{PROGRAM, RunArgs, WriteMethod};
 use crate::follow::subscription::Subscription;
 use crate::health::{self, Check, CheckSchedule, Prober};
 use crate::observe::control_socket::{self, Socket};
@@ -52,9 +55,16 @@ pub(super) struct Setup {
     bindings: Vec<Binding>,
     state: State,
     kept_bindings: Bindings,
-    hosts_file: Box<dyn Fn() -> HostsFile + Send>,
+    target: Target,
     http: Option<Http>,
     facts: Facts,
+}
+
+/// What is kept.
+enum Target {
+    /// One file, opened anew whenever its agent is.
+    One(Box<dyn Fn() -> HostsFile + Send>),
+    Many(Files),
 }
 
 /// What whoever decides about the end can see and do meanwhile.
@@ -147,15 +157,25 @@ impl Controls {
 impl Setup {
     pub(super) fn new(args: &RunArgs) -> anyhow::Result<Self> {
         let (names, user) = (&args.names, User::current());
-        let path = &names.hosts_file.hosts_file;
+        let (path, many) = (&args.key(), args.many()?);
         let selection = names.selection()?;
-        let (znode, cache) = (names.state().hosts(), names.cache(&user)?);
+        let (znode, cache) = (names.state().hosts(), names.cache(&user, path)?);
         let options = names.zookeeper.options()?;
-        match hosts_file::read(path) {
-            Err(error) if error.is_about_the_path() => bail!(Remedied::from(error)),
-            // The agent tries again until it works.
-            _ => {}
-        }
+        let target = match many {
+            Some(files) => Target::Many(files),
+            None => {
+                match hosts_file::read(path) {
+                    Err(error) if error.is_about_the_path() => bail!(Remedied::from(error)),
+                    // The agent tries again until it works.
+                    _ => {}
+                }
+                if is_of_a_container(path) && names.write.write == WriteMethod::Replace {
+                    bail!(Remedied::from(hosts_file::Error::Mounted(path.clone())));
+                }
+                let (path, write) = (path.clone(), names.write.clone());
+                Target::One(Box::new(move || write.open(&path)))
+            }
+        };
         if let Some(agent) = control_socket::ask(&user, path) {
             let (file, pid) = (path.display(), agent.pid);
             bail!("{file} is kept by the hostsync with pid {pid} already; stop that one first");
@@ -164,7 +184,6 @@ impl Setup {
         let unwritten = UnwrittenFile::new(paths::unwritten_file(&cache_file));
         let instance = args.instance(&cache_file)?;
         let kept_bindings = args.kept_bindings(&cache_file);
-        let (hosts_file, write) = (names.hosts_file.clone(), names.write.clone());
         let facts = Facts {
             started: SystemTime::now(),
             servers: names.zookeeper.zookeeper.to_string(),
@@ -188,7 +207,7 @@ impl Setup {
             state: names.state(),
             kept_bindings,
             instance,
-            hosts_file: Box::new(move || hosts_file.open(&write)),
+            target,
             http: args.http.listen()?,
             facts,
         })
@@ -206,7 +225,11 @@ impl Setup {
         self.cache.remove_leftovers();
         let (kept, keeper) = self.cache.open();
         let kept = kept.map(Arc::new);
-        let is_first = kept.is_some() && !(self.hosts_file)().holds_block();
+        let is_new = match &self.target {
+            Target::One(open) => !open().holds_block(),
+            Target::Many(_) => false,
+        };
+        let is_first = kept.is_some() && is_new;
         let unwritten = self.unwritten;
         let cache_writer =
             CacheWriter::new(keeper, kept.as_deref(), unwritten.clone(), &self.select);
@@ -324,21 +347,25 @@ impl Setup {
         };
         // In one task, so that a snapshot goes from one to the other without a change of threads.
         let (following, bound, selection) = (session.clone(), binders.bound(), self.selection);
-        let open = self.hosts_file;
+        let target = self.target;
         let make = move || {
-            let mut agent = Agent::new(
-                open(),
-                selection.clone(),
-                view.clone(),
-                bound.clone(),
-                &unwritten.load(),
-            )
-            .telling(applying.clone());
+            let unwritten = unwritten.load();
+            let (view, bound, selection) = (view.clone(), bound.clone(), selection.clone());
+            let mut keeper = match &target {
+                Target::One(open) => {
+                    let agent = Agent::new(open(), selection, view, bound, &unwritten);
+                    Keeper::One(Box::new(agent.telling(applying.clone())))
+                }
+                Target::Many(files) => {
+                    let fleet = Fleet::new(files.clone(), selection, view, bound, unwritten);
+                    Keeper::Many(Box::new(fleet.telling(applying.clone())))
+                }
+            };
             let (subscription, session) = (subscription.clone(), following.clone());
             let pass = Arc::clone(&pass);
             daemon::systemd::watched(async move {
                 tokio::select! {
-                    never = agent.run(&pass) => match never {},
+                    never = keeper.run(&pass) => match never {},
                     () = subscription.follow(session) => {}
                 }
             })
@@ -364,6 +391,21 @@ impl Setup {
             End::Leave => std::mem::forget(session),
         }
         end
+    }
+}
+
+/// Who makes files say what is published.
+enum Keeper {
+    One(Box<Agent>),
+    Many(Box<Fleet>),
+}
+
+impl Keeper {
+    async fn run(&mut self, pass: &Notify) -> Infallible {
+        match self {
+            Self::One(agent) => agent.run(pass).await,
+            Self::Many(fleet) => fleet.run(pass).await,
+        }
     }
 }
 

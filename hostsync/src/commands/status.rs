@@ -11,7 +11,7 @@ use crate::observe::status::Status;
 use crate::store::paths::User;
 
 pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let path = &args.hosts_file.hosts_file;
+    let path = &args.hosts_file.key(&args.containers);
     let status = control_socket::ask(&User::current(), path).ok_or_else(|| {
         let file = path.display();
         format!("no agent for {file} answers; start hostsync run")

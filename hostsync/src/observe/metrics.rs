@@ -2,7 +2,7 @@
 
 use daemon::{Health, Metrics, Observed};
 
-use crate::observe::status::{Certificates, Status};
+use crate::observe::status::{Certificates, File, Status};
 
 /// Tells what a function finds at the moment.
 #[derive(Debug)]
@@ -73,10 +73,22 @@ fn metrics(status: &Status) -> Metrics {
             "1 while the hosts file cannot be written",
             file.failure.is_some(),
         )
+        .gauges(
+            "hosts_files",
+            "Hosts files of containers that are kept, by their state",
+            by_state(&file.files),
+        )
         .flag(
             "cache_failing",
             "1 while the snapshot cannot be kept on disk",
             status.cache.failure.is_some(),
         )
         .certificates(&status.zookeeper.certificates.as_ref().map_or(Vec::new(), Certificates::by_name))
+}
+
+fn by_state(files: &[File]) -> impl Iterator<Item = ([(&'static str, &'static str); 1], f64)> {
+    File::STATES.into_iter().map(|state| {
+        let count = files.iter().filter(|file| file.state == state).count();
+        ([("state", state)], count as f64)
+    })
 }

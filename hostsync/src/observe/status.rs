@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use zookeeper::{Ends, State, Tls};
 
 use crate::apply::agent::Applied;
+use crate::apply::fleet::FileState;
 use crate::apply::report::{list, why};
 use crate::bind::Bound;
 use crate::follow::subscription::View;
@@ -158,6 +159,46 @@ pub struct HostsFile {
     pub slots: Option<SlotCounts>,
     /// Why it cannot be written.
     pub failure: Option<String>,
+    /// Each of many files, where it is not just one.
+    #[serde(default)]
+    pub files: Vec<File>,
+}
+
+/// One hosts file of many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// The file.
+    pub path: PathBuf,
+    /// One of [`File::STATES`].
+    pub state: String,
+    /// The generation in it.
+    pub applied: Option<u64>,
+    /// How many names of ours are in it.
+    pub names: usize,
+    /// Why it cannot be written, or not by this agent.
+    pub why: Option<String>,
+}
+
+impl File {
+    /// All states.
+    pub const STATES: [&str; 4] = ["in step", "behind", "kept by another", "failing"];
+
+    /// What is said of one, where this generation was read.
+    fn new(file: &FileState, seen: Option<u64>) -> Self {
+        let state = match (&file.failure, &file.followed) {
+            (Some(_), _) => "failing",
+            (None, _) if file.generation != seen => "behind",
+            (None, Some(_)) => "kept by another",
+            (None, None) => "in step",
+        };
+        Self {
+            path: file.path.clone(),
+            state: state.to_owned(),
+            applied: file.generation,
+            names: file.names,
+            why: file.failure.clone().or_else(|| file.followed.clone()),
+        }
+    }
 }
 
 /// The snapshot on disk.
@@ -219,9 +260,15 @@ impl Status {
             why: applied.followed.clone().or(applied.method.map(why)),
             slots: applied.slots,
             failure: applied.failure.clone(),
+            files: {
+                let files = applied.files.iter();
+                files.map(|file| File::new(file, snapshot.seen)).collect()
+            },
         };
         let mut found = of_the_file(state, &snapshot, &hosts_file);
         let ends = facts.tls.as_ref().map(Tls::ends);
+        let trouble = applied.trouble.clone();
+        found.extend(trouble.map(|trouble| (Weight::OutOfStep, trouble)));
         let remarks = ends.iter().flat_map(|ends| ends.remarks(SystemTime::now()));
         found.extend(remarks.map(|remark| (Weight::Remark, remark)));
         found.extend(
@@ -329,6 +376,17 @@ impl fmt::Display for Status {
         )?;
         if let (Some(write), Some(why)) = (&file.write, &file.why) {
             write!(f, ", written by: {write} ({why})")?;
+        }
+        for one in &file.files {
+            let (path, state) = (one.path.display(), &one.state);
+            write!(
+                f,
+                "\nfile        {path}: {state}, {}",
+                Counted(one.names, "name")
+            )?;
+            if let Some(why) = &one.why {
+                write!(f, " ({why})")?;
+            }
         }
         if let Some(counts) = &file.slots {
             write!(

@@ -17,6 +17,8 @@ use crate::{Error, Hosts, MAX_BYTES, Name, Owner};
 
 /// How often a pass starts over when others change the file meanwhile.
 const ATTEMPTS: usize = 20;
+/// How long a file may be empty before that is what somebody wants: engines truncate it, and then write.
+const EMPTY: Duration = Duration::from_millis(100);
 /// About as many names are written at a time, to hold few bytes.
 const LIMIT: usize = 2048;
 
@@ -33,6 +35,8 @@ pub(crate) struct Driver<S = FileStore> {
     pub(super) limit: usize,
     /// What the file looked like after our last write.
     seen: Option<Stamp>,
+    /// Since when it is empty.
+    empty_since: Option<Time>,
     /// When to set the time of change once more, and to look at the whole file.
     touch_at: Option<Time>,
     /// When there is more to do though nothing changes.
@@ -89,6 +93,7 @@ impl<S: Store> Driver<S> {
             sums: Sums::default(),
             limit: LIMIT,
             seen: None,
+            empty_since: None,
             touch_at: None,
             wake_at: None,
             rewrites: 0,
@@ -104,6 +109,19 @@ impl<S: Store> Driver<S> {
                 .store
                 .stamp()
                 .is_ok_and(|stamp| Some(stamp) == self.seen)
+    }
+
+    /// How long to wait, where somebody seems to have just truncated the file to write it: what was appended
+    /// meanwhile, they would write over.
+    pub(crate) fn unsettled(&mut self) -> Result<Option<Duration>, Error> {
+        if self.store.stamp()?.size > 0 {
+            self.empty_since = None;
+            return Ok(None);
+        }
+        let now = self.store.now();
+        let since = *self.empty_since.get_or_insert(now);
+        let left = (since + EMPTY).saturating_sub(now);
+        Ok(Some(left).filter(|left| !left.is_zero()))
     }
 
     /// How many lines of ours there are. `last` is as in [`Self::pass`].

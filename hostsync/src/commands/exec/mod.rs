@@ -44,10 +44,17 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     // Before anything takes time: until then a signal would end this process, or be lost on the first process
     // of a container.
     let held = Held::new().context("cannot listen to signals")?;
+    // It keeps the file of its own container, which it waits for too.
+    let hosts_file = args.run.names.hosts_file.one()?;
+    if args.run.many()?.is_some() {
+        let error = anyhow::anyhow!(
+            "exec keeps the hosts file of its own container; keep those of others with hostsync run"
+        );
+        return Err(WrongUsage::new(error).into());
+    }
     let setup = Setup::new(&args.run)?;
     let _guard = args.run.daemon.start(PROGRAM)?;
     args.run.names.zookeeper.warn();
-    let hosts_file = args.run.names.hosts_file.hosts_file.clone();
     let Exit(code) = daemon::runtime()?.block_on(async {
         let ends = match args.stop_signal.as_slice() {
             [] => signals::of_the_image(&args.command).into_iter().collect(),
