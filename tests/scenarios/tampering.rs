@@ -1,6 +1,8 @@
 //! Somebody else writes to STATE: the leader puts it right within a second, and the names stay.
 //! What hostsync makes of bad snapshots while there is no leader, `bad_snapshots` shows.
 
+mod local_users;
+
 use std::time::Duration;
 
 use lab::{
@@ -162,7 +164,7 @@ fn what_others_tell_is_shown_as_what_it_is() {
     let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
     assert_all_plain(&nameserver(&tree), &calls);
 
-    let hosts = HostsFile::with(format!("{LOCALHOST}10.0.0.9 {}\n", word));
+    let hosts = HostsFile::with(format!("{LOCALHOST}10.0.0.9 {word}\n"));
     let agent = hostsync(&tree, &hosts)
         .flag("http", "127.0.0.1:0")
         .flag("register", "db")

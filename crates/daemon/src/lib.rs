@@ -12,6 +12,7 @@
 
 pub mod command_line;
 pub mod logging;
+pub mod own_file;
 pub mod systemd;
 
 mod exit;
@@ -19,7 +20,6 @@ mod generate;
 mod health;
 mod http;
 mod metrics;
-mod own_file;
 mod pid_file;
 mod runtime;
 mod secret;

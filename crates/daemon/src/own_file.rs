@@ -1,9 +1,9 @@
 //! Opening the files of a daemon where others may write too, as in `/tmp`: what somebody has planted there
-//! must not make us write elsewhere, or wait for ever.
+//! must not make us write elsewhere, wait for ever, or believe it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -13,7 +13,10 @@ use nix::unistd::Uid;
 /// Opens the file at `path` as `options` say, without waiting for whoever reads a FIFO. A symbolic link is
 /// followed only where root or this user made it. (Who swaps it in between meets the sysctl
 /// fs.protected_symlinks.)
-pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// It cannot be opened so.
+pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let with = |flags: OFlag| options.clone().custom_flags(flags.bits()).open(path);
     let file = match with(OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK) {
         Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
@@ -36,16 +39,102 @@ pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
 pub(crate) fn open_alone(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let file = open(options, path)?;
     let (metadata, user) = (file.metadata()?, Uid::effective().as_raw());
-    let wrong = if !metadata.is_file() {
-        "it is no regular file".to_owned()
-    } else if metadata.uid() != user {
+    refuse_if(!metadata.is_file(), || NOT_REGULAR.to_owned())?;
+    refuse_if(metadata.uid() != user, || {
         format!("it belongs to user {}, not to {user}", metadata.uid())
-    } else if metadata.nlink() > 1 {
+    })?;
+    refuse_if(metadata.nlink() > 1, || {
         "it has other names (hard links)".to_owned()
-    } else {
-        return Ok(file);
-    };
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, wrong))
+    })?;
+    Ok(file)
+}
+
+/// As [`open`], for a log: no pipe that has a name, which whoever reads it would hold up, and in a directory where
+/// others may write no file of theirs, or one with another name.
+pub(crate) fn open_to_append(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let file = open(options, path)?;
+    let metadata = file.metadata()?;
+    // What a pipe of this process is called, as /dev/stdout leads to, is no path.
+    let has_name = || fs::canonicalize(path).is_ok();
+    refuse_if(metadata.file_type().is_fifo() && has_name(), || {
+        "it is a pipe".to_owned()
+    })?;
+    let is_shared = path.parent().is_some_and(others_may_write);
+    if is_shared && metadata.is_file() {
+        refuse_if(!is_trusted(&metadata), || {
+            format!(
+                "it belongs to user {}, in a directory where others may write",
+                metadata.uid()
+            )
+        })?;
+        refuse_if(metadata.nlink() > 1, || {
+            "it has other names (hard links), in a directory where others may write".to_owned()
+        })?;
+    }
+    Ok(file)
+}
+
+/// Opens a file of which we believe what it says, because we wrote it: a regular one that belongs to this user or to
+/// root, and that nobody else may write.
+///
+/// # Errors
+/// It cannot be opened, or somebody else may have written it.
+pub fn open_believed(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let file = open(options, path)?;
+    let metadata = file.metadata()?;
+    refuse_if(!metadata.is_file(), || NOT_REGULAR.to_owned())?;
+    refuse_if(!is_trusted(&metadata), || {
+        let user = Uid::effective();
+        format!("it belongs to user {}, not to {user}", metadata.uid())
+    })?;
+    refuse_if(metadata.mode() & WRITABLE_BY_OTHERS != 0, || {
+        format!("others may write it (mode {:o})", metadata.mode() & 0o7777)
+    })?;
+    Ok(file)
+}
+
+/// What such a file holds, as [`open_believed`] opens it.
+///
+/// # Errors
+/// It cannot be read, or somebody else may have written it.
+pub fn read_believed(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_believed(OpenOptions::new().read(true), path)?.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Opens a file of somebody's to read it: a regular one, whoever wrote it.
+///
+/// # Errors
+/// It cannot be read, or is something else.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = open(OpenOptions::new().read(true), path)?;
+    let metadata = file.metadata()?;
+    refuse_if(!metadata.is_file() && !metadata.is_dir(), || {
+        NOT_REGULAR.to_owned()
+    })?;
+    Ok(file)
+}
+
+const NOT_REGULAR: &str = "it is no regular file";
+/// The bits of a mode by which others than the owner may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+fn is_trusted(metadata: &Metadata) -> bool {
+    [0, Uid::effective().as_raw()].contains(&metadata.uid())
+}
+
+fn others_may_write(directory: &Path) -> bool {
+    let metadata = fs::metadata(directory);
+    metadata
+        .is_ok_and(|metadata| metadata.mode() & WRITABLE_BY_OTHERS != 0 || !is_trusted(&metadata))
+}
+
+fn refuse_if(is_wrong: bool, why: impl FnOnce() -> String) -> io::Result<()> {
+    match is_wrong {
+        true => Err(io::Error::new(io::ErrorKind::PermissionDenied, why())),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +185,59 @@ mod tests {
         let file = open(&append(), &path).unwrap();
         let flags = OFlag::from_bits_truncate(fcntl(&file, FcntlArg::F_GETFL).unwrap());
         assert!(!flags.contains(OFlag::O_NONBLOCK));
+    }
+
+    #[test]
+    fn what_others_may_have_written_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, "ours").unwrap();
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        assert_eq!(read_believed(&path).unwrap(), b"ours");
+        mode(0o664);
+        let refusal = read_believed(&path).unwrap_err().to_string();
+        assert!(refusal.contains("664"), "{refusal}");
+        mode(0o600);
+        if Uid::effective().is_root() {
+            chown(&path, Some(OTHER), None).unwrap();
+            let refusal = read_believed(&path).unwrap_err().to_string();
+            assert!(refusal.contains("65534"), "{refusal}");
+        }
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        for refused in [read_believed(&path).err(), open_regular(&path).err()] {
+            let refusal = refused.unwrap().to_string();
+            assert!(refusal.contains("regular"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_no_pipe_with_a_name_and_no_file_that_somebody_else_has_put_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let append = OpenOptions::new().append(true).create(true).clone();
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let reader = to_write().open(&path).unwrap();
+        let refused = refusal(open_to_append(&append, &path));
+        assert!(refused.contains("pipe"), "{refused}");
+        drop(reader);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        fs::hard_link(&path, folder.path().join("other")).unwrap();
+        open_to_append(&append, &path).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let refused = refusal(open_to_append(&append, &path));
+        assert!(refused.contains("hard links"), "{refused}");
+        fs::remove_file(folder.path().join("other")).unwrap();
+        open_to_append(&append, &path).unwrap();
+        if Uid::effective().is_root() {
+            chown(&path, Some(OTHER), None).unwrap();
+            let refused = refusal(open_to_append(&append, &path));
+            assert!(refused.contains("65534"), "{refused}");
+        }
     }
 
     #[test]

@@ -90,6 +90,8 @@ mod file;
 mod lease;
 mod line;
 #[cfg(feature = "file")]
+mod lock;
+#[cfg(feature = "file")]
 mod method;
 #[cfg(feature = "file")]
 mod mount;

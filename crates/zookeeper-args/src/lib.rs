@@ -3,12 +3,12 @@
 //! A crate of its own, so that the one that talks to ZooKeeper knows no flag, and the one that knows how
 //! daemons are started knows nothing of ZooKeeper.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daemon::own_file::open_regular;
 use daemon::{Secret, readable_by_others};
 use zookeeper::{Acl, Auth, Options, Servers, Tls, TlsError, TlsFiles};
 
@@ -97,12 +97,20 @@ impl ZooKeeperArgs {
 
     /// Says in the log where others can read the secret. Call it once the log is open.
     pub fn warn(&self) {
+        for warning in self.warnings() {
+            log::warn!("{warning}");
+        }
+    }
+
+    /// Where others can read the secret.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
         let on_command_line = |word: String| word == "--auth" || word.starts_with("--auth=");
         if self.auth.is_some()
             && std::env::args_os().any(|word| on_command_line(word.to_string_lossy().into_owned()))
         {
-            log::warn!(
-                "the password of --auth stands on the command line, where everyone on this machine can read it; prefer --auth-file"
+            warnings.push(
+                "the password of --auth stands on the command line, where everyone on this machine can read it; prefer --auth-file".to_owned()
             );
         }
         let secrets = [
@@ -111,13 +119,10 @@ impl ZooKeeperArgs {
             (&self.tls_key, "a private key"),
         ];
         for (path, what) in secrets {
-            if let Some(problem) = path
-                .as_deref()
-                .and_then(|path| readable_by_others(path, what))
-            {
-                log::warn!("{problem}");
-            }
+            let path = path.as_deref();
+            warnings.extend(path.and_then(|path| readable_by_others(path, what)));
         }
+        warnings
     }
 
     fn sasl(&self) -> anyhow::Result<Option<Auth>> {
@@ -165,7 +170,7 @@ impl ZooKeeperArgs {
 
 /// Only the line's end is cut off: a password may end in a blank.
 fn first_line(path: &Path, what: &str) -> anyhow::Result<String> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     if file.metadata()?.is_dir() {
         bail!("it is a directory; name a file whose first line is {what}");
     }
@@ -251,6 +256,10 @@ mod tests {
         fs::write(&path, "s3cret\n").unwrap();
         let wrong = refusal(&args(None, Some(&path)));
         assert!(wrong.contains(name) && !wrong.contains("s3cret"), "{wrong}");
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let pipe = refusal(&args(None, Some(&path)));
+        assert!(pipe.contains("no regular file"), "{pipe}");
         let directory = refusal(&args(None, Some(folder.path())));
         assert!(directory.contains("it is a directory"), "{directory}");
     }

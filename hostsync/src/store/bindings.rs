@@ -1,10 +1,10 @@
 //! The choices on disk: a restart stays with them, also without ZooKeeper.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use contract::{Address, Name};
+use daemon::own_file::read_believed;
 
 use crate::store::temporary;
 
@@ -25,7 +25,7 @@ impl Bindings {
 
     /// What was kept; nothing when it cannot be read.
     pub fn load(&self) -> Bound {
-        let text = fs::read(&self.path).unwrap_or_default();
+        let text = read_believed(&self.path).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
@@ -52,6 +52,7 @@ impl Bindings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_is_kept_is_found_again_and_junk_is_nothing() {

@@ -3,10 +3,11 @@
 //! A run that was killed leaves its ephemeral znodes behind until its session ends. The next one
 //! knows them by their owner, and takes them over at once.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
+
+use daemon::own_file::read_believed;
 
 use crate::store::temporary;
 
@@ -23,7 +24,8 @@ pub struct Sessions {
 impl Sessions {
     /// Those that the file holds; none when it cannot be read.
     pub fn load(path: PathBuf) -> Self {
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let text = read_believed(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let known = text.lines().filter_map(|line| {
             let number = u64::from_str_radix(line, 16).ok()?;
             Some(number.cast_signed())

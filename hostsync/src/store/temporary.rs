@@ -1,15 +1,18 @@
 //! Temporary files that take the place of another file once they are complete.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use nix::unistd::Uid;
 use tempfile::NamedTempFile;
 
 /// Characters chosen at random in a name.
 const RANDOM: usize = 12;
+/// The bit of a mode by which everybody may write.
+const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// Creates a file beside `target` that nobody else can have created or may read. It is removed when
 /// dropped without having been renamed.
@@ -33,9 +36,24 @@ pub(crate) fn directory(target: &Path) -> &Path {
 }
 
 /// Makes a directory of ours where it is missing, with those above it. Only its owner may write there, though
-/// the umask would let others.
+/// the umask would let others, or an earlier release did.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path)
+    DirBuilder::new().recursive(true).mode(0o755).create(path)?;
+    let is_ours = path.file_name().is_some_and(|name| name == "hostsync");
+    let metadata = fs::symlink_metadata(path)?;
+    let mode = metadata.mode() & 0o7777;
+    if is_ours
+        && metadata.is_dir()
+        && metadata.uid() == Uid::effective().as_raw()
+        && mode & WRITABLE_BY_ALL != 0
+    {
+        fs::set_permissions(path, Permissions::from_mode(mode & !0o022))?;
+        log::warn!(
+            "everybody could write to {} (mode {mode:o}); they cannot any more",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// Removes what a predecessor left beside `target` when it was killed.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use contract::Name;
+use daemon::own_file::read_believed;
 use serde::{Deserialize, Serialize};
 
 use crate::store::temporary;
@@ -34,7 +35,7 @@ impl UnwrittenFile {
 
     /// What was kept; nothing where there is no file, or one of no use.
     pub fn load(&self) -> Unwritten {
-        let text = fs::read(&self.path).unwrap_or_default();
+        let text = read_believed(&self.path).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 

@@ -96,6 +96,9 @@ where
 {
     daemon::logging::to_stderr(LevelFilter::Error);
     let options = args.options()?;
+    for warning in args.warnings() {
+        daemon::warning(PROGRAM, &warning);
+    }
     let patience = options.session_timeout.max(Duration::from_secs(1));
     block_on(async {
         let session = Session::start(options);

@@ -71,5 +71,5 @@ impl Write for &LogFile {
 fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o640);
-    own_file::open(&options, path)
+    own_file::open_to_append(&options, path)
 }

@@ -12,7 +12,8 @@ use nix::errno::Errno;
 use tempfile::NamedTempFile;
 
 use super::attributes;
-use super::temporary::{self, Held};
+use super::temporary;
+use crate::lock::Held;
 use crate::read::{self, Found, Stamp};
 use crate::{Error, Owner};
 

@@ -6,42 +6,23 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use tempfile::NamedTempFile;
 
 use crate::Owner;
+use crate::lock::Held;
 
 /// Characters chosen at random in a name.
 const RANDOM: usize = 12;
 
-/// A file that is being written, locked where the file system can do that.
-#[derive(Debug)]
-pub(crate) enum Held {
-    Locked(Flock<File>),
-    Unlocked(File),
-}
-
-impl Held {
-    fn new(file: File) -> Self {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Self::Locked(file),
-            Err((file, _)) => Self::Unlocked(file),
-        }
-    }
-}
-
-impl Deref for Held {
-    type Target = File;
-
-    fn deref(&self) -> &File {
-        match self {
-            Self::Locked(file) => file,
-            Self::Unlocked(file) => file,
-        }
+/// Locks a file that is being written, where the file system can do that.
+fn held(file: File) -> Held {
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Held::Locked(file),
+        Err((file, _)) => Held::Unlocked(file),
     }
 }
 
@@ -51,7 +32,7 @@ pub(crate) fn create(target: &Path, owner: &Owner) -> io::Result<NamedTempFile<H
     let open = |path: &Path| {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        options.open(path).map(Held::new)
+        options.open(path).map(held)
     };
     tempfile::Builder::new()
         .prefix(&prefix(target, owner))
@@ -86,7 +67,11 @@ pub(crate) fn remove_leftovers(target: &Path, owner: &Owner) -> Vec<PathBuf> {
 
 /// Removes a file that nobody has locked; false when it stays.
 fn remove_abandoned(path: &Path) -> bool {
-    let file = File::open(path).ok();
+    // What was a file when it was listed may be a pipe by now.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits()).open(path);
+    let file = file.ok();
     let ours = file.and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
     ours.is_some() && fs::remove_file(path).is_ok()
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
+use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, fallocate, fcntl};
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
 
 use super::store::{Stamp, Store};
 use super::{GRACE, Time};
+use crate::lock::{self, Held};
 use crate::{Error, proof};
 
 /// A file on disk.
@@ -20,7 +21,7 @@ use crate::{Error, proof};
 pub(crate) struct FileStore {
     path: PathBuf,
     /// Locked: two that write the same slots would tear them.
-    file: Flock<File>,
+    file: Held,
     clock: Instant,
 }
 
@@ -34,13 +35,10 @@ impl FileStore {
 
     /// Locks a file that is open. Only those who write slots mind the lock.
     pub(super) fn of(file: File, path: &Path) -> Result<Self, Error> {
-        let file =
-            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
-                |(_, errno)| match errno {
-                    Errno::EAGAIN => Error::Locked(path.to_owned()),
-                    errno => Error::io("lock", path)(errno.into()),
-                },
-            )?;
+        let file = lock::against_writers(file).map_err(|errno| match errno {
+            Errno::EAGAIN => Error::Locked(path.to_owned()),
+            errno => Error::io("lock", path)(errno.into()),
+        })?;
         Ok(Self {
             path: path.to_owned(),
             file,

@@ -5,6 +5,7 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use daemon::own_file::open_believed;
 use tempfile::NamedTempFile;
 
 use crate::store::temporary;
@@ -66,8 +67,10 @@ impl Disk for FileDisk {
     type Id = (u64, u64);
 
     fn open(&mut self) -> io::Result<Option<((u64, u64), u64)>> {
-        self.open = match OpenOptions::new().write(true).open(&self.path) {
+        self.open = match open_believed(OpenOptions::new().write(true), &self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Whatever was planted there: our own file takes its place, where that can be.
+            Err(error) if error.get_ref().is_some() => None,
             other => Some(other?),
         };
         self.open.as_ref().map(id).transpose()

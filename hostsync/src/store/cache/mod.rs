@@ -14,11 +14,12 @@ mod lines;
 mod model;
 mod old;
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use contract::{DecodeError, Hosts, MAX_ENCODED_BYTES, ZnodePath};
+use daemon::own_file::open_believed;
 use serde::{Deserialize, Serialize};
 
 use crate::follow::published::Published;
@@ -157,7 +158,7 @@ impl Keeper {
 }
 
 fn read(path: &Path, source: Option<&Source>) -> Result<Option<Kept>, CacheError> {
-    let file = match File::open(path) {
+    let file = match open_believed(OpenOptions::new().read(true), path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
