@@ -218,9 +218,15 @@ fn keys_of_other_subcommands_are_fine() {
 }
 
 #[test]
+fn one_value_is_a_list_of_one() {
+    let layers = Layers::new("state = '/s'\nselect = '*.{db,web}'", &[]);
+    assert_eq!(layers.run("").select, ["*.{db,web}"]);
+}
+
+#[test]
 fn all_problems_come_at_once() {
     let layers = Layers::new(
-        "log_level = 'info'\nxyzzy = 1\nconfig = 'x'\nselect = 'one'\ndaemon = 'yes'\ndomain = 3\n\
+        "log_level = 'info'\nxyzzy = 1\nconfig = 'x'\nselect = {}\ndaemon = 'yes'\ndomain = 3\n\
          limit = 70000\nsession-timeout = '1h'\n",
         &[
             ("AGENT_LOG_LEVEL", "loud"),
@@ -238,7 +244,7 @@ fn all_problems_come_at_once() {
         "FILE: domain: expects a string, not an integer",
         "FILE: limit: 70000 is not in 0..=65535",
         "FILE: unknown key 'log_level'; nearest: log-level, log-file",
-        "FILE: select: expects an array such as [\"…\"], not a string",
+        "FILE: select: expects an array such as [\"…\"], not a table",
         "FILE: session-timeout: '1h': choose a time up to 5m",
     ];
     for line in expected {

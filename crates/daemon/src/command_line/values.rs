@@ -76,11 +76,12 @@ pub(super) fn from_file(argument: &Arg, value: &Value) -> Result<Vec<OsString>, 
             let texts = values.iter().map(|value| text(argument, value));
             checked(argument, texts.collect::<Result<_, _>>()?)
         }
-        (Kind::List, _) => Err(format!(
+        (Kind::List, Value::Table(_)) => Err(format!(
             "expects an array such as [\"…\"], not {}",
             described(value)
         )),
-        (Kind::One, _) => checked(argument, vec![text(argument, value)?]),
+        // One value is a list of one.
+        (Kind::List | Kind::One, _) => checked(argument, vec![text(argument, value)?]),
     }
 }
 
