@@ -39,6 +39,7 @@ mod secured;
 mod sessions;
 mod settings;
 mod shortages;
+mod side_files;
 mod slots;
 mod spread;
 mod start_order;

@@ -108,7 +108,10 @@ impl CacheWriter {
         });
         if failure.is_some() && *self.failure.borrow() != failure {
             let failure = failure.as_deref().unwrap_or_default();
-            log::warn!("{failure}; without it, a start needs ZooKeeper to have names");
+            log::warn!(
+                "{failure}; without it, a start needs ZooKeeper to have names, and after a crash waits \
+                 until its old session has ended to register again"
+            );
         }
         self.failure.send_replace(failure);
     }

@@ -57,8 +57,7 @@ fn of_the_system(error: &io::Error) -> &'static str {
              belongs to another user"
         }
         Some(Errno::EACCES) => {
-            ": permission denied; run hostsync as root, or let its user write the directory of the \
-             hosts file"
+            ": permission denied; run hostsync as root (in a container: --user 0), or let its user write it"
         }
         Some(Errno::ENOSPC) => ": the file system is full; free some space",
         Some(Errno::EDQUOT) => ": the disk quota is used up; free some space or raise the quota",

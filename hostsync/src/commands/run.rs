@@ -75,6 +75,8 @@ pub(super) struct Controls {
     pub(super) registrars: Registrars,
     /// The processes of ours.
     pub(super) children: Children,
+    /// Why the agent is not in step, if so.
+    pub(super) why: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Whether what is registered works at all.
     works: watch::Sender<bool>,
     /// Has the snapshot read again.
@@ -307,7 +309,7 @@ impl Setup {
         if let Some(http) = self.http {
             http.serve(StatusSource(status.clone()), &tasks)?;
         }
-        let to_tell = status.clone();
+        let (to_tell, reasons) = (status.clone(), status.clone());
         let make = move || systemd::tell(sources.clone(), is_first, to_tell.clone());
         let informing = tokio::spawn(tasks.clone().keep("service manager", make));
         let socket = Socket::bind(&self.user, &self.facts.hosts_file).map(Arc::new);
@@ -341,6 +343,7 @@ impl Setup {
             applied,
             registrars,
             children,
+            why: Box::new(move || reasons().reasons),
             works,
             again: subscription.again(),
             pass: Arc::clone(&pass),

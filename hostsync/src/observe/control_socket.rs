@@ -3,16 +3,24 @@
 //! A client connects and reads one line of JSON. The socket's name is derived from the hosts file;
 //! where several agents keep files of the same path, in mount namespaces of their own, the later
 //! ones take a number behind it, and a client recognises its agent by the file.
+//!
+//! Where no directory may be written, as in a read-only container or for a user without a home, the socket has
+//! no place in the file system but an abstract name. Those are of the network namespace, which the containers
+//! of a pod share, so each bears the number of its mount namespace, which they do not share, and a client
+//! believes nobody but its own user and root.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{SocketAddr, UnixListener as BlockingListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::plain;
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::{Uid, geteuid};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
@@ -32,18 +40,31 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub struct Socket {
     listener: Arc<UnixListener>,
-    path: PathBuf,
+    /// None for one without a place in the file system.
+    path: Option<PathBuf>,
 }
 
 /// The answer of the agent that keeps the hosts file at `path`, if one runs.
 pub fn ask(user: &User, path: &Path) -> Option<Status> {
     (0..ATTEMPTS).find_map(|_| {
         let directories = user.socket_directories();
-        let mut sockets = directories
+        let sockets = directories
             .iter()
             .flat_map(|directory| names(directory, path));
-        sockets.find_map(|socket| query(&socket).ok().filter(|status| keeps(status, path)))
+        let told = |stream: UnixStream| query(stream).ok().filter(|status| keeps(status, path));
+        let mut connected = sockets.filter_map(|socket| UnixStream::connect(socket).ok());
+        connected.find_map(told).or_else(|| {
+            let connect = |name: SocketAddr| UnixStream::connect_addr(&name).ok();
+            let streams = abstract_names(path).filter_map(connect);
+            streams.filter(is_trusted).find_map(told)
+        })
     })
+}
+
+/// Anybody may take an abstract name.
+fn is_trusted(stream: &UnixStream) -> bool {
+    let peer = getsockopt(stream, sockopt::PeerCredentials);
+    peer.is_ok_and(|peer| [Uid::from_raw(0), geteuid()].contains(&Uid::from_raw(peer.uid())))
 }
 
 /// True when the agent keeps the file that this process knows as `path`.
@@ -55,8 +76,7 @@ fn keeps(status: &Status, path: &Path) -> bool {
     }
 }
 
-fn query(socket: &Path) -> io::Result<Status> {
-    let mut stream = UnixStream::connect(socket)?;
+fn query(mut stream: UnixStream) -> io::Result<Status> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
@@ -85,12 +105,38 @@ fn names(directory: &Path, hosts_file: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
+/// The abstract names that it may have instead; none where the kernel does not tell our mount namespace.
+fn abstract_names(hosts_file: &Path) -> impl Iterator<Item = SocketAddr> {
+    let namespace = fs::read_link("/proc/self/ns/mnt").ok();
+    let slug = slug(&hosts_file::target(hosts_file));
+    let name = move |namespace: PathBuf, number: usize| {
+        let name = format!("hostsync/{}/{slug}.{number}", namespace.display());
+        SocketAddr::from_abstract_name(name).ok()
+    };
+    (1..=NUMBERS).filter_map(move |number| name(namespace.clone()?, number))
+}
+
 impl Socket {
-    /// Takes the first name that no living agent has. Within the runtime.
+    /// Takes the first name that no living agent has, in a directory or else an abstract one. Within the runtime.
     ///
     /// # Errors
-    /// The directory cannot be written, or all names are taken.
+    /// All names are taken, or there can be none.
     pub fn bind(user: &User, hosts_file: &Path) -> io::Result<Self> {
+        Self::bind_in_directory(user, hosts_file).or_else(|error| {
+            log::debug!("the socket of `hostsync status` has an abstract name: {error}");
+            let mut names = abstract_names(hosts_file);
+            let free = names.find_map(|name| BlockingListener::bind_addr(&name).ok());
+            let listener = free.ok_or(error)?;
+            listener.set_nonblocking(true)?;
+            let listener = Arc::new(UnixListener::from_std(listener)?);
+            Ok(Self {
+                listener,
+                path: None,
+            })
+        })
+    }
+
+    fn bind_in_directory(user: &User, hosts_file: &Path) -> io::Result<Self> {
         let directory = user.socket_directory();
         let directory = directory.ok_or_else(|| {
             io::Error::other("neither XDG_RUNTIME_DIR nor HOME says where to put the socket")
@@ -101,6 +147,7 @@ impl Socket {
         let listener = Arc::new(UnixListener::bind(&path)?);
         // Anyone may ask; nothing that is told is secret, and nothing is taken.
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
+        let path = Some(path);
         Ok(Self { listener, path })
     }
 
@@ -137,9 +184,10 @@ fn vacate(path: &Path) -> bool {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let Some(path) = &self.path else { return };
+        let _ = fs::remove_file(path);
         // Others may have their sockets there; then it stays.
-        let _ = self.path.parent().map(fs::remove_dir);
+        let _ = path.parent().map(fs::remove_dir);
     }
 }
 
@@ -229,6 +277,31 @@ mod tests {
             .unwrap();
         fs::create_dir(path.parent().unwrap()).unwrap();
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert_eq!(Socket::bind(&user, hosts).unwrap().path, path);
+        assert_eq!(Socket::bind(&user, hosts).unwrap().path, Some(path));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn without_a_directory_it_has_an_abstract_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let hosts = directory.path().join("hosts");
+        fs::write(&hosts, "").unwrap();
+        for user in [
+            User::default(),
+            // A directory that cannot be made.
+            User {
+                runtime: Some(hosts.clone()),
+                ..User::default()
+            },
+        ] {
+            let socket = Socket::bind(&user, &hosts).unwrap();
+            assert_eq!(socket.path, None);
+            let ours = hosts.clone();
+            let answering = tokio::spawn(socket.serve(move || status(&ours)));
+            let (path, asking) = (hosts.clone(), user.clone());
+            let answer = tokio::task::spawn_blocking(move || ask(&asking, &path)).await;
+            assert_eq!(answer.unwrap().unwrap().pid, std::process::id());
+            answering.abort();
+            let _ = answering.await;
+        }
     }
 }

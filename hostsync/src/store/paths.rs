@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The longest part of a path that is used as it is.
 const LONGEST: usize = 48;
+/// Where root's agents keep the snapshot.
+const ROOTS_CACHE: &str = "/var/cache/hostsync";
 /// Where the sockets of root's agents lie, which everybody may ask.
 const ROOTS_SOCKETS: &str = "/run/hostsync";
 
@@ -34,6 +36,8 @@ fn beside(cache: &Path, kind: &str) -> PathBuf {
 pub struct User {
     /// The user is root.
     pub is_root: bool,
+    /// The user's number.
+    pub number: u32,
     /// `$XDG_RUNTIME_DIR`.
     pub runtime: Option<PathBuf>,
     /// `$XDG_CACHE_HOME`, else `$HOME/.cache`.
@@ -50,17 +54,19 @@ impl User {
         let home_cache = || variable("HOME").map(|home| home.join(".cache"));
         Self {
             is_root: nix::unistd::geteuid().is_root(),
+            number: nix::unistd::geteuid().as_raw(),
             runtime: variable("XDG_RUNTIME_DIR"),
             cache: variable("XDG_CACHE_HOME").or_else(home_cache),
         }
     }
 
-    /// The default of `--cache`; none for a user without a home.
+    /// The default of `--cache`. For a user without a home it is where root could have made a directory for this
+    /// user, and nobody else could.
     pub fn cache_file(&self, hosts_file: &Path) -> Option<PathBuf> {
-        let directory = if self.is_root {
-            PathBuf::from("/var/cache/hostsync")
-        } else {
-            self.cache.as_ref()?.join("hostsync")
+        let directory = match &self.cache {
+            _ if self.is_root => PathBuf::from(ROOTS_CACHE),
+            Some(cache) => cache.join("hostsync"),
+            None => format!("{ROOTS_CACHE}-{}", self.number).into(),
         };
         Some(directory.join(format!("{}.json", slug(hosts_file))))
     }
@@ -148,7 +154,10 @@ mod tests {
             cache(&user).as_deref(),
             Some("/home/u/.cache/hostsync/etc-hosts.json")
         );
-        assert_eq!(cache(&nobody), None);
+        assert_eq!(
+            cache(&nobody).as_deref(),
+            Some("/var/cache/hostsync-0/etc-hosts.json")
+        );
         assert_eq!(nobody.socket_directory(), None);
         assert_eq!(root.socket_directories(), [PathBuf::from("/run/hostsync")]);
         assert_eq!(

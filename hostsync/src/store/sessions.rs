@@ -54,8 +54,9 @@ impl Sessions {
         let surplus = known.len().saturating_sub(KEPT);
         known.drain(..surplus);
         if let Err(error) = self.write(&known) {
-            // Then a run after a crash waits until the session of this one has ended.
-            log::warn!(
+            // Then a run after a crash waits until the session of this one has ended. What the cache writer says of
+            // the same directory is enough.
+            log::debug!(
                 "cannot keep the session in {}: {error}",
                 self.path.display()
             );

@@ -1,6 +1,7 @@
 //! `hostsync exec`: the first process of a container, around the command that it is about.
 
 mod signals;
+mod wait;
 
 use std::fs;
 use std::io;
@@ -8,19 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use daemon::WrongUsage;
-use hosts_file::addresses_of;
-use log::{info, warn};
-use tokio::time::{Instant, timeout_at};
+use log::info;
 
 use super::run::{Controls, End, Setup};
 use crate::children::{Child, Children, Group};
 use crate::commands::cli::{ExecArgs, PROGRAM};
 use signals::{Held, Signals};
 
-/// How often the hosts file is looked at for names that others write there.
-const LOOK: Duration = Duration::from_millis(500);
 /// The exit codes of a shell for a command that is not there, or cannot be run.
 const NOT_FOUND: i32 = 127;
 const NOT_RUN: i32 = 126;
@@ -75,7 +72,7 @@ async fn supervise(
     mut controls: Controls,
 ) -> anyhow::Result<Exit> {
     let waited = tokio::select! {
-        waited = wait_for_names(args, hosts_file, &mut controls) => waited,
+        waited = wait::for_names(args, hosts_file, &mut controls) => waited,
         signal = signals.end() => {
             info!("{signal} before the command was started: ending");
             return Ok(Exit(128 + signal.get()));
@@ -138,80 +135,6 @@ async fn accompany(
             child.signal(signal);
         }
     }
-}
-
-/// Waits until the names are there, and then until the awaited ones are.
-async fn wait_for_names(
-    args: &ExecArgs,
-    hosts_file: &Path,
-    controls: &mut Controls,
-) -> anyhow::Result<()> {
-    let limit = humantime::format_duration(args.wait_timeout);
-    let deadline = Instant::now() + args.wait_timeout;
-    let first = controls
-        .applied
-        .wait_for(|applied| applied.published.is_some());
-    let has_names = matches!(timeout_at(deadline, first).await, Ok(Ok(_)));
-    let mut missing = missing(&args.wait, hosts_file);
-    if !has_names && missing.is_empty() {
-        warn!(
-            "no names within {limit}, see `hostsync status`: starting without them, they will come"
-        );
-    }
-    register_for(args, &missing, controls);
-    while !missing.is_empty() {
-        if Instant::now() >= deadline {
-            bail!(
-                "still missing after {limit}: {}; `nameserver lookup` tells what the tree says, \
-                 --wait-timeout gives more time",
-                missing.join(", ")
-            );
-        }
-        let news = async {
-            tokio::select! {
-                _ = controls.applied.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
-            }
-        };
-        // Out of time, the next round says so.
-        let _ = timeout_at(deadline, news).await;
-        missing = self::missing(&args.wait, hosts_file);
-    }
-    Ok(())
-}
-
-/// Registers before the command where an awaited name comes from our own registration: else both
-/// would wait for each other.
-fn register_for(args: &ExecArgs, missing: &[String], controls: &Controls) {
-    let applied = controls.applied.borrow();
-    let published = applied.published.as_ref();
-    let domain = published.and_then(|published| published.snapshot.domain.as_ref());
-    let instance = (controls.registrars.id(), args.run.registering.sequential);
-    let own = missing.iter().find_map(|awaited| {
-        let mut registrations = args.run.registering.register.iter();
-        let gives =
-            registrations.find(|registration| registration.gives(awaited, domain, instance));
-        gives.map(|registration| (awaited, registration))
-    });
-    let Some((awaited, registration)) = own else {
-        return;
-    };
-    if args.run.registering.check.is_some() {
-        warn!(
-            "--wait {awaited} may wait for ever: --register {registration} gives that name, but \
-             only once --check passes, and the command starts after that; leave one of the three out"
-        );
-        return;
-    }
-    info!("registering {registration} before the command, since --wait {awaited} needs it");
-    controls.work(true);
-}
-
-/// The awaited names that the hosts file does not map yet.
-fn missing(awaited: &[String], hosts_file: &Path) -> Vec<String> {
-    let text = hosts_file::read(hosts_file).unwrap_or_default();
-    let is_missing = |name: &&String| addresses_of(&text, name.trim_end_matches('.')).is_empty();
-    awaited.iter().filter(is_missing).cloned().collect()
 }
 
 fn start(args: &ExecArgs, children: Children) -> io::Result<Child> {
