@@ -183,6 +183,64 @@ fn a_live_instance_of_somebody_else_is_not_stolen() {
     );
 }
 
+/// As with two containers of one host's network, or one `hostname:` for two replicas.
+#[test]
+fn agents_of_one_host_name_do_not_collide_when_their_ports_differ() {
+    let (tree, _server) = services("register-host");
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let host = host.trim();
+    let says = [
+        "registered web:80",
+        "registered web:81",
+        "cannot register web:80",
+    ];
+    let agents = says.map(|says| {
+        let (hosts, register) = (HostsFile::with(LOCALHOST), says.rsplit(' ').next());
+        let program = hostsync(&tree, &hosts)
+            .flag("register", register.unwrap_or_default())
+            .flag("address", "10.9.8.7");
+        let agent = program.run();
+        agent.soon_says(says);
+        (hosts, program, agent)
+    });
+    let mut children = tree.children("/services/web");
+    children.sort();
+    assert_eq!(children, [host.to_owned(), format!("{host}-81")]);
+    let say = |at: usize| agents[at].1.call(&["status", "--registered"]);
+    say(0)
+        .expect_code(0)
+        .expect_words(&["registered", &format!("web:80 at /services/web/{host}")]);
+    say(1)
+        .expect_code(0)
+        .expect_words(&[&format!("web:81 at /services/web/{host}-81")]);
+    // The same port: nobody can tell them apart but by an id, or a number.
+    let third = say(2).expect_code(1);
+    third.expect_words(&[
+        "not registered: cannot register web:80",
+        "--id",
+        "--sequential",
+    ]);
+    let json = agents[2]
+        .1
+        .call(&["status", "--registered", "--json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(json["registered"], false);
+
+    // One agent at several ports.
+    let hosts = HostsFile::with(LOCALHOST);
+    let program = registering(&tree, &hosts, "c1", "two:80");
+    let _agent = program.run_with(&["--register", "two:81"]);
+    wait_until("both", PATIENCE, || {
+        let mut children = tree.children("/services/two");
+        children.sort();
+        children == ["c1-80", "c1-81"]
+    });
+    program
+        .soon_well()
+        .expect_words(&["/services/two/c1-80", "/services/two/c1-81"]);
+}
+
 #[test]
 fn sequential_instances_have_a_leader() {
     let (tree, _server) = services("register-sequential");

@@ -238,7 +238,8 @@ pub struct RegisterArgs {
     /// the instances of the service web, 'primary.db=' (or 'primary.db=:5432') as that very name
     ///
     /// An instance is an ephemeral znode ROOT/web/ID with the address and the port, where ROOT is the
-    /// nameserver's; its name is the --id. It goes first thing on SIGTERM. After SIGUSR1 hostsync ends
+    /// nameserver's; its name is the --id. Where no --id is given and another agent of the same host name has that znode
+    /// for another port, and where one agent registers a service at several ports, the name is ID-PORT. It goes first thing on SIGTERM. After SIGUSR1 hostsync ends
     /// too, but what is registered stays until the session times out, so that a new hostsync on this
     /// host takes it over and nobody sees a gap.
     #[arg(long, value_name = "NAME[:PORT]|NAME=[:PORT]")]
@@ -419,6 +420,11 @@ pub struct StatusArgs {
     #[arg(long)]
     pub health: bool,
 
+    /// Say whether all that the agent was asked to register is registered, for a health check that looks at nothing
+    /// else; exits with 1 if not, with the reason
+    #[arg(long, conflicts_with = "health")]
+    pub registered: bool,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -469,6 +475,7 @@ impl RunArgs {
         } = &self.registering;
         Ok(Instance {
             id: self.id()?,
+            is_chosen: self.id.is_some(),
             sequential: *sequential,
             address: OwnAddress::new(address.as_ref(), self.names.zookeeper.zookeeper.clone()),
             sessions: Arc::new(Sessions::load(paths::sessions_file(cache))),

@@ -7,7 +7,7 @@ use daemon::Health;
 
 use crate::commands::cli::StatusArgs;
 use crate::observe::control_socket;
-use crate::observe::status::Status;
+use crate::observe::status::{Registered, Status};
 use crate::store::paths::User;
 
 pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
@@ -17,7 +17,9 @@ pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         format!("no agent for {file} answers; start hostsync run")
     });
     let mut stdout = daemon::stdout();
-    let is_good = if args.health {
+    let is_good = if args.registered {
+        write_registered(&mut stdout, status, args.json)?
+    } else if args.health {
         write_health(&mut stdout, status, args.json)?
     } else {
         write_status(&mut stdout, status, args.json)?
@@ -41,6 +43,41 @@ fn write_status(
         (Err(reason), false) => writeln!(out, "not in step: {reason}")?,
     }
     Ok(status.is_ok_and(|status| status.in_step))
+}
+
+fn write_registered(
+    out: &mut impl Write,
+    status: Result<Status, String>,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let (registrations, reason) = match status {
+        Ok(status) => (status.registrations, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
+    let missing = registrations.iter().find(|one| one.znode.is_none());
+    let reason = reason.or_else(|| missing.map(not_registered));
+    if json {
+        let json = serde_json::json!({
+            "registered": reason.is_none(),
+            "reason": reason,
+            "registrations": registrations,
+        });
+        writeln!(out, "{json}")?;
+    } else if let Some(reason) = &reason {
+        writeln!(out, "not registered: {reason}")?;
+    } else {
+        writeln!(out, "registered")?;
+        for one in &registrations {
+            let znode = one.znode.as_deref().unwrap_or_default();
+            writeln!(out, "{} at {znode}", one.register)?;
+        }
+    }
+    Ok(reason.is_none())
+}
+
+fn not_registered(one: &Registered) -> String {
+    let why = one.failure.clone();
+    why.unwrap_or_else(|| format!("{} is not there now, see `hostsync status`", one.register))
 }
 
 fn write_health(

@@ -367,7 +367,8 @@ impl Presence {
         match (other, self.twin.borrow().is_some()) {
             (Some(session), false) => warn!(
                 "another agent with the id {id:?} runs, in the session {session:#x}: nobody can tell \
-                 them apart, and they register the same; give each its own --id"
+                 them apart, and they may register the same; give each its own --id, or have --sequential number what \
+                 they register"
             ),
             (None, true) => info!("no other agent has the id {id:?} any more"),
             _ => return,

@@ -123,6 +123,8 @@ enum After {
 pub(super) struct Core {
     registration: Registration,
     id: String,
+    /// What it is called instead where another agent is called so, and listens elsewhere.
+    other_id: Option<String>,
     sequential: bool,
     desired: Desired,
     /// The root and the domain of the nameserver, once they are known.
@@ -149,6 +151,7 @@ impl Core {
         Self {
             registration,
             id,
+            other_id: None,
             sequential,
             desired: Desired::Absent,
             scope: None,
@@ -165,6 +168,12 @@ impl Core {
         }
     }
 
+    /// Nobody has chosen that id: it is called `other_id` where another agent has the first one for another port.
+    pub(super) fn or_called(mut self, other_id: Option<String>) -> Self {
+        self.other_id = other_id;
+        self
+    }
+
     /// This is wished for.
     pub(super) fn desire(&mut self, desired: Desired) {
         self.desired = desired;
@@ -177,15 +186,31 @@ impl Core {
         if self.scope.as_ref().is_some_and(is_known) {
             return;
         }
-        let instance = (self.id.as_str(), self.sequential);
-        self.wanted = Some(InstancePath::new(
-            &self.registration,
-            instance,
-            root,
-            domain,
-        ));
         self.scope = Some((root.clone(), domain.cloned()));
+        self.want();
+    }
+
+    /// Finds the place where it belongs.
+    fn want(&mut self) {
+        let Some((root, domain)) = &self.scope else {
+            return;
+        };
+        let instance = (self.id.as_str(), self.sequential);
+        let wanted = InstancePath::new(&self.registration, instance, root, domain.as_ref());
+        self.wanted = Some(wanted);
         self.known = Known::Nothing;
+    }
+
+    /// Takes the other id, where `seen` is of another agent that listens elsewhere.
+    fn gives_way(&mut self, seen: &Seen) -> bool {
+        let theirs = contract::Instance::decode(&seen.data);
+        let is_elsewhere = theirs.is_ok_and(|theirs| theirs.port != self.registration.port);
+        let Some(other) = self.other_id.take_if(|_| is_elsewhere) else {
+            return false;
+        };
+        self.id = other;
+        self.want();
+        true
     }
 
     /// A connection was made, in this session; what an earlier one told, or did not, is past.
@@ -423,6 +448,7 @@ impl Core {
                     Owner::Nobody => "a znode that no session owns is there, put there by hand \
                                       perhaps: delete it, or choose another name"
                         .to_owned(),
+                    Owner::Other(_) if self.gives_way(&seen) => return None,
                     Owner::Other(session) => {
                         let remedy = match self.registration.kind {
                             Kind::Instance => {

@@ -8,9 +8,9 @@ use log::{info, warn};
 use tokio::sync::watch;
 use zookeeper::{Connection, Error, Event, Follower, Retry, Session, Watch, Write};
 
-use super::Registration;
 use super::core::{Action, Core, Desired, News, Outcome, Seen};
 use super::instance_path::InstancePath;
+use super::{Kind, Registration};
 use crate::address::OwnAddress;
 use crate::follow::subscription::View;
 use crate::store::Sessions;
@@ -23,12 +23,24 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub struct Instance {
     /// The last component of an instance's path.
     pub id: String,
+    /// Whether somebody chose it.
+    pub is_chosen: bool,
     /// Whether a number is added to it, so that the service has a leader.
     pub sequential: bool,
     /// Where its address comes from.
     pub address: OwnAddress,
     /// Our own sessions.
     pub sessions: Arc<Sessions>,
+}
+
+impl Instance {
+    /// What it is called where one container has several ports, or several have one name.
+    pub(super) fn id_with_port(&self, registration: &Registration) -> Option<String> {
+        let port = registration
+            .port
+            .filter(|_| registration.kind == Kind::Instance);
+        port.map(|port| format!("{}-{port}", self.id))
+    }
 }
 
 /// Keeps one registration.
@@ -50,8 +62,12 @@ impl Driver {
         view: watch::Receiver<View>,
         outcome: watch::Sender<Outcome>,
     ) -> Self {
+        let other_id = (!instance.is_chosen)
+            .then(|| instance.id_with_port(&registration))
+            .flatten();
         Self {
-            core: Core::new(registration.clone(), instance.id, instance.sequential),
+            core: Core::new(registration.clone(), instance.id, instance.sequential)
+                .or_called(other_id),
             registration,
             address: instance.address,
             sessions: instance.sessions,

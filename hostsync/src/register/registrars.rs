@@ -39,7 +39,18 @@ impl Registrars {
             let outcome = watch::Sender::default();
             outcomes.push((registration.clone(), outcome.subscribe()));
             let name = format!("registration of {registration}");
-            let (registration, instance) = (registration.clone(), instance.clone());
+            let (registration, mut instance) = (registration.clone(), instance.clone());
+            // Of one service at several ports each has a znode of its own.
+            let is_another = |other: &&Registration| {
+                other.name == registration.name && other.port != registration.port
+            };
+            if let (Some(_), Some(id)) = (
+                registrations.iter().find(is_another),
+                instance.id_with_port(&registration),
+            ) {
+                instance.id = id;
+                instance.is_chosen = true;
+            }
             let (view, session) = (view.clone(), session.clone());
             let desired = desired.subscribe();
             let make = move || {

@@ -516,6 +516,54 @@ fn an_end_takes_it_back_and_needs_no_connection_without_it() {
     assert_eq!(core.next(Instant::now()), Action::End);
 }
 
+/// The host has two agents of one name, whose ports differ.
+#[test]
+fn an_id_that_nobody_chose_gives_way_to_an_agent_that_listens_elsewhere() {
+    let root = ZnodePath::root();
+    let registration: Registration = "web:81".parse().unwrap();
+    for (theirs, chosen, expected) in [
+        ("80", false, "/web/c1-81"),
+        ("81", false, ""),
+        ("80", true, ""),
+    ] {
+        let other = (!chosen).then(|| "c1-81".to_owned());
+        let mut core = Core::new(registration.clone(), "c1".into(), false).or_called(other);
+        let now = Instant::now();
+        core.desire(Desired::Present);
+        core.scope(&root, None);
+        core.connected(7);
+        let mut written = String::new();
+        loop {
+            match core.next(now) {
+                Action::Tell(_) => {}
+                Action::FindAddress => core.address(Ok("10.0.0.9".parse().unwrap()), now),
+                Action::Watch(path) => core.watching(path),
+                Action::Read(place) if place.path().as_str() == "/web/c1" => {
+                    let data = format!(r#"{{"address":"10.0.0.9","port":{theirs}}}"#);
+                    let seen = Seen {
+                        path: place.path(),
+                        owner: 8,
+                        version: 0,
+                        data: data.into_bytes(),
+                    };
+                    core.read(vec![seen], Vec::new());
+                }
+                Action::Read(_) => core.read(Vec::new(), Vec::new()),
+                Action::Write(writes) => {
+                    let [OwnedWrite::Create(path, ..)] = &writes[..] else {
+                        panic!("{writes:?}");
+                    };
+                    path.as_str().clone_into(&mut written);
+                    core.wrote(Ok(())).unwrap();
+                }
+                Action::Wait(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(written, expected, "{theirs} {chosen}");
+    }
+}
+
 #[test]
 fn what_may_not_be_taken_back_ends_with_the_session() {
     let mut world = World::new("web", false);
