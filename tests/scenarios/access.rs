@@ -170,6 +170,56 @@ fn a_snapshot_that_may_no_longer_be_written_is_said_once_and_written_when_it_may
     assert_eq!(complaints, 1, "{}", server.log());
 }
 
+/// Neither a file nor the environment nor the command line has it, and no process that is started gets it.
+#[test]
+fn a_secret_comes_from_a_descriptor_and_stays_with_the_daemon() {
+    let (tree, hosts) = (tree("descriptor"), HostsFile::with(LOCALHOST));
+    let scratch = Scratch::new("descriptor");
+    scratch.write("auth", "ops:s3cret\n");
+    let path = scratch.join("auth").display().to_string();
+    let (open, pipe) = (
+        format!("exec \"$@\" 3<{path}"),
+        format!("cat {path} | {{ exec \"$@\" 3<&0 </dev/null; }}"),
+    );
+    for (id, script) in [("c1", &open), ("c2", &pipe)] {
+        let seen = scratch.join(id);
+        let script_inside = format!(
+            "{{ (: <&3) 2>/dev/null && echo leaked; env; }} >{0}.new; mv {0}.new {0}; while :; do sleep 0.05; done",
+            seen.display()
+        );
+        let program = hostsync(&tree, &hosts)
+            .flag("auth-fd", "3")
+            .flag("id", id)
+            .flag("register", "web")
+            .flag("address", "10.9.8.7")
+            .inside(&["sh", "-c", script, "sh"]);
+        tree.publish(1, &serde_json::json!({"db": ["10.0.0.5"]}));
+        let agent = program.start("exec", &["--", "sh", "-c", &script_inside]);
+        wait_until("the command", PATIENCE, || seen.exists());
+        let told = scratch.read(id);
+        assert!(
+            !told.contains("leaked") && told.contains("PATH=") && !told.contains("s3cret"),
+            "{told}"
+        );
+        wait_until("the registration", PATIENCE, || {
+            tree.stat(&format!("/web/{id}")).is_some()
+        });
+        let acl = tree.acl(&format!("/web/{id}")).join(" ");
+        assert!(acl.contains("ops:"), "{acl}");
+        assert!(!agent.log().contains("s3cret"), "{}", agent.log());
+    }
+    // Replicas read their options twice.
+    let server = nameserver(&tree)
+        .flag("auth-fd", "3")
+        .inside(&["sh", "-c", &pipe, "sh"]);
+    server.run().soon_says("leading");
+    let refused = hostsync(&tree, &hosts)
+        .flag("auth-fd", "7")
+        .call(&["once"])
+        .expect_code(1);
+    refused.expect_words(&["file descriptor 7", "it is not open"]);
+}
+
 #[test]
 fn a_secret_that_others_can_read_is_warned_of() {
     let (tree, hosts) = (tree("open-secret"), HostsFile::with(LOCALHOST));

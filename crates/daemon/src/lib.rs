@@ -34,7 +34,7 @@ pub use health::Health;
 pub use http::{Http, HttpArgs, Observed};
 pub use metrics::Metrics;
 pub use runtime::{main_task, runtime};
-pub use secret::{Secret, readable_by_others};
+pub use secret::{Secret, line_of_descriptor, readable_by_others};
 pub use signals::{HeldSignals, Signal, Signals};
 pub use start::{DaemonArgs, Guard};
 pub use tasks::Tasks;

@@ -1,9 +1,18 @@
-//! Texts that are never shown, and files that hold them.
+//! Texts that are never shown, and files and descriptors that hold them.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Standard input, output and error stay open.
+const STANDARD: RawFd = 2;
+/// What was read of descriptors, which can be read once.
+static READ: Mutex<BTreeMap<RawFd, String>> = Mutex::new(BTreeMap::new());
 
 /// A text from the command line that is never shown.
 ///
@@ -28,6 +37,30 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
     }
+}
+
+/// The first line of what can be read from a descriptor that whoever started us has opened. It is closed then, so that
+/// no process that we start has it; asked for again, the line is remembered.
+///
+/// # Errors
+/// It is not open, or cannot be read.
+pub fn line_of_descriptor(descriptor: RawFd) -> io::Result<String> {
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(line) = read.get(&descriptor) {
+        return Ok(line.clone());
+    }
+    let file = File::open(format!("/dev/fd/{descriptor}")).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), "it is not open"),
+        _ => error,
+    })?;
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line)?;
+    if descriptor > STANDARD {
+        nix::unistd::close(descriptor)?;
+    }
+    let line = line.trim_end_matches(['\r', '\n']).to_owned();
+    read.insert(descriptor, line.clone());
+    Ok(line)
 }
 
 /// What to say of a file with a secret, such as `a password`, that everyone on the machine can read. Reading by a group is

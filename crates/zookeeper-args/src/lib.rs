@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon::own_file::open_regular;
-use daemon::{Secret, readable_by_others};
+use daemon::{Secret, line_of_descriptor, readable_by_others};
 use zookeeper::{Acl, Auth, Options, Servers, Tls, TlsError, TlsFiles};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
@@ -39,13 +39,38 @@ pub struct ZooKeeperArgs {
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
 
+    /// Authenticate with USER:PASSWORD from the first line of this open file descriptor, as in
+    /// 'hostsync run --auth-fd 3 3</run/secrets/auth'; it is read once and closed, so that nothing that is started has it
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(i32).range(0..),
+        conflicts_with_all = ["auth", "auth_file"]
+    )]
+    pub auth_fd: Option<i32>,
+
     /// Be this user by SASL (DIGEST-MD5), as servers with a JAAS file know it
-    #[arg(long, value_name = "USER", requires = "sasl_password_file")]
+    #[arg(long, value_name = "USER", requires = "sasl_password")]
     pub sasl_user: Option<String>,
 
     /// The first line of this file is that user's password
-    #[arg(long, value_name = "FILE", requires = "sasl_user")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "sasl_user",
+        group = "sasl_password"
+    )]
     pub sasl_password_file: Option<PathBuf>,
+
+    /// The first line of this open file descriptor is that user's password; it is read once and closed
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(i32).range(0..),
+        requires = "sasl_user",
+        group = "sasl_password"
+    )]
+    pub sasl_password_fd: Option<i32>,
 
     /// Give the znodes that are created this ACL, one entry each time, such as ip:10.0.0.0/8:cdrwa and
     /// world:anyone:r
@@ -126,11 +151,15 @@ impl ZooKeeperArgs {
     }
 
     fn sasl(&self) -> anyhow::Result<Option<Auth>> {
-        let (Some(user), Some(path)) = (&self.sasl_user, &self.sasl_password_file) else {
+        let Some(user) = &self.sasl_user else {
             return Ok(None);
         };
-        let line = first_line(path, "the password")
-            .with_context(|| format!("cannot read the password file {}", path.display()))?;
+        let line = match (&self.sasl_password_file, self.sasl_password_fd) {
+            (Some(path), _) => first_line(path, "the password")
+                .with_context(|| format!("cannot read the password file {}", path.display()))?,
+            (None, Some(descriptor)) => given(descriptor, "the password")?,
+            (None, None) => return Ok(None),
+        };
         Ok(Some(
             Auth::new(user, &line).context("cannot use --sasl-user")?,
         ))
@@ -157,6 +186,12 @@ impl ZooKeeperArgs {
                 Auth::digest(secret.reveal()).context("cannot use --auth")?,
             ));
         }
+        if let Some(descriptor) = self.auth_fd {
+            let line = given(descriptor, "USER:PASSWORD")?;
+            let auth = Auth::digest(&line)
+                .with_context(|| format!("cannot use the first line of descriptor {descriptor}"))?;
+            return Ok(Some(auth));
+        }
         let Some(path) = &self.auth_file else {
             return Ok(None);
         };
@@ -166,6 +201,16 @@ impl ZooKeeperArgs {
             .with_context(|| format!("cannot use the first line of {}", path.display()))?;
         Ok(Some(auth))
     }
+}
+
+/// The first line of a descriptor.
+fn given(descriptor: i32, what: &str) -> anyhow::Result<String> {
+    let line = line_of_descriptor(descriptor)
+        .with_context(|| format!("cannot read file descriptor {descriptor}"))?;
+    if line.is_empty() {
+        bail!("the first line of file descriptor {descriptor} is empty; write {what} there");
+    }
+    Ok(line)
 }
 
 /// Only the line's end is cut off: a password may end in a blank.
@@ -204,8 +249,10 @@ mod tests {
             zookeeper: "one:2181,two:2181/chroot".parse().unwrap(),
             auth: auth.map(|text| Secret::from(text.to_owned())),
             auth_file: auth_file.map(Path::to_owned),
+            auth_fd: None,
             sasl_user: None,
             sasl_password_file: None,
+            sasl_password_fd: None,
             acl: Vec::new(),
             tls: false,
             tls_ca: None,
