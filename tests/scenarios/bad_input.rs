@@ -80,7 +80,7 @@ fn plant(tree: &Tree) -> Vec<String> {
             planted.push(path);
         }
     }
-    // Two paths with one name: the first in byte order wins.
+    // Two paths with one name: the one that was there first wins.
     tree.create("/a.b", "10.0.0.2");
     tree.create("/b", "");
     tree.create("/b/a", "10.0.0.3");

@@ -205,6 +205,32 @@ fn what_others_tell_is_shown_as_what_it_is() {
     }
 }
 
+/// Whoever may create a znode takes no name of another one by a path that sorts before it.
+#[test]
+fn a_name_stays_with_the_znode_that_had_it_first() {
+    let tree = tree("first-come");
+    tree.create("/db", "");
+    tree.create("/db/primary", "10.0.0.1");
+    let server = nameserver(&tree).run();
+    tree.soon_maps("primary.db", &["10.0.0.1"]);
+    tree.create("/DB", "");
+    tree.create("/DB/primary", "10.6.6.6");
+    server.soon_says("taken by /db/primary, which was there first");
+    // And so it is for a replica that sees all at once.
+    drop(server);
+    tree.delete("/nameserver/hosts");
+    let _server = nameserver(&tree).run();
+    tree.soon_maps("primary.db", &["10.0.0.1"]);
+    let told = nameserver(&tree).call(&["check", "--explain", "/DB/primary"]);
+    assert!(
+        told.stdout.contains("which was there first"),
+        "{}",
+        told.stdout
+    );
+    tree.delete_all("/db");
+    tree.soon_maps("primary.db", &["10.6.6.6"]);
+}
+
 /// Numbers that no nameserver counts up to: the leader, or the next one, is followed all the same, by
 /// agents that took the forgery and by such as come later.
 #[test]

@@ -71,7 +71,7 @@ async fn load(walk: &mut Walk, namespace: &mut Namespace) -> Result<Walked, zook
         match walk.next().await? {
             Step::Visits(visits) => visits
                 .into_iter()
-                .for_each(|visit| namespace.put(&visit.path, visit.reading)),
+                .for_each(|visit| namespace.put(&visit.path.clone(), visit.dated())),
             Step::End(walked) => return Ok(walked),
         }
     }

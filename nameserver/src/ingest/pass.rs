@@ -9,14 +9,13 @@ use std::collections::{HashMap, HashSet};
 use contract::ZnodePath;
 
 use crate::ingest::walk::Visit;
-use crate::namespace::Namespace;
-use crate::records::Reading;
+use crate::namespace::{Dated, Namespace};
 
 /// What a walk under way has found so far.
 #[derive(Debug, Default)]
 pub struct Pass {
     /// What the walk read and the live copy lacks, or has otherwise.
-    found: HashMap<ZnodePath, Reading>,
+    found: HashMap<ZnodePath, Dated>,
     /// The znodes that the watch told of since the walk began.
     told: HashSet<ZnodePath>,
 }
@@ -38,26 +37,27 @@ impl Pass {
 
     /// The walk read some znodes.
     pub fn visit(&mut self, namespace: &mut Namespace, visits: Vec<Visit>) {
-        for Visit { path, reading, .. } in visits {
+        for visit in visits {
+            let path = visit.path.clone();
             let known = namespace.mark(&path);
-            if let Some(reading) = reading
-                && known != Some(&reading)
+            if let Some(found) = visit.dated()
+                && known != Some((&found.reading, found.czxid))
                 && !self.told.contains(&path)
             {
-                self.found.insert(path, reading);
+                self.found.insert(path, found);
             }
         }
     }
 
     /// The walk is complete, and everything told that the watch told before that. Returns what the
     /// live copy is to take over: readings that it lacks, and none for each znode that is gone.
-    pub fn end(self, namespace: &Namespace) -> Vec<(ZnodePath, Option<Reading>)> {
+    pub fn end(self, namespace: &Namespace) -> Vec<(ZnodePath, Option<Dated>)> {
         let gone = namespace
             .unmarked()
             .filter(|path| !self.told.contains(*path));
         let gone: Vec<_> = gone.cloned().collect();
         let found = self.found.into_iter();
-        let found = found.map(|(path, reading)| (path, Some(reading)));
+        let found = found.map(|(path, found)| (path, Some(found)));
         found
             .chain(gone.into_iter().map(|path| (path, None)))
             .collect()
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::namespace::scope::Scope;
-    use crate::records;
+    use crate::records::{self, Reading};
 
     type Znodes = BTreeMap<ZnodePath, Reading>;
 
@@ -96,6 +96,7 @@ mod tests {
         Visit {
             path: path.clone(),
             reading: Some(reading.clone()),
+            czxid: 0,
             zxid: 0,
             is_parent: false,
         }
@@ -184,7 +185,7 @@ mod tests {
             pass.visit(&mut live, batches);
             events.iter().for_each(|path| pass.tell(path));
             let differing = pass.end(&live);
-            live.update(differing);
+            live.update_dated(differing);
             for path in events {
                 let now = tree.get(&path).cloned();
                 live.update([(path, now)]);

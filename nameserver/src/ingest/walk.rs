@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use zookeeper::{Connection, Error};
 
+use crate::namespace::{Dated, UNKNOWN};
 use crate::records::{self, Problem, Reading};
 
 /// How many requests are on their way at once. More gained nothing over loopback or a LAN.
@@ -52,10 +53,20 @@ pub struct Visit {
     pub path: ZnodePath,
     /// What it says; none when it is gone.
     pub reading: Option<Reading>,
+    /// The transaction that created it; [`UNKNOWN`] when it could not be read.
+    pub czxid: i64,
     /// The newest transaction that its stat tells of; 0 when it could not be read.
     pub zxid: i64,
     /// Whether it has children.
     pub is_parent: bool,
+}
+
+impl Visit {
+    /// What there is, and since when; none when it is gone.
+    pub fn dated(self) -> Option<Dated> {
+        let czxid = self.czxid;
+        self.reading.map(|reading| Dated { reading, czxid })
+    }
 }
 
 impl Walk {
@@ -154,8 +165,8 @@ async fn walk(
 /// # Errors
 /// The connection broke.
 pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Error> {
-    let (reading, zxid, is_parent) = match connection.read(&path).await {
-        Ok(None) => (None, 0, false),
+    let (reading, czxid, zxid, is_parent) = match connection.read(&path).await {
+        Ok(None) => (None, UNKNOWN, 0, false),
         Ok(Some(znode)) => {
             let found = records::Znode {
                 parent: path.parent_str().unwrap_or_default(),
@@ -166,6 +177,7 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
             let reading = found.read();
             (
                 Some(reading),
+                znode.stat.czxid,
                 znode.stat.zxid(),
                 znode.stat.num_children > 0,
             )
@@ -173,12 +185,13 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
         Err(error) if error.is_connection() => return Err(error),
         Err(error) => {
             let problem = Problem::Unreadable(error.to_string());
-            (Some(Reading::from(problem)), 0, false)
+            (Some(Reading::from(problem)), UNKNOWN, 0, false)
         }
     };
     Ok(Visit {
         path,
         reading,
+        czxid,
         zxid,
         is_parent,
     })

@@ -34,10 +34,13 @@ pub(super) struct Claim {
 }
 
 /// By whom and how a name is claimed. A znode that has the name itself comes before a service
-/// that would give it to its leader; else the first path in byte order wins.
+/// that would give it to its leader; else the znode that was created first, so that nobody takes a name by adding
+/// one; and of two of one age the first path in byte order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Claimant {
     pub(super) as_leader: bool,
+    /// The transaction that created the znode.
+    pub(super) czxid: i64,
     pub(super) path: ZnodePath,
 }
 

@@ -82,12 +82,14 @@ pub enum Finding {
     #[error("its path makes no name: {0}")]
     Name(#[from] NoName),
     /// Another path has the name.
-    #[error("its name {name} is taken by {winner}")]
+    #[error("its name {name} is taken by {winner}{}", if *.is_older { ", which was there first" } else { "" })]
     Taken {
         /// The name.
         name: Name,
         /// The path whose name it is.
         winner: ZnodePath,
+        /// Whether that is so because it was created first.
+        is_older: bool,
     },
     /// More addresses than one name may have.
     #[error(
@@ -178,7 +180,7 @@ impl Finding {
             Self::Unnameable { .. } | Self::NamedElsewhere(_) | Self::CountsOnly(_) => {
                 "a component that is no label gives no name"
             }
-            Self::Taken { .. } => "of two paths with one name, the first in byte order has it",
+            Self::Taken { .. } => "of two paths with one name, the one that was there first has it",
             _ => return None,
         })
     }
@@ -384,6 +386,7 @@ impl Namespace {
         lost.then(|| Finding::Taken {
             name: name.clone(),
             winner: winner.path.clone(),
+            is_older: winner.as_leader == as_leader && winner.czxid < self.tree.czxid(path),
         })
     }
 }

@@ -32,7 +32,7 @@ use mentions::Mentions;
 use pointers::Pointers;
 use tree::Tree;
 
-pub use tree::{Member, NotItsOwn};
+pub use tree::{Dated, Member, NotItsOwn, UNKNOWN};
 
 /// The live copy of the tree below the root and the names that it gives.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub enum Answer {
 }
 
 impl Namespace {
-    /// The namespace of the given znodes, the root among them or not.
+    /// The namespace of the given znodes, the root among them or not, all of one age.
     pub fn new(scope: Scope, znodes: impl IntoIterator<Item = (ZnodePath, Reading)>) -> Self {
         let mut namespace = Self {
             tree: Tree::below(scope.root().clone()),
@@ -71,7 +71,7 @@ impl Namespace {
             loops: Loops::default(),
         };
         for (path, reading) in znodes {
-            namespace.put(&path, Some(reading));
+            namespace.put(&path, Some(Dated { reading, czxid: 0 }));
         }
         namespace.name_all();
         namespace
@@ -79,8 +79,10 @@ impl Namespace {
 
     /// Puts a znode in, as a walk finds one after the other. Nothing has a name before
     /// [`Namespace::name_all`].
-    pub fn put(&mut self, path: &ZnodePath, reading: Option<Reading>) {
-        let reading = reading.map(|reading| self.without_data(path, reading));
+    pub fn put(&mut self, path: &ZnodePath, znode: Option<Dated>) {
+        let czxid = znode.as_ref().map_or(UNKNOWN, |znode| znode.czxid);
+        self.date(path, czxid);
+        let reading = znode.map(|znode| self.without_data(path, znode.reading));
         let new = host_names(reading.as_ref());
         if pointers::is_called_leader(path)
             && let Some(above) = self.scope.name_above(path)
@@ -88,7 +90,7 @@ impl Namespace {
             self.pointers.put(above, path, reading.as_ref());
         }
         let before = match reading {
-            Some(reading) => self.tree.insert(path, reading),
+            Some(reading) => self.tree.insert(path, Dated { reading, czxid }),
             None => self.tree.remove(path),
         };
         self.mention(path, host_names(before.as_ref()), new);
@@ -101,15 +103,25 @@ impl Namespace {
         self.name(&paths);
     }
 
-    /// Takes over what changed: a znode's new reading, or none for one that is gone. Returns the
-    /// znodes whose names or findings may differ now.
+    /// As [`Namespace::update_dated`], where all znodes are of one age.
     pub fn update(
         &mut self,
         changes: impl IntoIterator<Item = (ZnodePath, Option<Reading>)>,
     ) -> HashSet<ZnodePath> {
+        let dated = |reading| Dated { reading, czxid: 0 };
+        let changes = changes.into_iter();
+        self.update_dated(changes.map(|(path, reading)| (path, reading.map(dated))))
+    }
+
+    /// Takes over what changed: what a znode says now, or none for one that is gone. Returns the
+    /// znodes whose names or findings may differ now.
+    pub fn update_dated(
+        &mut self,
+        changes: impl IntoIterator<Item = (ZnodePath, Option<Dated>)>,
+    ) -> HashSet<ZnodePath> {
         let mut touched = HashSet::new();
-        for (path, reading) in changes {
-            self.put(&path, reading);
+        for (path, znode) in changes {
+            self.put(&path, znode);
             touched.extend(with_parent(&path));
         }
         let unsettled = self.tree.take_unsettled();
@@ -261,8 +273,8 @@ impl Namespace {
         self.tree.begin_round();
     }
 
-    /// Marks a znode in this round, if it is there; returns what it says.
-    pub fn mark(&mut self, path: &ZnodePath) -> Option<&Reading> {
+    /// Marks a znode in this round, if it is there; returns what it says, and which transaction created it.
+    pub fn mark(&mut self, path: &ZnodePath) -> Option<(&Reading, i64)> {
         self.tree.mark(path)
     }
 
@@ -308,6 +320,27 @@ impl Namespace {
             }
             reading => reading,
         }
+    }
+
+    /// Takes back what a znode of another age claims at a path; it is claimed anew as that of the one that is there
+    /// now.
+    fn date(&mut self, path: &ZnodePath, czxid: i64) {
+        let before = self.tree.czxid(path);
+        if before == czxid || self.tree.kept(path).is_none() {
+            return;
+        }
+        let Some(Ok(name)) = self.scope.name(path) else {
+            return;
+        };
+        let claimant = |as_leader| Claimant {
+            as_leader,
+            czxid: before,
+            path: path.clone(),
+        };
+        if let Ok(leader_name) = Scope::leader_name(&name) {
+            self.claims.remove(&leader_name, &claimant(true));
+        }
+        self.claims.remove(&name, &claimant(false));
     }
 
     /// Takes over that a znode holds other host names than before.
@@ -448,6 +481,7 @@ impl Namespace {
     ) {
         let claimant = Claimant {
             as_leader,
+            czxid: self.tree.czxid(path),
             path: self.shared_path(path).clone(),
         };
         if addresses.is_empty() && !is_held {

@@ -727,13 +727,13 @@ fn any_data() -> impl Strategy<Value = Option<String>> {
 /// What happens to a tree: a znode changes, or the system's resolver says something.
 #[derive(Debug, Clone)]
 enum Event {
-    Znode(ZnodePath, Option<Reading>),
+    Znode(ZnodePath, Option<Dated>),
     Resolved(Name, Vec<Address>),
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let znode = (any_path(), any_data(), any::<bool>());
-    let znode = znode.prop_map(|(path, data, is_ephemeral)| {
+    let znode = (any_path(), any_data(), any::<bool>(), 0..4_i64);
+    let znode = znode.prop_map(|(path, data, is_ephemeral, czxid)| {
         let read = |data: String| {
             let znode = records::Znode {
                 parent: path.parent_str().unwrap_or_default(),
@@ -744,7 +744,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             znode.read()
         };
         let reading = data.map(read);
-        Event::Znode(path, reading)
+        Event::Znode(path, reading.map(|reading| Dated { reading, czxid }))
     });
     let address = prop::sample::select(vec!["10.9.0.1", "10.9.0.2"]);
     let addresses = prop::collection::vec(address.prop_map(|text| text.parse().unwrap()), 0..2);
@@ -763,6 +763,43 @@ fn may_differ(namespace: &Namespace, touched: &HashSet<ZnodePath>) -> HashSet<Na
         .collect()
 }
 
+/// A name is that of the znode that was there first, whatever comes and goes beside it; one that is made anew
+/// comes last.
+#[test]
+fn of_two_paths_with_one_name_the_older_one_has_it() {
+    let znode = |data: &str, czxid| {
+        let reading = records::read("", data.as_bytes());
+        Some(Dated { reading, czxid })
+    };
+    let mut namespace = Namespace::new(scope(), []);
+    let has = |namespace: &Namespace, last: &str| {
+        let addresses = namespace.addresses(&name("primary.db")).unwrap();
+        assert_eq!(addresses[0].to_string(), last);
+        assert_eq!(addresses.len(), 1);
+    };
+    namespace.update_dated([
+        (path("/db"), znode("", 10)),
+        (path("/db/primary"), znode("10.0.0.1", 11)),
+    ]);
+    namespace.update_dated([
+        (path("/DB"), znode("", 12)),
+        (path("/DB/primary"), znode("10.6.6.6", 13)),
+    ]);
+    has(&namespace, "10.0.0.1");
+    assert!(
+        said(&namespace, "/DB/primary").contains("taken by /db/primary, which was there first")
+    );
+    namespace.update_dated([(path("/db/primary"), znode("10.0.0.1", 14))]);
+    has(&namespace, "10.6.6.6");
+    // One that may not be read was made nobody knows when.
+    namespace.update_dated([(path("/DB/primary"), znode("10.6.6.6", UNKNOWN))]);
+    has(&namespace, "10.0.0.1");
+    namespace.update_dated([(path("/db/primary"), None)]);
+    has(&namespace, "10.6.6.6");
+    namespace.update_dated([(path("/DB/primary"), None)]);
+    assert!(namespace.addresses(&name("primary.db")).is_none());
+}
+
 proptest! {
     #[test]
     fn an_update_ends_where_building_anew_would(
@@ -778,21 +815,25 @@ proptest! {
             let (mut updates, mut touched) = (Vec::new(), HashSet::new());
             for event in batch {
                 match event {
-                    Event::Znode(path, reading) => updates.push((path, reading)),
+                    Event::Znode(path, znode) => updates.push((path, znode)),
                     Event::Resolved(host, addresses) => {
                         touched.extend(live.resolve(host.clone(), addresses.clone()));
                         resolved.insert(host, addresses);
                     }
                 }
             }
-            touched.extend(live.update(updates.clone()));
-            for (path, reading) in updates {
-                match reading {
-                    Some(reading) => znodes.insert(path, reading),
+            touched.extend(live.update_dated(updates.clone()));
+            for (path, znode) in updates {
+                match znode {
+                    Some(znode) => znodes.insert(path, znode),
                     None => znodes.remove(&path),
                 };
             }
-            let mut anew = Namespace::new(scope.clone(), znodes.clone());
+            let mut anew = Namespace::new(scope.clone(), []);
+            for (path, znode) in &znodes {
+                anew.put(path, Some(znode.clone()));
+            }
+            anew.name_all();
             for (host, addresses) in &resolved {
                 anew.resolve(host.clone(), addresses.clone());
             }

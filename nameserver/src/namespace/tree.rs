@@ -29,11 +29,25 @@ pub(super) struct Tree {
 
 type Kept = Box<Znode>;
 
+/// What a znode says, and which transaction created it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    /// What it says.
+    pub reading: Reading,
+    /// The transaction that created it; [`UNKNOWN`] for one that may not be read.
+    pub czxid: i64,
+}
+
+/// Later than any znode, so that nobody comes before others by not being read.
+pub const UNKNOWN: i64 = i64::MAX;
+
 /// A znode that is there, or has children that are.
 #[derive(Debug, Clone)]
 struct Znode {
     path: ZnodePath,
     reading: Option<Reading>,
+    /// The transaction that created it.
+    czxid: i64,
     family: Option<Box<Family>>,
     /// Whether what stands below says that its address is that of whoever made it.
     is_folder: bool,
@@ -127,6 +141,12 @@ impl Tree {
         self.znode(path.as_str())?.reading.as_ref()
     }
 
+    /// The transaction that created a znode; the latest of all where that is not known.
+    pub(super) fn czxid(&self, path: &ZnodePath) -> i64 {
+        let znode = self.znode(path.as_str());
+        znode.map_or(UNKNOWN, |znode| znode.czxid)
+    }
+
     /// A znode's path as it is kept here.
     pub(super) fn kept(&self, path: &ZnodePath) -> Option<&ZnodePath> {
         self.znode(path.as_str()).map(|znode| &znode.path)
@@ -145,9 +165,12 @@ impl Tree {
     }
 
     /// Takes over a znode's reading; returns the one before.
-    pub(super) fn insert(&mut self, path: &ZnodePath, reading: Reading) -> Option<Reading> {
+    pub(super) fn insert(&mut self, path: &ZnodePath, znode: Dated) -> Option<Reading> {
+        let Dated { reading, czxid } = znode;
         let now = Says::of(&reading);
-        let before = self.make(path).reading.replace(reading);
+        let place = self.make(path);
+        place.czxid = czxid;
+        let before = place.reading.replace(reading);
         if before.is_none() {
             self.count += 1;
             if let Some(parent) = path.parent_str() {
@@ -165,7 +188,9 @@ impl Tree {
 
     /// Forgets a znode; returns its reading.
     pub(super) fn remove(&mut self, path: &ZnodePath) -> Option<Reading> {
-        let before = self.znode_mut(path.as_str())?.reading.take()?;
+        let znode = self.znode_mut(path.as_str())?;
+        znode.czxid = UNKNOWN;
+        let before = znode.reading.take()?;
         self.count -= 1;
         self.settle(path, Says::of(&before), Says::Other);
         self.prune(path.as_str());
@@ -332,11 +357,11 @@ impl Tree {
     }
 
     /// Marks a znode in this round; returns what it says.
-    pub(super) fn mark(&mut self, path: &ZnodePath) -> Option<&Reading> {
+    pub(super) fn mark(&mut self, path: &ZnodePath) -> Option<(&Reading, i64)> {
         let round = self.round;
         let znode = self.znode_mut(path.as_str())?;
         znode.round = round;
-        znode.reading.as_ref()
+        Some((znode.reading.as_ref()?, znode.czxid))
     }
 
     /// Every znode that is there and was not marked in this round.
@@ -415,6 +440,7 @@ impl Tree {
                 let znode = Znode {
                     path: path.clone(),
                     reading: None,
+                    czxid: UNKNOWN,
                     family: None,
                     is_folder: false,
                     round: self.round,

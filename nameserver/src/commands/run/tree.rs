@@ -14,9 +14,8 @@ use super::Nameserver;
 use crate::ingest::changes::Changes;
 use crate::ingest::pass::Pass;
 use crate::ingest::walk::{Step, Walk, Walked, visit};
-use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
-use crate::records::Reading;
+use crate::namespace::{Dated, Namespace};
 
 /// How many znodes are read again at once.
 const IN_FLIGHT: usize = 512;
@@ -146,7 +145,7 @@ impl<'a> Following<'a> {
                 step = walk.next() => match step? {
                     Step::Visits(visits) => visits
                         .into_iter()
-                        .for_each(|visit| nameserver.namespace.put(&visit.path, visit.reading)),
+                        .for_each(|visit| nameserver.namespace.put(&visit.path.clone(), visit.dated())),
                     Step::End(walked) => break walked,
                 },
                 event = self.watch.next() => self.note(event?, &nameserver.scope),
@@ -254,7 +253,7 @@ impl Nameserver {
     /// Takes over what a later walk found otherwise.
     fn take_over(
         &mut self,
-        differing: Vec<(ZnodePath, Option<Reading>)>,
+        differing: Vec<(ZnodePath, Option<Dated>)>,
         walked: Walked,
         begun: Instant,
     ) {
@@ -275,7 +274,7 @@ impl Nameserver {
     }
 
     /// Says and counts what a walk found otherwise though the watch was never interrupted.
-    fn complain_of(&mut self, differing: &[(ZnodePath, Option<Reading>)]) {
+    fn complain_of(&mut self, differing: &[(ZnodePath, Option<Dated>)]) {
         if differing.is_empty() {
             return;
         }
@@ -290,7 +289,7 @@ impl Nameserver {
         );
     }
 
-    fn update(&mut self, updates: Vec<(ZnodePath, Option<Reading>)>) {
+    fn update(&mut self, updates: Vec<(ZnodePath, Option<Dated>)>) {
         let root = self.scope.root();
         if updates
             .iter()
@@ -301,9 +300,10 @@ impl Nameserver {
         }
         for (path, reading) in &updates {
             let before = self.namespace.reading(path);
-            self.problems.changed(path, before, reading.as_ref());
+            let now = reading.as_ref().map(|znode| &znode.reading);
+            self.problems.changed(path, before, now);
         }
-        let touched = self.namespace.update(updates);
+        let touched = self.namespace.update_dated(updates);
         let foreign = touched
             .iter()
             .flat_map(|path| self.namespace.foreign_hosts(path));
@@ -354,7 +354,7 @@ fn walk(connection: &Connection, nameserver: &Nameserver) -> Walk {
 async fn read_changed(
     connection: &Connection,
     changes: Changes,
-) -> Result<(Vec<(ZnodePath, Option<Reading>)>, i64), Error> {
+) -> Result<(Vec<(ZnodePath, Option<Dated>)>, i64), Error> {
     let mut updates: Vec<_> = changes.gone.into_iter().map(|path| (path, None)).collect();
     let mut zxid = 0;
     let visits = changes.read.into_iter().map(|path| visit(connection, path));
@@ -362,7 +362,7 @@ async fn read_changed(
     while let Some(visit) = visits.next().await {
         let visit = visit?;
         zxid = zxid.max(visit.zxid);
-        updates.push((visit.path, visit.reading));
+        updates.push((visit.path.clone(), visit.dated()));
     }
     Ok((updates, zxid))
 }

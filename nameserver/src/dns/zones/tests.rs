@@ -387,7 +387,7 @@ fn ports_of_records_are_services_of_any_label() {
 
 #[test]
 fn a_target_is_never_the_name_of_somebody_else() {
-    // Both would be a.web; the first path in byte order has it.
+    // Both would be a.web; the first path in byte order has it, where both are of one age.
     let zones = zones(&[
         ("/web", ""),
         ("/web/A", "10.0.0.1:80"),
