@@ -152,7 +152,7 @@ fn found(kind: Kind) -> Option<Found> {
         Kind::Beacon => Some(Found::Beacon),
         Kind::Fixed(name) => Some(Found::Fixed(name)),
         Kind::Moving(name) => Some(Found::Moving(name)),
-        Kind::Guest(_) => None,
+        Kind::Guest(_) | Kind::Folder => None,
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Beacon,
     /// Comes and goes.
     Guest(u64),
+    /// What the folder of others is called in a tree, of which nothing is promised.
+    Folder,
 }
 
 impl Load {
@@ -86,6 +88,16 @@ impl Load {
             .extend((0..moving).map(|i| (moving_name(i), Kind::Moving(i))));
         load.names
             .extend((0..guests).map(|i| (guest_name(i), Kind::Guest(i))));
+        let folders: Vec<_> = load
+            .names
+            .keys()
+            .flat_map(|name| {
+                name.match_indices('.')
+                    .map(|(at, _)| name[at + 1..].to_owned())
+            })
+            .collect();
+        load.names
+            .extend(folders.into_iter().map(|name| (name, Kind::Folder)));
         load
     }
 
@@ -109,7 +121,7 @@ impl Load {
     /// The names that are wanted all the time.
     pub(crate) fn stable(&self) -> Vec<&str> {
         let stable = self.names.iter();
-        let stable = stable.filter(|(_, kind)| !matches!(kind, Kind::Guest(_)));
+        let stable = stable.filter(|(_, kind)| !matches!(kind, Kind::Guest(_) | Kind::Folder));
         stable.map(|(name, _)| name.as_str()).collect()
     }
 
@@ -209,6 +221,7 @@ impl Load {
             }
         };
         let (name, turn) = match kind {
+            Kind::Folder => return Verdict::Right,
             Kind::Foreign => return constant(FOREIGN_NAME.1),
             Kind::Fixed(name) => return constant(fixed_address(name)),
             Kind::Guest(name) => return constant(guest_address(name)),

@@ -1,5 +1,6 @@
 //! Who makes the file say what is wanted.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -119,7 +120,10 @@ impl Hostsync {
             || (self.status(), fs::read_to_string(PATH).unwrap_or_default()),
             |(status, text)| match self.nameserver {
                 None => status["snapshot"]["applied"].as_u64() >= Some(round),
-                Some(_) => text.lines().any(|line| load.is_beacon(line, round)),
+                Some(_) => {
+                    let has_beacon = text.lines().any(|line| load.is_beacon(line, round));
+                    has_beacon && status["in_step"] == true
+                }
             },
         );
         status
@@ -133,11 +137,15 @@ fn publish(tree: &Tree, load: &Load) -> Option<Running> {
         tree.publish(load.round(), &hosts);
         return None;
     }
-    let znodes: Vec<_> = load
-        .wanted(load.round())
-        .into_iter()
-        .map(|(name, address)| (znode(&name), address.to_string()))
-        .collect();
+    let mut znodes = BTreeMap::new();
+    for (name, address) in load.wanted(load.round()) {
+        let path = znode(&name);
+        let folders = path.match_indices('/').skip(1);
+        for (end, _) in folders {
+            znodes.entry(path[..end].to_owned()).or_default();
+        }
+        znodes.insert(path, address.to_string());
+    }
     tree.create_many(znodes.iter().map(|(path, data)| (&path[..], &data[..])));
     let nameserver = Program::new("nameserver")
         .flag("zookeeper", tree.address())
