@@ -126,6 +126,15 @@ impl Judge {
             self.settle(Some(text));
             return None;
         };
+        // Where many names are published first, the place for their pages is made before.
+        if znode.data.is_empty() && self.view.snapshot.is_none() {
+            let text = format!(
+                "{} is still empty: a nameserver is about to publish the first names",
+                self.path
+            );
+            self.settle(Some(text));
+            return None;
+        }
         match self.task(&znode) {
             Ok(task) => Some(task),
             Err(problem) => {
@@ -344,6 +353,10 @@ mod tests {
             "{problem}"
         );
 
+        let first = published(5, 49, 7, &[]);
+        let (_, problem) = case.after(znode(&first, Vec::new()));
+        assert!(problem.contains("is still empty"), "{problem}");
+
         let seven = published(5, 50, 7, &[("db", 1)]);
         assert_eq!(case.after(whole(&seven)), (7, String::new()));
         assert_eq!(case.see(whole(&seven)), None, "looked at once");
@@ -353,12 +366,17 @@ mod tests {
         assert_eq!(generation, 7);
         assert!(problem.contains("not a valid snapshot"), "{problem}");
 
-        let six = published(5, 52, 6, &[]);
+        let emptied = published(5, 52, 7, &[]);
+        let (generation, problem) = case.after(znode(&emptied, Vec::new()));
+        assert_eq!(generation, 7);
+        assert!(problem.contains("not a valid snapshot"), "{problem}");
+
+        let six = published(5, 53, 6, &[]);
         let (generation, problem) = case.after(whole(&six));
         assert_eq!(generation, 7);
         assert!(problem.contains("older than 7"), "{problem}");
 
-        let back = published(5, 53, 7, &[("db", 1)]);
+        let back = published(5, 54, 7, &[("db", 1)]);
         assert_eq!(case.after(whole(&back)), (7, String::new()));
         let (generation, problem) = case.after(None);
         assert_eq!(generation, 7, "a deleted znode takes no name away");
