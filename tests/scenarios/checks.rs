@@ -103,3 +103,25 @@ fn a_server_of_python_is_never_withdrawn() {
     assert_eq!(log.matches("the check http:/ passes").count(), 1, "{log}");
     assert!(!log.contains("times in a row"), "{log}");
 }
+
+/// As in an image from scratch, with `--check true`.
+#[test]
+fn a_command_needs_a_shell_and_the_status_says_that_there_is_none() {
+    let (tree, hosts) = (tree("checks-shell"), HostsFile::with(LOCALHOST));
+    let _server = nameserver(&tree).run();
+    let program = hostsync(&tree, &hosts)
+        .flag("id", "c1")
+        .flag("register", "web")
+        .flag("check", "true")
+        .inside(&["env", "PATH=/nonexistent"]);
+    let agent = program.run();
+    agent.soon_says("there is no `sh` in this image; use --check tcp or http:/PATH");
+    wait_until("the status to say why", PATIENCE, || {
+        let status = program.call(&["status", "--health"]);
+        status.code() == 1
+            && status
+                .stdout
+                .contains("--check does not pass: it cannot be run: there is no `sh`")
+    });
+    assert_eq!(registered(&tree), None);
+}

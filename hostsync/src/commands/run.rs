@@ -256,10 +256,12 @@ impl Setup {
         let children = Children::new(&tasks).context("cannot listen to signals")?;
         let works = watch::Sender::new(false);
         let healthy = watch::Sender::new(self.check.is_none());
+        let check_failure = watch::Sender::default();
         let registering = Registering {
             outcomes: registrars.outcomes(),
             works: works.subscribe(),
             healthy: healthy.subscribe(),
+            failure: check_failure.subscribe(),
         };
         let (working, passing, desired) =
             (works.subscribe(), healthy.subscribe(), registrars.desired());
@@ -273,7 +275,8 @@ impl Setup {
             let prober = Prober::new(check, self.instance.address, ports.collect(), children);
             let (works, healthy) = (works.subscribe(), healthy);
             let make = move || {
-                health::watch_over(prober.clone(), schedule, works.clone(), healthy.clone())
+                let (healthy, failure) = (healthy.clone(), check_failure.clone());
+                health::watch_over(prober.clone(), schedule, works.clone(), healthy, failure)
             };
             tokio::spawn(tasks.clone().keep("--check", make));
         }

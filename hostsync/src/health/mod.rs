@@ -105,33 +105,31 @@ impl fmt::Display for Check {
     }
 }
 
-/// Checks while the thing `works`, and tells whether it is healthy. The log has each change, with what
-/// a failed probe said.
+/// Checks while the thing `works`, and tells whether it is `healthy`, and at `failure` why the last probe failed, if it
+/// did. The log has each change, with what a failed probe said.
 pub async fn watch_over(
     prober: Prober,
     schedule: CheckSchedule,
     mut works: watch::Receiver<bool>,
     healthy: watch::Sender<bool>,
+    failure: watch::Sender<Option<String>>,
 ) {
     if works.wait_for(|works| *works).await.is_err() {
         return;
     }
     let mut rise_fall = RiseFall::new(schedule.rise, schedule.fall);
     let mut first_pauses = Some(schedule.first_pauses());
-    let mut complaint: Option<String> = None;
     loop {
         let begun = Instant::now();
         let outcome = prober.probe(schedule.timeout).await;
         let changed = rise_fall.record(outcome.is_ok());
         if let Err(why) = &outcome {
             // The first failure is news too, while it does not count yet, and another reason.
-            if complaint.as_ref() != Some(why) {
+            if failure.borrow().as_ref() != Some(why) {
                 warn!("the check {} fails: {why}", prober.check());
-                complaint = Some(why.clone());
             }
-        } else {
-            complaint = None;
         }
+        failure.send_replace(outcome.err());
         if changed {
             if rise_fall.is_healthy() {
                 info!("the check {} passes", prober.check());

@@ -28,6 +28,8 @@ pub struct Registering {
     pub works: watch::Receiver<bool>,
     /// Whether `--check` passes.
     pub healthy: watch::Receiver<bool>,
+    /// Why it does not.
+    pub failure: watch::Receiver<Option<String>>,
 }
 
 /// What the local names of an agent are at.
@@ -96,7 +98,10 @@ impl Status {
             match (&znode, &failure) {
                 (_, Some(failure)) => self.find(Weight::Failing, failure.clone()),
                 (None, None) if works && !healthy => {
-                    let text = format!("{registration} is not registered: --check does not pass");
+                    let why = registering.failure.borrow().clone();
+                    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                    let text =
+                        format!("{registration} is not registered: --check does not pass{why}");
                     self.find(Weight::Failing, text);
                 }
                 (None, None) if works && self.in_step => {
@@ -195,6 +200,7 @@ mod tests {
             outcomes: vec![("web:80".parse().unwrap(), watch::channel(outcome).1)],
             works: watch::channel(works).1,
             healthy: watch::channel(healthy).1,
+            failure: watch::channel(None).1,
         }
     }
 
