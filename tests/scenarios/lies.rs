@@ -9,7 +9,7 @@ const LOCALHOST: &str = "127.0.0.1 localhost\n";
 /// How long each lie lasts, while the tree changes.
 const LASTING: Duration = Duration::from_secs(5);
 
-fn resident(pid: u32) -> u64 {
+pub(crate) fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());

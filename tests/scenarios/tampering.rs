@@ -2,6 +2,7 @@
 //! What hostsync makes of bad snapshots while there is no leader, `bad_snapshots` shows.
 
 mod local_users;
+mod small_input;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use contract::{Address, MAX_ADDRESSES_PER_NAME, Name, ZnodePath};
 
 use super::scope::NoName;
-use super::{Namespace, NotItsOwn, Scope};
+use super::{MAX_FOLLOWED, Namespace, NotItsOwn, Scope};
 use crate::records::{Format, Instance, Outage, Problem, Reading, Silence};
 
 /// Why a znode gives no name, or fewer addresses than it could.
@@ -77,6 +77,14 @@ pub enum Finding {
         host: Name,
         /// Why it leads nowhere.
         why: DeadEnd,
+    },
+    /// A host name that leads to more addresses than it gives.
+    #[error("{:?} leads to {count} addresses; only the first {MAX_FOLLOWED} are given here", host.as_str())]
+    Shortened {
+        /// The host name.
+        host: Name,
+        /// How many addresses it leads to.
+        count: usize,
     },
     /// There are addresses, but the path makes no name.
     #[error("its path makes no name: {0}")]
@@ -200,6 +208,7 @@ impl Finding {
             | Self::Unknown { .. } => false,
             Self::Record(_)
             | Self::HostName { .. }
+            | Self::Shortened { .. }
             | Self::Name(_)
             | Self::Spoilt(_)
             | Self::Taken { .. }
@@ -360,6 +369,13 @@ impl Namespace {
         let is_text = instance.format == Format::Text;
         let is_meant = instance.format.is_certain() || self.tree.is_in_company(path, is_text);
         for host in instance.host_names() {
+            let leads_to = self.meant(host, path);
+            let leads_to = leads_to.and_then(|name| self.addresses(&name));
+            let count = leads_to.map_or(0, |all| all.len());
+            if count > MAX_FOLLOWED {
+                let host = host.clone();
+                findings.push(Finding::Shortened { host, count });
+            }
             if let Err(why) = self.follow(host, path) {
                 // A single label in the name of a znode may be anything with a colon.
                 let may_be_other = instance.word().is_some()

@@ -13,6 +13,10 @@ use super::pointers::is_called_leader;
 use super::{DeadEnd, Member, Namespace, rules};
 use crate::records::{Endpoint, Host, Instance, Reading};
 
+/// How many addresses a host name in a record leads to at most: else a few bytes that name a large service would
+/// cost as much as all of it, for each znode that holds them.
+pub const MAX_FOLLOWED: usize = 64;
+
 /// What a znode stands for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
@@ -95,7 +99,9 @@ impl Namespace {
             if from.any(|from| self.loops.hold(&from, &name)) {
                 return Err(DeadEnd::Loop);
             }
-            let addresses = self.addresses(&name).map(|all| &**all);
+            let addresses = self
+                .addresses(&name)
+                .map(|all| &all[..all.len().min(MAX_FOLLOWED)]);
             return addresses.ok_or(DeadEnd::Nowhere);
         }
         let instance = self.tree.get(path).and_then(Reading::instance);
@@ -110,7 +116,7 @@ impl Namespace {
     }
 
     /// The name of the tree that the znode at `path` means by a host name, if anybody claims one.
-    fn meant(&self, host: &Name, path: &ZnodePath) -> Option<Name> {
+    pub(super) fn meant(&self, host: &Name, path: &ZnodePath) -> Option<Name> {
         if let Some(name) = self.pointed_at(host, path) {
             return Some(name);
         }

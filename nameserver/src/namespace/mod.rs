@@ -24,6 +24,7 @@ use crate::namespace::scope::Scope;
 use crate::records::{Instance, Reading, Silence};
 
 pub use finding::{DeadEnd, Finding};
+pub use follow::MAX_FOLLOWED;
 
 use claims::{Claim, Claimant, Claims};
 use follow::Standing;

@@ -763,6 +763,26 @@ fn may_differ(namespace: &Namespace, touched: &HashSet<ZnodePath>) -> HashSet<Na
         .collect()
 }
 
+/// Znodes of a few bytes that name one service cost no more than so many addresses each, and it is told.
+#[test]
+fn many_that_name_one_large_service_give_the_first_of_its_addresses() {
+    let read = |path: String, data: String| (self::path(&path), records::read("", data.as_bytes()));
+    let mut znodes = vec![read("/big".into(), String::new())];
+    for number in 0..2_000 {
+        let address = format!("10.0.{}.{}", number / 250, number % 250 + 1);
+        znodes.push(read(format!("/big/i{number}"), address));
+        znodes.push(read(format!("/alias{number}"), "big".into()));
+    }
+    let namespace = Namespace::new(scope(), znodes);
+    assert_eq!(namespace.addresses(&name("big")).unwrap().len(), 2_000);
+    let alias = namespace.addresses(&name("alias7")).unwrap();
+    let first = &namespace.addresses(&name("big")).unwrap()[..MAX_FOLLOWED];
+    assert_eq!(&**alias, first);
+    let all: usize = namespace.hosts().values().map(|all| all.len()).sum();
+    assert_eq!(all, 2_000 + 2_000 + 2_000 * MAX_FOLLOWED);
+    assert!(said(&namespace, "/alias7").contains("leads to 2000 addresses"));
+}
+
 /// A name is that of the znode that was there first, whatever comes and goes beside it; one that is made anew
 /// comes last.
 #[test]

@@ -121,7 +121,7 @@ impl fmt::Display for Endpoint {
 /// A port as text.
 pub(super) fn port(text: &str) -> Result<u16, Problem> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(Problem::Port(text.to_owned())),
+        Ok(0) | Err(_) => Err(Problem::Port(text.into())),
         Ok(port) => Ok(port),
     }
 }

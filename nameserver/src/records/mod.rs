@@ -7,6 +7,7 @@
 mod array;
 mod curator;
 mod dubbo;
+mod excerpt;
 mod format;
 mod generic;
 mod grpc;
@@ -33,6 +34,7 @@ mod skydns;
 mod solr;
 mod text;
 
+pub use excerpt::Excerpt;
 pub use format::Format;
 pub use host::{Endpoint, Endpoints, Host};
 pub use instance::{Instance, Membership, Outage};

@@ -1,8 +1,8 @@
 //! Why a znode gives no address.
 
-use contract::{AddressError, NameError, Quoted};
+use contract::{AddressError, NameError};
 
-use super::{Format, MAX_RECORD_BYTES, masked, text};
+use super::{Excerpt, Format, MAX_RECORD_BYTES, masked, text};
 
 /// Why a znode gives no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,8 +14,8 @@ pub enum Problem {
     #[error("the data has several lines; an address stands alone in its znode")]
     SeveralLines,
     /// Text that is no address.
-    #[error("{} is no address; write 10.0.0.5, 10.0.0.5:8080, fd00::5 or [fd00::5]:8080", Quoted(.0))]
-    NoAddress(String),
+    #[error("{0} is no address; write 10.0.0.5, 10.0.0.5:8080, fd00::5 or [fd00::5]:8080")]
+    NoAddress(Excerpt),
     /// An address that no name may have.
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -23,8 +23,8 @@ pub enum Problem {
     #[error(transparent)]
     HostName(#[from] NameError),
     /// A port that is not 1 to 65535.
-    #[error("port {} is not a number from 1 to 65535", Quoted(.0))]
-    Port(String),
+    #[error("port {0} is not a number from 1 to 65535")]
+    Port(Excerpt),
     /// Begins like JSON and is none.
     #[error("the data begins like JSON but is not: {0}")]
     Json(String),
@@ -42,8 +42,8 @@ pub enum Problem {
     #[error("the JSON field {0:?} is missing")]
     Missing(String),
     /// Text that is not `SCHEME://HOST:PORT`.
-    #[error("{} is not of the form SCHEME://HOST:PORT", Quoted(.0))]
-    Url(String),
+    #[error("{0} is not of the form SCHEME://HOST:PORT")]
+    Url(Excerpt),
     /// The name of the znode does not hold what such names hold.
     #[error("the znode's name {0}")]
     ZnodeName(String),
@@ -63,12 +63,12 @@ pub enum Problem {
 impl Problem {
     /// A text that is no address, its secrets masked.
     pub(super) fn no_address(text: &str) -> Self {
-        Self::NoAddress(masked(text).into_owned())
+        Self::NoAddress(Excerpt::from(&*masked(text)))
     }
 
     /// A text that is no URL, its secrets masked.
     pub(super) fn url(text: &str) -> Self {
-        Self::Url(masked(text).into_owned())
+        Self::Url(Excerpt::from(&*masked(text)))
     }
 
     /// Whether the record was meant as an address by all that can be told from itself: it looks like
@@ -77,7 +77,7 @@ impl Problem {
         match self {
             Self::In(format, _) => format.is_certain(),
             Self::Address(_) | Self::Port(_) | Self::SeveralLines | Self::Unreadable(_) => true,
-            Self::NoAddress(text) => text::is_like_address(text),
+            Self::NoAddress(text) => text::is_like_address(text.text()),
             _ => false,
         }
     }
