@@ -178,8 +178,18 @@ fn no_threads_at_the_start_end_with_one_line() {
     let (tree, hosts) = (zookeeper.tree("start-threads"), HostsFile::with(LOCALHOST));
     let user = User::new(54_341);
     user.owns(&hosts);
-    for most in ["1", "2", "4"] {
-        let limited = ["prlimit".to_owned(), format!("--nproc={most}")];
+    // Neither processes nor address space for all threads.
+    for limit in [
+        "nproc=1",
+        "nproc=2",
+        "nproc=4",
+        "nproc=6",
+        "nproc=7",
+        "nproc=8",
+        "nproc=9",
+        "as=40000000",
+    ] {
+        let limited = ["prlimit".to_owned(), format!("--{limit}")];
         let around = [&user.1[..], &limited[..]].concat();
         for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
             let ended = program.inside(&around).call(&["run"]).expect_code(1);

@@ -20,6 +20,11 @@ const READY: usize = 4;
 /// How many there may be, so that names which do not resolve do not hold up files.
 const MOST: usize = 16;
 const STACK: usize = 1 << 20;
+/// Threads that others make when they are first needed, and panic without: one of ZooKeeper's client, two that watch
+/// files, one for signals.
+const OTHERS: usize = 4;
+/// What Rust gives a thread that asks for nothing.
+const USUAL_STACK: usize = 2 << 20;
 /// As good as for ever, and no overflow of any clock.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Descriptors that either daemon needs to work at all: sockets and pipes of the runtime and of ZooKeeper's
@@ -41,7 +46,7 @@ pub fn runtime() -> anyhow::Result<Runtime> {
          files (ulimit -n, LimitNOFILE of systemd, --ulimit nofile of a container)",
     )?;
     // The runtime panics where it gets no thread, so that is asked for before.
-    try_threads(WORKERS + READY).context(what)?;
+    try_threads(WORKERS + READY, OTHERS).context(what)?;
     let started = catch_unwind(|| -> anyhow::Result<Runtime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WORKERS)
@@ -91,15 +96,16 @@ fn try_descriptors() -> io::Result<()> {
     pipes.map(drop)
 }
 
-/// Whether so many threads can be had at the same time.
-fn try_threads(count: usize) -> io::Result<()> {
+/// Whether so many threads can be had at the same time, ours and those of others.
+fn try_threads(ours: usize, others: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
-        let threads: io::Result<Vec<_>> = (0..count)
-            .map(|_| {
+        let threads: io::Result<Vec<_>> = (0..ours + others)
+            .map(|number| {
                 let wait = || drop(gate.lock());
-                let builder = thread::Builder::new().stack_size(STACK);
+                let stack = if number < ours { STACK } else { USUAL_STACK };
+                let builder = thread::Builder::new().stack_size(stack);
                 builder.spawn_scoped(scope, wait)
             })
             .collect();
