@@ -15,6 +15,9 @@ const IN_PLACE: Duration = Duration::from_millis(50);
 /// After this time, what an agent rescues of a file that it took the name of is there again.
 const RESCUE: Duration = Duration::from_millis(300);
 const ATTEMPTS: usize = 10;
+/// How many lines a slow writer writes one by one, and the time after each.
+const PARTS: usize = 3;
+const PART: Duration = Duration::from_millis(150);
 
 /// Adds or removes a line, and makes sure of it: a writer whose file was replaced in that very moment
 /// writes again. Returns how often that was so.
@@ -35,6 +38,7 @@ pub(crate) fn change(watched: &Watched, foreign: &Foreign) -> io::Result<u64> {
         let is_sure = match foreign.way {
             Way::Append => append(watched, &text)?,
             Way::InPlace => in_place(watched, &target)?,
+            Way::Slow => slowly(watched, &target)?,
             Way::Rename => rename(watched, &target)?,
         };
         if is_sure || soon_holds(watched, &target)? {
@@ -65,6 +69,27 @@ fn in_place(watched: &Watched, target: &BTreeSet<String>) -> io::Result<bool> {
     let took = begun.elapsed();
     watched.write_ends();
     Ok(is_at_path(watched, &written?)? && took < IN_PLACE)
+}
+
+/// As a script of several commands does: the file is there, and lacks what is still to come. All of it stands
+/// there in the end, whoever else writes.
+fn slowly(watched: &Watched, target: &BTreeSet<String>) -> io::Result<bool> {
+    let text = edited(watched, target)?;
+    watched.write_begins();
+    let written = File::create(&watched.path).and_then(|mut file| {
+        let mut rest = text.as_str();
+        for _ in 0..PARTS {
+            let (part, later) = rest.split_at(rest.find('\n').map_or(rest.len(), |end| end + 1));
+            file.write_all(part.as_bytes())?;
+            sleep(PART);
+            rest = later;
+        }
+        file.write_all(rest.as_bytes())?;
+        Ok(file)
+    });
+    watched.write_ends();
+    written?;
+    Ok(false)
 }
 
 fn rename(watched: &Watched, target: &BTreeSet<String>) -> io::Result<bool> {

@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lab::{Cut, Ensemble, Mount, Program, Proxy, Running, Scratch, Tree};
 
 use crate::foreign;
-use crate::history::{Daemon, Fault, NAMESERVERS, PLACES, SERVERS};
+use crate::history::{Daemon, Fault, NAMESERVERS, PLACES, SERVERS, Shortage};
 use crate::journal::Journal;
 use crate::watched::{BASE, Watched};
 
@@ -21,6 +22,11 @@ const DROP_HOLD: &str = "3s";
 /// slots that others shift often.
 const SMALL: u32 = 4096;
 const SMALL_EACH: f64 = 0.5;
+
+/// The users of the daemons, one each.
+const FIRST_USER: usize = 54_400;
+/// What they may do.
+const RIGHTS: &str = "+dac_override,+fowner,+chown,+fsetid,+lease";
 
 /// How often somebody else had to write a hosts file once more.
 pub(crate) const AGAIN: &str = "foreign writes that had to be repeated";
@@ -47,6 +53,8 @@ struct Host {
     links: Vec<Proxy>,
     /// Each start of a nameserver has an id of its own.
     starts: u32,
+    /// As `setpriv` takes it.
+    user: String,
 }
 
 impl World {
@@ -112,7 +120,32 @@ impl World {
             .map(|member| Proxy::before(&member.address()))
             .collect();
         let addresses: Vec<_> = links.iter().map(Proxy::address).collect();
+        // The system counts no processes of root's. This user may do to files what root may.
+        let number = self.daemons.len();
+        let user = format!("--reuid={}", FIRST_USER + number);
+        let (inherited, ambient) = (
+            format!("--inh-caps={RIGHTS}"),
+            format!("--ambient-caps={RIGHTS}"),
+        );
+        let around = [
+            "env",
+            "-u",
+            "XDG_RUNTIME_DIR",
+            "-u",
+            "XDG_CACHE_HOME",
+            "-u",
+            "HOME",
+        ];
+        let becoming = [
+            "setpriv",
+            &user,
+            "--regid=0",
+            "--clear-groups",
+            &inherited,
+            &ambient,
+        ];
         let program = program
+            .inside(&[&around[..], &becoming].concat())
             .flag("zookeeper", self.tree.address_at(&addresses.join(",")))
             .flag("session-timeout", SESSION_TIMEOUT)
             .log_to(self.scratch.join(&format!("logs/{daemon}.log")));
@@ -122,6 +155,7 @@ impl World {
             running: None,
             links,
             starts: 0,
+            user,
         });
     }
 
@@ -142,6 +176,12 @@ impl World {
             Fault::Pause(daemon, _) => {
                 self.is_able(*daemon, false);
                 self.host(*daemon).running().pause();
+            }
+            Fault::Shortage(daemon, what) => {
+                if *what == Shortage::Descriptors {
+                    self.is_able(*daemon, false);
+                }
+                self.host(*daemon).limit(*what, true)?;
             }
             Fault::KillServer(number) => self.ensemble.members[*number].kill(),
             Fault::RestartServer(number) => self.ensemble.members[*number].stop(),
@@ -189,6 +229,10 @@ impl World {
             }
             Fault::Pause(daemon, _) => {
                 self.host(*daemon).running().resume();
+                self.is_able(*daemon, true);
+            }
+            Fault::Shortage(daemon, what) => {
+                self.host(*daemon).limit(*what, false)?;
                 self.is_able(*daemon, true);
             }
             Fault::KillServer(number) | Fault::RestartServer(number) => {
@@ -264,6 +308,27 @@ impl Host {
             Daemon::Hostsync(_) => self.program.clone(),
         };
         self.running = Some(program.run());
+    }
+
+    /// Gives it no more than it has, or enough again.
+    fn limit(&mut self, what: Shortage, is_short: bool) -> anyhow::Result<()> {
+        let (name, enough) = match what {
+            Shortage::Threads => ("nproc", 10_000),
+            Shortage::Descriptors => ("nofile", 1024),
+        };
+        let most = if is_short { 1 } else { enough };
+        let pid = self.running().pid().to_string();
+        // As its own user: not every root may set the limits of others.
+        let mut command = Command::new("setpriv");
+        command.args([&self.user, "--regid=0", "--clear-groups", "prlimit"]);
+        command.args(["--pid", &pid, &format!("--{name}={most}:")]);
+        let status = command.status().context("prlimit (package util-linux)")?;
+        ensure!(
+            status.success(),
+            "{} has no limit {name}={most}",
+            self.daemon
+        );
+        Ok(())
     }
 
     fn running(&mut self) -> &mut Running {

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Kill(Daemon),
     /// SIGSTOP, then SIGCONT.
     Pause(Daemon, Length),
+    /// It gets no more of something than it has.
+    Shortage(Daemon, Shortage),
     /// kill -9; started again at the end.
     KillServer(usize),
     /// SIGTERM, then started again.
@@ -59,6 +61,13 @@ pub(crate) enum Length {
     Long,
 }
 
+/// Of what there is no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    Threads,
+    Descriptors,
+}
+
 /// What somebody else does to a hosts file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
@@ -74,6 +83,8 @@ pub(crate) enum Way {
     Append,
     /// The file is truncated and written again.
     InPlace,
+    /// The same, line by line with pauses between.
+    Slow,
     /// Another file takes its name.
     Rename,
 }
@@ -108,13 +119,18 @@ impl Line {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const KINDS: [&'static str; 22] = [
+    pub(crate) const KINDS: [&'static str; 27] = [
         "nameserver killed",
         "nameserver paused",
         "nameserver paused for long",
         "hostsync killed",
         "hostsync paused",
         "hostsync paused for long",
+        "nameserver without threads",
+        "nameserver without descriptors",
+        "hostsync without threads",
+        "hostsync without descriptors",
+        "hosts file written slowly",
         "server killed",
         "server restarted",
         "server paused",
@@ -142,6 +158,16 @@ impl Fault {
             Self::Pause(Daemon::Nameserver(_), Length::Long) => "nameserver paused for long",
             Self::Pause(Daemon::Hostsync(_), Length::Short) => "hostsync paused",
             Self::Pause(Daemon::Hostsync(_), Length::Long) => "hostsync paused for long",
+            Self::Shortage(Daemon::Nameserver(_), Shortage::Threads) => {
+                "nameserver without threads"
+            }
+            Self::Shortage(Daemon::Nameserver(_), Shortage::Descriptors) => {
+                "nameserver without descriptors"
+            }
+            Self::Shortage(Daemon::Hostsync(_), Shortage::Threads) => "hostsync without threads",
+            Self::Shortage(Daemon::Hostsync(_), Shortage::Descriptors) => {
+                "hostsync without descriptors"
+            }
             Self::KillServer(_) => "server killed",
             Self::RestartServer(_) => "server restarted",
             Self::PauseServer(_, Length::Short) => "server paused",
@@ -154,6 +180,7 @@ impl Fault {
             Self::Foreign(_, foreign) => match foreign.way {
                 Way::Append => "foreign line appended",
                 Way::InPlace => "hosts file written in place",
+                Way::Slow => "hosts file written slowly",
                 Way::Rename => "hosts file replaced",
             },
             Self::Tamper(Tampering::Junk) => "snapshot junk",
@@ -172,7 +199,9 @@ impl Fault {
     #[cfg(test)]
     pub(crate) fn subject(&self) -> String {
         match self {
-            Self::Kill(daemon) | Self::Pause(daemon, _) => format!("{daemon}"),
+            Self::Kill(daemon) | Self::Pause(daemon, _) | Self::Shortage(daemon, _) => {
+                format!("{daemon}")
+            }
             Self::Cut(daemon) | Self::HalfOpen(daemon) | Self::Refused(daemon) => {
                 format!("link of {daemon}")
             }
@@ -246,6 +275,7 @@ impl Planner {
         let way = match rng.u32(0..3) {
             0 if adds => Way::Append,
             1 if !place.is_mount_point => Way::Rename,
+            _ if rng.u32(0..8) == 0 => Way::Slow,
             _ => Way::InPlace,
         };
         let line = if adds {
@@ -260,12 +290,21 @@ impl Planner {
             lines.swap_remove(rng.usize(0..lines.len()))
         };
         // Somebody who writes a hosts file takes a moment for it.
-        (Fault::Foreign(number, Foreign { way, line }), 100)
+        let takes = if way == Way::Slow { 800 } else { 100 };
+        (Fault::Foreign(number, Foreign { way, line }), takes)
     }
 }
 
 fn process(rng: &mut Rng, daemon: Daemon) -> (Fault, u64) {
-    match rng.u32(0..4) {
+    match rng.u32(0..6) {
+        4 => (
+            Fault::Shortage(daemon, Shortage::Threads),
+            rng.u64(500..6000),
+        ),
+        5 => (
+            Fault::Shortage(daemon, Shortage::Descriptors),
+            rng.u64(500..6000),
+        ),
         0 => (Fault::Pause(daemon, Length::Short), rng.u64(100..2000)),
         1 => (Fault::Pause(daemon, Length::Long), rng.u64(4000..6500)),
         _ => (Fault::Kill(daemon), rng.u64(50..4000)),
@@ -318,6 +357,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Kill(daemon)
             | Self::Pause(daemon, _)
+            | Self::Shortage(daemon, _)
             | Self::Cut(daemon)
             | Self::HalfOpen(daemon)
             | Self::Refused(daemon) => write!(f, "{daemon}"),

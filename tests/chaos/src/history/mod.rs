@@ -10,7 +10,7 @@ use std::fmt;
 
 use fastrand::Rng;
 
-pub(crate) use faults::{Daemon, Fault, Foreign, Place, Tampering, Way};
+pub(crate) use faults::{Daemon, Fault, Foreign, Place, Shortage, Tampering, Way};
 #[cfg(test)]
 pub(crate) use tree::Data;
 pub(crate) use tree::{BULK, Change, Kind, SESSIONS, bulk, pinned, setup};
