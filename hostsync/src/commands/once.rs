@@ -30,7 +30,8 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
         names.cache(&user, &path)?,
     );
     let options = names.zookeeper.options()?;
-    names.zookeeper.warn();
+    let warnings = names.zookeeper.warnings();
+    warnings.iter().for_each(|warning| warn(warning));
     let mut hosts_file = names.write.open(&path);
     hosts_file.remove_leftovers();
     let (kept, keeper) = cache.open();
@@ -159,6 +160,5 @@ fn report(
 }
 
 fn warn(text: &str) {
-    // There is nobody to tell where stderr is closed.
-    let _ = writeln!(std::io::stderr(), "hostsync: warning: {text}");
+    daemon::warning("hostsync", text);
 }

@@ -185,6 +185,15 @@ fn a_password_that_others_can_read_is_warned_of() {
         let log = daemon.soon_says("--auth stands on the command line");
         assert!(!log.contains("s3cret"), "{log}");
     }
+    let told = hostsync(&tree, &hosts)
+        .flag("auth-file", &file)
+        .flag("timeout", "1s")
+        .call(&["once"]);
+    assert!(
+        told.stderr.contains("everyone can read it"),
+        "{}",
+        told.stderr
+    );
     for arguments in [["status"], ["check"]] {
         let told = nameserver(&tree).flag("auth-file", &file).call(&arguments);
         assert!(
