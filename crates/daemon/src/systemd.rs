@@ -35,7 +35,7 @@ impl StatusLine {
     /// Tells what the daemon does, where that is news.
     pub fn tell(&mut self, line: String) {
         if self.told.as_ref() != Some(&line) {
-            tell(&[NotifyState::Status(&plain(&line))]);
+            tell(&[NotifyState::Status(&plain(&line.replace('\n', " ")))]);
             self.told = Some(line);
         }
     }
