@@ -235,6 +235,31 @@ fn what_is_planted_leads_nowhere_and_costs_no_other() {
     drop(running);
 }
 
+/// As the unit and the DaemonSet give it: the right to write files of others, and nothing else.
+#[test]
+fn the_right_to_write_is_all_that_it_needs() {
+    if !needs(Need::OtherUser) {
+        return;
+    }
+    let tree = tree("host-agent-rights");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let engine = Engine::new();
+    let path = engine.container(1);
+    // As with an engine whose containers have users of their own.
+    for path in [&*path, path.parent().expect("a folder")] {
+        std::os::unix::fs::chown(path, Some(12345), None).expect("given away");
+    }
+    let agent = engine.agent(&tree);
+    let agent = agent.inside(&["setpriv", "--bounding-set=-all,+dac_override", "--"]);
+    let _running = agent.run();
+    for (generation, address) in [(2, "10.0.0.6"), (3, "10.0.0.7")] {
+        tree.publish(generation, &json!({"db": [address]}));
+        soon_says(&path, "db", &[address]);
+    }
+    let status = soon_status(&agent, "to be in step", |status| status.code() == 0);
+    status.expect_words(&[": in step, 1 name"]);
+}
+
 #[test]
 fn a_container_with_an_agent_of_its_own_keeps_its_file() {
     let tree = tree("host-agent-two");

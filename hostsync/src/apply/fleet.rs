@@ -239,7 +239,6 @@ impl Fleet {
     /// Sees to it that an agent that panicked is followed by another one.
     fn revive(&mut self) {
         let now = Instant::now();
-        let found = self.files.find();
         let mut due = Vec::new();
         for (path, kept) in &mut self.kept {
             match kept.again {
@@ -254,6 +253,10 @@ impl Fleet {
                 _ => {}
             }
         }
+        if due.is_empty() {
+            return;
+        }
+        let found = self.files.find();
         for path in due {
             if let Some(base) = found.files.get(&path) {
                 let kept = self.keep(&path, base.as_deref());

@@ -125,11 +125,12 @@ impl Store for FileStore {
             + Duration::from_nanos(nanoseconds.unsigned_abs());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let time = new_time(last, now.unwrap_or_default());
-        futimens(
-            &*self.file,
-            &TimeSpec::UTIME_OMIT,
-            &TimeSpec::from_duration(time),
-        )
+        let time = TimeSpec::from_duration(time);
+        match futimens(&*self.file, &TimeSpec::UTIME_OMIT, &time) {
+            // A file of another user that may be written all the same: the present is what may be set.
+            Err(Errno::EPERM) => futimens(&*self.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW),
+            other => other,
+        }
         .map_err(|errno| self.failed("set the time of")(errno.into()))
     }
 
