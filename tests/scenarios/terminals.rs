@@ -102,6 +102,29 @@ impl Terminal {
     }
 }
 
+/// Most programs do not ask which signals are blocked when they begin.
+#[test]
+fn a_command_begins_with_no_signal_blocked() {
+    let (tree, hosts) = (tree("mask"), HostsFile::with(LOCALHOST));
+    tree.publish(1, &serde_json::json!({"db": ["10.0.0.5"]}));
+    let program = hostsync(&tree, &hosts);
+    let show = ["exec", "--", "grep", "SigBlk", "/proc/self/status"];
+    let outcome = program.call(&show).expect_code(0);
+    assert!(
+        outcome.stdout.contains("SigBlk:\t0000000000000000"),
+        "{}",
+        outcome.stdout
+    );
+    // Nor is any in what is started later, by another thread.
+    let program = program
+        .flag("id", "c1")
+        .flag("register", "web")
+        .flag("address", "10.9.8.7");
+    let check = "grep -q 'SigBlk:.*0000000000000000' /proc/self/status";
+    let running = program.start("exec", &["--check", check, "--", "sleep", "1000"]);
+    running.soon_says("registered web");
+}
+
 #[test]
 fn a_key_reaches_the_command_once_and_hostsync_waits_for_it() {
     for (name, key, word, code) in [

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use daemon::Tasks;
 use nix::errno::Errno;
-use nix::sys::signal::killpg;
+use nix::sys::signal::{SigSet, SigmaskHow, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp};
 use shared_child::SharedChild;
@@ -33,6 +33,16 @@ const OURS: [&str; 4] = [
     "WATCHDOG_USEC",
     "HOSTSYNC_AUTH",
 ];
+
+/// The signals that were blocked before this process blocked others to listen to them: those that are to be
+/// blocked in what it starts.
+static BLOCKED: OnceLock<SigSet> = OnceLock::new();
+
+/// Has what is started from now on begin with this mask of signals, since it would inherit that of this process.
+/// Only the first call counts.
+pub fn start_with_mask(mask: SigSet) {
+    let _ = BLOCKED.set(mask);
+}
 
 /// Waits for all children, so that none stays a zombie.
 ///
@@ -95,7 +105,7 @@ impl Children {
         }
         // Held until it is known who waits, in case that it ends at once.
         let mut waiting = waiting();
-        let process = SharedChild::spawn(command)?;
+        let process = unheld(|| SharedChild::spawn(command))?;
         let pid = Pid::from_raw(process.id().cast_signed());
         let (sender, ended) = oneshot::channel();
         waiting.insert(pid, sender);
@@ -106,6 +116,18 @@ impl Children {
             ended,
         })
     }
+}
+
+/// Does this with the mask of signals that a child is to inherit. What comes meanwhile meets the handlers of
+/// whoever listens.
+fn unheld<T>(spawn: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let Some(mask) = BLOCKED.get() else {
+        return spawn();
+    };
+    let held = mask.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let result = spawn();
+    held.thread_set_mask()?;
+    result
 }
 
 fn reap() {

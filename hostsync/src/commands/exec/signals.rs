@@ -1,20 +1,21 @@
 //! The signals that come while a command runs, and who sent them.
 //!
-//! None is ever handled: all are blocked, and read where they are waited for. So none is lost, whenever it
-//! comes, also by the first process of a container, to which a signal without a handler does nothing; and each
-//! tells where it comes from.
+//! All are blocked, and read where they are waited for. So none is lost, whenever it comes, also by the first process
+//! of a container, to which a signal without a handler does nothing; and each tells where it comes from. The command
+//! itself begins with what was blocked before: in the moment of its start a handler takes what comes.
 
 use std::fs;
 use std::io;
 use std::thread;
 
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::children::SignalNumber;
+use crate::children::{self, SignalNumber};
 
 /// Of our own children, of our own mistakes, or of a pipe that nobody reads.
 const OURS: [Signal; 9] = [
@@ -27,6 +28,17 @@ const OURS: [Signal; 9] = [
     Signal::SIGABRT,
     Signal::SIGTRAP,
     Signal::SIGSYS,
+];
+/// Those that are listened to by a handler as well: for others that come in the moment in which a process is
+/// started, what the system does by itself has to do.
+const UNHELD: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
 ];
 /// How many signals may wait.
 const QUEUE: usize = 64;
@@ -60,14 +72,16 @@ impl Held {
         for signal in OURS {
             all.remove(signal);
         }
-        all.thread_block()?;
+        let before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        children::start_with_mask(before);
         Ok(Self(all))
     }
 
-    /// Listens, in a thread that is made now and stays.
+    /// Listens, in a thread that is made now and stays. Within the runtime.
     pub(super) fn listen(&self, ends: Vec<SignalNumber>) -> io::Result<Signals> {
         let signals = SignalFd::with_flags(&self.0, SfdFlags::SFD_CLOEXEC)?;
         let (sender, received) = mpsc::channel(QUEUE);
+        let direct = sender.clone();
         let listen = move || {
             loop {
                 // Interrupted, it is asked for again.
@@ -81,6 +95,20 @@ impl Held {
                 }
             }
         };
+        // While a process is started, one thread holds nothing back, so that the process does not either.
+        for number in UNHELD {
+            let mut signals = signal(SignalKind::from_raw(number as i32))?;
+            let (sender, number) = (direct.clone(), SignalNumber::from(number));
+            tokio::spawn(async move {
+                while signals.recv().await.is_some() {
+                    let received = Received {
+                        signal: number,
+                        is_of_the_system: false,
+                    };
+                    let _ = sender.send(received).await;
+                }
+            });
+        }
         let thread = thread::Builder::new().name("signals".to_owned());
         thread.stack_size(STACK).spawn(listen)?;
         Ok(Signals { received, ends })
