@@ -6,14 +6,19 @@ use std::net::IpAddr;
 
 /// Every znode below the root with its data; the nameserver's own are left out.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
+/// When each znode was created, as a czxid; those that nobody touches are left out.
+pub(crate) type Created = BTreeMap<String, i64>;
 /// Names and their addresses, in order.
 pub(crate) type Hosts = BTreeMap<String, Vec<IpAddr>>;
 
 /// The names of a tree.
-pub(crate) fn hosts(tree: &Tree) -> Hosts {
+pub(crate) fn hosts(tree: &Tree, created: &Created) -> Hosts {
     let mut hosts = Hosts::new();
     let mut leaders = Vec::new();
-    for (path, data) in tree {
+    // Of two paths with one name, the znode that was created first has it.
+    let mut znodes: Vec<_> = tree.iter().collect();
+    znodes.sort_by_key(|(path, _)| (created.get(*path), *path));
+    for (path, data) in znodes {
         let own = address(data).filter(|_| !is_of_its_creator(tree, path, data));
         let instances = instances(tree, path);
         let addresses: Vec<IpAddr> = match own {
@@ -32,7 +37,6 @@ pub(crate) fn hosts(tree: &Tree) -> Hosts {
         if let (None, Some((_, first))) = (own, first) {
             leaders.push((format!("leader.{name}"), *first));
         }
-        // In the order of the paths: the first one has the name.
         hosts.entry(name).or_insert(addresses);
     }
     for (name, address) in leaders {
@@ -132,7 +136,10 @@ mod tests {
             let addresses: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
             format!("{name} {}", addresses.join(","))
         };
-        hosts(&tree.iter().map(znode).collect())
+        // As if each were created after those before it.
+        let created = tree.iter().zip(1..);
+        let created = created.map(|((path, _), czxid)| ((*path).to_owned(), czxid));
+        hosts(&tree.iter().map(znode).collect(), &created.collect())
             .into_iter()
             .map(line)
             .collect()

@@ -9,7 +9,7 @@ use lab::Client;
 use crate::check::file::difference;
 use crate::history;
 use crate::journal::Journal;
-use crate::model::{self, Tree};
+use crate::model::{self, Created, Tree};
 use crate::watched::Watched;
 
 /// Later than this is never.
@@ -33,7 +33,8 @@ pub(crate) fn rest<'a>(
     while !journal.is_over() {
         // First: what is changed while the tree is read shows in the next pass.
         let is_last = is_done();
-        let hosts = model::hosts(&tree(client, state, names));
+        let (tree, created) = tree(client, state, names);
+        let hosts = model::hosts(&tree, &created);
         let mut wrong = None;
         for (watched, time) in files.clone().zip(&mut times) {
             let text = fs::read(&watched.path).unwrap_or_default();
@@ -66,11 +67,12 @@ pub(crate) fn rest<'a>(
 }
 
 /// All znodes but the nameservers' own; those that nobody touches are not read.
-fn tree(client: &Client, state: &str, names: u32) -> Tree {
+fn tree(client: &Client, state: &str, names: u32) -> (Tree, Created) {
     let bulk = history::bulk(names);
     let mut tree: Tree = bulk
         .map(|(path, address)| (path, address.to_string().into_bytes()))
         .collect();
+    let mut created = Created::new();
     let mut to_read = vec![String::new()];
     // Another server than the last one may lag behind.
     let _ = client.sync("/");
@@ -81,9 +83,11 @@ fn tree(client: &Client, state: &str, names: u32) -> Tree {
             if path == state || path.starts_with(history::BULK) {
                 continue;
             }
+            let stat = client.stat(&path);
+            created.extend(stat.map(|stat| (path.clone(), stat.czxid)));
             tree.extend(client.get(&path).map(|data| (path.clone(), data)));
             to_read.push(path);
         }
     }
-    tree
+    (tree, created)
 }
