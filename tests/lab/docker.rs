@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::files::Scratch;
 use crate::program::{Outcome, binary};
 use crate::reaper;
+use crate::tree::Tree;
 
 /// Programs of this machine that an image has, besides hostsync.
 const PROGRAMS: [&str; 4] = ["sh", "cat", "getent", "sleep"];
@@ -248,12 +249,21 @@ impl Network {
         outcome.stdout.trim().to_owned()
     }
 
+    /// A tree as it is reached from the containers in this network; as long as the process runs.
+    ///
+    /// # Panics
+    /// If this machine's address in the network cannot be listened on.
+    pub fn reach(&self, tree: &Tree) -> String {
+        let (server, _) = tree.address().split_once('/').expect("a chroot");
+        tree.address_at(&self.relay(server))
+    }
+
     /// Makes a server that listens on loopback reachable from the containers in this network; says
     /// as what. It is reachable until the process ends.
     ///
     /// # Panics
     /// If this machine's address in the network cannot be listened on.
-    pub fn relay(&self, server: &str) -> String {
+    fn relay(&self, server: &str) -> String {
         let listener = TcpListener::bind((self.gateway(), 0)).expect("the gateway is ours");
         let address = listener.local_addr().expect("it is bound").to_string();
         let server = server.to_owned();

@@ -20,7 +20,7 @@
 //!   machine gives and not what passes: a busy machine breaks no test.
 //! * What goes wrong inside the lab panics with the reason: it is only ever used by tests.
 //! * A [`Proxy`] in front of a server is a network with faults, and counts the requests.
-//! * Every server listens on loopback only; [`Network::relay`] lets containers reach one.
+//! * Every server listens on loopback only; [`Network::reach`] lets containers reach one.
 
 mod attempt;
 mod authority;

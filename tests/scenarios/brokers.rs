@@ -109,8 +109,7 @@ fn clients_share_the_brokers_and_leave_a_dead_one() {
     let tree = tree("brokers");
     let _server = nameserver(&tree).run();
     let (image, network) = (Image::with_mosquitto(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     let site = Site {
         image,
         network,

@@ -48,8 +48,7 @@ fn names_follow_and_survive_what_the_engine_does() {
         &json!({"db": ["10.0.0.5"], "web": ["10.0.0.7", "10.0.0.8"]}),
     );
     let (image, network, other) = (Image::with_hostsync(), Network::new(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     let start = ["hostsync", "run", "-z", &servers];
     let container = Container::run(&image, &network, &start);
     // What the engine makes of a file that nobody else writes.
@@ -131,8 +130,7 @@ fn two_containers_share_one_file_and_the_second_takes_over() {
     let tree = tree("pod");
     tree.publish(1, &json!({"db": ["10.0.0.5"]}));
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     let exec = |id: &'static str, port: &'static str| {
         [
             "hostsync",

@@ -26,8 +26,7 @@ impl<'a> Limited<'a> {
         (limit, flags): (&str, &[&str]),
         command: &str,
     ) -> Self {
-        let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-        let servers = format!("{}/{chroot}", network.relay(server));
+        let servers = network.reach(tree);
         let (http, command) = (
             format!("0.0.0.0:{PORT}"),
             format!("until [ -e /tmp/go ]; do sleep 0.1; done; {command}"),

@@ -291,6 +291,34 @@ fn a_container_with_an_agent_of_its_own_keeps_its_file() {
     drop(outer);
 }
 
+/// One that panics is followed by another one, and costs no other; so it does where its file goes meanwhile.
+#[test]
+fn what_keeps_one_file_is_started_again_when_it_fails() {
+    let tree = tree("host-agent-failing");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let engine = Engine::new();
+    let (one, other) = (engine.container(1), engine.container(2));
+    let failing = format!("TASK_PANICS=hosts file {}", one.display());
+    let agent = engine.agent(&tree).inside(&["env", &failing]);
+    let running = agent.run();
+    running.soon_says("is down: a test wants it; it is started again");
+    tree.publish(2, &json!({"db": ["10.0.0.6"]}));
+    for path in [&one, &other] {
+        soon_says(path, "db", &["10.0.0.6"]);
+    }
+    running.soon_says("works again");
+    soon_status(&agent, "to be in step", |status| status.code() == 0);
+    let more = engine
+        .agent(&tree)
+        .flag("cache", engine.scratch.join("more"));
+    drop(running);
+    let running = more.inside(&["env", &failing]).run();
+    running.soon_says("is down: a test wants it");
+    fs::remove_dir_all(one.parent().expect("a folder")).expect("removed");
+    running.soon_says("is gone, and kept no longer");
+    soon_status(&agent, "to be in step", |status| status.code() == 0);
+}
+
 /// As many as a machine has, at once.
 #[test]
 fn fifty_come_go_and_survive_a_killed_agent() {

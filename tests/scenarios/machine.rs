@@ -44,8 +44,7 @@ impl Machine {
     /// Starts one that has these files or directories of ours, read only.
     pub(crate) fn boot(tree: &Tree, mounts: &[(PathBuf, String)]) -> Self {
         let (image, network) = (Image::with_systemd(), Network::new());
-        let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-        let servers = format!("{}/{chroot}", network.relay(server));
+        let servers = network.reach(tree);
         let mounts = mounts
             .iter()
             .map(|(from, to)| format!("--volume={}:{to}:ro", from.display()));

@@ -23,8 +23,7 @@ fn a_read_only_container_is_in_step_and_says_so() {
     }
     let tree = published("read-only");
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     // Docker's own file is read-only then, other engines' is not.
     let files = [HostsFile::with(LOCALHOST), HostsFile::with(LOCALHOST)];
     let volumes = files
@@ -92,8 +91,7 @@ fn a_user_who_may_not_write_the_file_is_told_so_at_once() {
     }
     let tree = published("user");
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     for (option, servers, reason) in [
         (
             "--user=1000",

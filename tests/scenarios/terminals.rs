@@ -248,8 +248,7 @@ fn an_engine_stops_a_container_with_a_terminal_by_whatever_signal_it_has() {
     let tree = tree("stop-tty");
     tree.publish(1, &serde_json::json!({"db": ["10.0.0.5"]}));
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     let script = "trap 'exit 7' INT; trap 'exit 8' QUIT; trap 'exit 9' TERM; trap 'exit 10' RTMIN+3; trap 'exit 10' 37; \
                   while :; do sleep 0.05; done";
     for (signal, code) in [

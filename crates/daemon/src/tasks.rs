@@ -24,13 +24,14 @@ struct Inner {
 
 impl Tasks {
     /// Runs what `make` makes until that ends by itself; when it panics, what `make` makes then,
-    /// after a delay. Until it works again it counts as down. Dropped, the task ends.
+    /// after a delay. Until it works again it counts as down. Dropped, the task ends, and is down no longer.
     pub async fn keep<F>(self, name: impl Into<String>, mut make: impl FnMut() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (name, mut delay) = (name.into(), RETRY.0);
         let mut fault = fault(&name);
+        let _over = Over(&self, &name);
         loop {
             let mut task = JoinSet::new();
             task.spawn(with_fault(make(), fault.take()));
@@ -48,7 +49,6 @@ impl Tasks {
                 None => task.join_next().await,
             };
             let Some(Err(error)) = ended else {
-                self.down().remove(&name);
                 return;
             };
             if begun.elapsed() >= WELL {
@@ -88,6 +88,15 @@ impl Tasks {
 
     fn down(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.0.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets a task, however it ends.
+struct Over<'a>(&'a Tasks, &'a str);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.down().remove(self.1);
     }
 }
 

@@ -67,14 +67,14 @@ pub struct Applied {
     pub repairs: u64,
 }
 
-/// What the agents of several files share: the selected names, and what was published before.
+/// What the agents of several files have in common: the selected names, and what was published before.
 #[derive(Debug, Clone)]
-pub struct Shared {
+pub struct Common {
     entries: Arc<Mutex<Entries>>,
     former: Arc<Mutex<Former>>,
 }
 
-impl Shared {
+impl Common {
     /// Of these names.
     pub fn new(selection: Selection) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Applied {
 pub struct Agent {
     hosts_file: HostsFile,
     watch: Watch,
-    shared: Shared,
+    common: Common,
     /// When they were last selected anew.
     checked: Instant,
     /// What was last made to be in the file.
@@ -160,20 +160,20 @@ impl Agent {
         bound: watch::Receiver<Arc<Bound>>,
         unwritten: &Unwritten,
     ) -> Self {
-        let (shared, watch) = (Shared::new(selection), Watch::default());
-        Self::with(hosts_file, shared, watch, (view, bound), unwritten)
+        let (common, watch) = (Common::new(selection), Watch::default());
+        Self::with(hosts_file, common, watch, (view, bound), unwritten)
     }
 
     /// The same for one of many files. Where it holds no block of ours, nothing is known to have been written.
     pub(crate) fn of_many(
         hosts_file: HostsFile,
-        shared: Shared,
+        common: Common,
         watch: Watch,
         sources: (watch::Receiver<View>, watch::Receiver<Arc<Bound>>),
         unwritten: &Unwritten,
     ) -> Self {
         let is_new = !hosts_file.holds_block();
-        let mut agent = Self::with(hosts_file, shared, watch, sources, unwritten);
+        let mut agent = Self::with(hosts_file, common, watch, sources, unwritten);
         agent.report = Report::of_many();
         if is_new {
             (agent.known, agent.written) = (Hosts::new(), Hosts::new());
@@ -183,7 +183,7 @@ impl Agent {
 
     fn with(
         hosts_file: HostsFile,
-        shared: Shared,
+        common: Common,
         watch: Watch,
         (view, bound): (watch::Receiver<View>, watch::Receiver<Arc<Bound>>),
         unwritten: &Unwritten,
@@ -193,11 +193,11 @@ impl Agent {
         let written = kept.as_ref().map(|kept| &kept.snapshot.hosts);
         let known = written.map(|hosts| Selection::written(hosts, unwritten));
         let known = with_bound(known.unwrap_or_default(), &applied_bound);
-        let written = written.map(|hosts| shared.entries().follow(hosts).clone());
+        let written = written.map(|hosts| common.entries().follow(hosts).clone());
         Self {
             hosts_file,
             watch,
-            shared,
+            common,
             checked: Instant::now(),
             written: with_bound(written.unwrap_or_default(), &applied_bound),
             known: without(known, &unwritten.shadowed),
@@ -259,7 +259,7 @@ impl Agent {
     /// Sees to it that the changes ended where all of it would.
     fn check(&mut self) {
         self.checked = Instant::now();
-        let is_right = self.shared.entries().check();
+        let is_right = self.common.entries().check();
         if is_right {
             return;
         }
@@ -299,7 +299,7 @@ impl Agent {
 
     fn reconcile(&mut self, wanted: &Arc<Published>, bound: &Arc<Bound>) {
         let before = self.applied.borrow().published.clone();
-        let entries = self.shared.entries().follow(&wanted.snapshot.hosts).clone();
+        let entries = self.common.entries().follow(&wanted.snapshot.hosts).clone();
         let entries = with_bound(entries, bound);
         self.next = None;
         match self.hosts_file.reconcile(&entries, &self.known) {
@@ -308,7 +308,7 @@ impl Agent {
                 let is_news = !is(before.as_ref(), wanted) || !is_bound;
                 self.applied_bound = Arc::clone(bound);
                 let written = std::mem::replace(&mut self.written, entries.clone());
-                self.shared.former().note(&written, &entries);
+                self.common.former().note(&written, &entries);
                 self.known = without(entries.clone(), pass.shadowed.iter());
                 let change = Change {
                     generation: wanted.snapshot.generation,
@@ -386,7 +386,7 @@ impl Agent {
         // What cannot be read any more is told by the next pass.
         let text = || hosts_file::read(&pass.target).unwrap_or_default();
         let stale = self
-            .shared
+            .common
             .former()
             .stale(&pass.shadowed, change.wanted, text);
         self.applied.send_replace(Applied {

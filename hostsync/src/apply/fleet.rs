@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use contract::hosts_line::OWNER;
 use contract::{Counted, Diff, Hosts};
+use daemon::Tasks;
 use hosts_file::{HostsFile, MethodChoice, WatchSet, Watchers};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use crate::apply::agent::{Agent, Applied, Shared};
+use crate::apply::agent::{Agent, Applied, Common};
 use crate::apply::pattern::{Found, MOST, Pattern};
 use crate::apply::places::is_of_a_container;
 use crate::apply::selection::Selection;
@@ -28,9 +28,6 @@ use crate::store::Unwritten;
 
 /// The least time between two looks for new files: an engine makes many changes for one container.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long an agent that panicked rests.
-const REST: Duration = Duration::from_secs(5);
-
 /// Which files, and how they are written.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -57,10 +54,11 @@ pub struct FileState {
 #[derive(Debug)]
 pub struct Fleet {
     files: Files,
-    shared: Shared,
+    common: Common,
     view: watch::Receiver<View>,
     bound: watch::Receiver<Arc<Bound>>,
-    unwritten: Unwritten,
+    unwritten: Arc<Unwritten>,
+    tasks: Tasks,
     watchers: Watchers,
     discovery: Watch,
     kept: BTreeMap<PathBuf, Kept>,
@@ -78,8 +76,12 @@ struct Kept {
     task: JoinHandle<()>,
     applied: watch::Receiver<Applied>,
     pass: Arc<Notify>,
-    /// When an agent that panicked is followed by another one.
-    again: Option<Instant>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Files {
@@ -117,14 +119,16 @@ impl Fleet {
         view: watch::Receiver<View>,
         bound: watch::Receiver<Arc<Bound>>,
         unwritten: Unwritten,
+        tasks: &Tasks,
     ) -> Self {
         let watchers = Watchers::default();
         Self {
             files,
-            shared: Shared::new(selection),
+            common: Common::new(selection),
             view,
             bound,
-            unwritten,
+            unwritten: Arc::new(unwritten),
+            tasks: tasks.clone(),
             discovery: Watch::of(&watchers),
             watchers,
             kept: BTreeMap::new(),
@@ -148,7 +152,6 @@ impl Fleet {
         self.tell();
         let mut view = self.view.clone();
         loop {
-            let again = self.kept.values().filter_map(|kept| kept.again).min();
             tokio::select! {
                 () = pass.notified() => {
                     self.follow_files();
@@ -159,8 +162,7 @@ impl Fleet {
                     // What comes meanwhile is found by the next look.
                     tokio::time::sleep(PAUSE).await;
                 }
-                () = self.told.notified() => self.revive(),
-                () = at(again) => self.revive(),
+                () = self.told.notified() => {}
                 // Where there is no file, nobody else tells that a generation is in all of them.
                 Ok(()) = view.changed() => {}
             }
@@ -191,10 +193,9 @@ impl Fleet {
             log::warn!("there are more than {MOST} hosts files; the others are left alone");
         }
         self.is_cut = found.is_cut;
-        self.kept.retain(|path, kept| {
+        self.kept.retain(|path, _| {
             let is_there = found.files.contains_key(path);
             if !is_there {
-                kept.task.abort();
                 log::info!("{} is gone, and kept no longer", path.display());
             }
             is_there
@@ -208,70 +209,43 @@ impl Fleet {
         }
     }
 
-    /// An agent for one file, at work.
+    /// An agent for one file, at work, and another one where that panics.
     fn keep(&self, path: &Path, base: Option<&Path>) -> Kept {
-        let agent = Agent::of_many(
-            self.files.open(path, base),
-            self.shared.clone(),
-            Watch::of(&self.watchers),
-            (self.view.clone(), self.bound.clone()),
-            &self.unwritten,
+        let (telling, pass) = (watch::Sender::default(), Arc::new(Notify::new()));
+        let (files, common, watchers) = (
+            self.files.clone(),
+            self.common.clone(),
+            self.watchers.clone(),
         );
-        let (applied, pass) = (agent.applied(), Arc::new(Notify::new()));
-        let (mut doing, asked, told) = (agent.applied(), Arc::clone(&pass), Arc::clone(&self.told));
-        let mut agent = agent;
-        let task = tokio::spawn(async move {
-            // Also when the agent panics.
-            let _told = Told(Arc::clone(&told));
-            tokio::select! {
-                never = agent.run(&asked) => match never {},
-                () = async { while doing.changed().await.is_ok() { told.notify_one() } } => {}
+        let sources = (self.view.clone(), self.bound.clone());
+        let (unwritten, told) = (Arc::clone(&self.unwritten), Arc::clone(&self.told));
+        let (of, base) = (path.to_owned(), base.map(Path::to_owned));
+        let (applied, asked) = (telling.subscribe(), Arc::clone(&pass));
+        let make = move || {
+            let file = files.open(&of, base.as_deref());
+            let watch = Watch::of(&watchers);
+            let agent = Agent::of_many(file, common.clone(), watch, sources.clone(), &unwritten);
+            let (mut agent, mut doing) = (agent.telling(telling.clone()), telling.subscribe());
+            let (asked, told) = (Arc::clone(&asked), Arc::clone(&told));
+            async move {
+                tokio::select! {
+                    never = agent.run(&asked) => match never {},
+                    () = async { while doing.changed().await.is_ok() { told.notify_one() } } => {}
+                }
             }
-        });
+        };
+        let name = format!("hosts file {}", path.display());
         Kept {
-            task,
+            task: tokio::spawn(self.tasks.clone().keep(name, make)),
             applied,
             pass,
-            again: None,
-        }
-    }
-
-    /// Sees to it that an agent that panicked is followed by another one.
-    fn revive(&mut self) {
-        let now = Instant::now();
-        let mut due = Vec::new();
-        for (path, kept) in &mut self.kept {
-            match kept.again {
-                None if kept.task.is_finished() => {
-                    log::error!(
-                        "what keeps {} is down; it is started again in {REST:?}",
-                        path.display()
-                    );
-                    kept.again = Some(now + REST);
-                }
-                Some(at) if at <= now => due.push(path.clone()),
-                _ => {}
-            }
-        }
-        if due.is_empty() {
-            return;
-        }
-        let found = self.files.find();
-        for path in due {
-            if let Some(base) = found.files.get(&path) {
-                let kept = self.keep(&path, base.as_deref());
-                self.kept.insert(path, kept);
-            }
         }
     }
 
     /// What all of them have done, as one.
     fn tell(&mut self) {
-        let each = self.kept.iter().map(|(path, kept)| {
-            let applied = kept.applied.borrow().clone();
-            let down = kept.again.map(|_| "its task is down".to_owned());
-            (path.clone(), applied, down)
-        });
+        let each = self.kept.iter();
+        let each = each.map(|(path, kept)| (path.clone(), kept.applied.borrow().clone()));
         let newest = self.view.borrow().snapshot.clone();
         let applied = sum(each.collect(), newest.clone());
         self.say(newest.as_ref(), &applied);
@@ -281,9 +255,7 @@ impl Fleet {
             is_news
         });
     }
-}
 
-impl Fleet {
     /// One line for a generation that is in all files.
     fn say(&mut self, newest: Option<&Arc<Published>>, applied: &Applied) {
         let before = self.applied.borrow().published.clone();
@@ -296,7 +268,7 @@ impl Fleet {
         if !is_news {
             return;
         }
-        let entries = self.shared.selected(&newest.snapshot.hosts);
+        let entries = self.common.selected(&newest.snapshot.hosts);
         let diff = Diff::between(&self.said, &entries);
         let working = applied.files.iter().filter(|of| of.failure.is_none());
         log::info!(
@@ -310,28 +282,13 @@ impl Fleet {
     }
 }
 
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.kept.values().for_each(|kept| kept.task.abort());
-    }
-}
-
-/// Tells when it is dropped.
-struct Told(Arc<Notify>);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
-}
-
-/// Each file with what its agent has done, and why it has none, as one: the oldest of what is in those that work.
-fn sum(each: Vec<(PathBuf, Applied, Option<String>)>, newest: Option<Arc<Published>>) -> Applied {
+/// Each file with what its agent has done, as one: the oldest of what is in those that work.
+fn sum(each: Vec<(PathBuf, Applied)>, newest: Option<Arc<Published>>) -> Applied {
     let mut all = Applied::default();
     let mut oldest = newest;
     let mut is_behind = false;
-    for (path, applied, down) in each {
-        let failure = down.or(applied.failure);
+    for (path, applied) in each {
+        let failure = applied.failure;
         let published = applied.published;
         let generation = published.as_ref().map(|used| used.snapshot.generation);
         if failure.is_none() {
@@ -372,13 +329,6 @@ fn sum(each: Vec<(PathBuf, Applied, Option<String>)>, newest: Option<Arc<Publish
     all
 }
 
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,7 +346,7 @@ mod tests {
     fn summed(each: Vec<Applied>) -> Applied {
         let newest = Some(Arc::new(published(1, 1, 9, &[("db", 1)])));
         let each = each.into_iter().enumerate();
-        let each = each.map(|(number, applied)| (format!("/{number}").into(), applied, None));
+        let each = each.map(|(number, applied)| (format!("/{number}").into(), applied));
         sum(each.collect(), newest)
     }
 

@@ -353,7 +353,7 @@ impl Setup {
         };
         // In one task, so that a snapshot goes from one to the other without a change of threads.
         let (following, bound, selection) = (session.clone(), binders.bound(), self.selection);
-        let target = self.target;
+        let (target, kept_by) = (self.target, tasks.clone());
         let make = move || {
             let unwritten = unwritten.load();
             let (view, bound, selection) = (view.clone(), bound.clone(), selection.clone());
@@ -363,7 +363,8 @@ impl Setup {
                     Keeper::One(Box::new(agent.telling(applying.clone())))
                 }
                 Target::Many(files) => {
-                    let fleet = Fleet::new(files.clone(), selection, view, bound, unwritten);
+                    let files = files.clone();
+                    let fleet = Fleet::new(files, selection, view, bound, unwritten, &kept_by);
                     Keeper::Many(Box::new(fleet.telling(applying.clone())))
                 }
             };

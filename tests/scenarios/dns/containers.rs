@@ -19,8 +19,7 @@ fn a_container_can_have_it_as_its_only_resolver() {
     let tree = tree("dns-container");
     tree.create("/db", "10.0.0.5");
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let (server, chroot) = tree.address().split_once('/').expect("a chroot");
-    let servers = format!("{}/{chroot}", network.relay(server));
+    let servers = network.reach(&tree);
     let program = format!("--volume={}:/nameserver:ro", binary("nameserver").display());
     // The user of its image. What is none of our zones, the engine's own resolver knows.
     let options = [program.as_str(), "--user=65534:65534"];

@@ -83,8 +83,7 @@ impl Hostsync {
         let tree = server.tree("soak");
         let nameserver = publish(&tree, load);
         let (image, network) = (Image::with_hostsync(), Network::new());
-        let (address, chroot) = tree.address().split_once('/').context("a chroot")?;
-        let servers = format!("{}/{chroot}", network.relay(address));
+        let servers = network.reach(&tree);
         let run = ["hostsync", "run", "-z", &servers, "--log-level", "warn"];
         let command = [&["sh", "-c", START, "sh"][..], &run].concat();
         let container = Container::run(&image, &network, &command);

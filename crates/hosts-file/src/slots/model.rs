@@ -16,7 +16,7 @@ use super::store::{Stamp, Store};
 use super::sums::Sums;
 use super::table::{SlotCounts, Table};
 use super::{GRACE, GROUP, Time, layout};
-use crate::{Address, Error, Hosts, Name, Owner, line};
+use crate::{Address, Addresses, Error, Hosts, Name, Owner, line};
 
 /// How many readers arrive after each change.
 const READERS: usize = 4;
@@ -26,6 +26,18 @@ const SECTOR: usize = GROUP as usize;
 
 pub(super) fn owner() -> Owner {
     Owner::new("hostsync").unwrap()
+}
+
+/// What is wanted: names, each with the last bytes of its addresses.
+pub(super) fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
+    let address = |last: &u8| format!("10.0.0.{last}").parse::<Address>().unwrap();
+    let entries = entries.iter();
+    entries
+        .map(|(name, addresses)| {
+            let addresses: Addresses = addresses.iter().map(address).collect();
+            (name.parse().unwrap(), addresses)
+        })
+        .collect()
 }
 
 /// The driver at work on a file.

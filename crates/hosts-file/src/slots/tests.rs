@@ -8,21 +8,8 @@ use std::time::Duration;
 use crate::{Address, Addresses, Hosts, Name, line};
 use proptest::prelude::*;
 
-use super::model::{Disk, Fault, Model, said};
+use super::model::{Disk, Fault, Model, hosts, said};
 use super::{CELL, GRACE, PAGE};
-
-fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
-    let address = |last: &u8| format!("10.0.0.{last}").parse::<Address>().unwrap();
-    entries
-        .iter()
-        .map(|(name, addresses)| {
-            (
-                name.parse().unwrap(),
-                addresses.iter().map(address).collect::<Addresses>(),
-            )
-        })
-        .collect()
-}
 
 /// Goes on until there is nothing more to do.
 fn rest(model: &mut Model, wanted: &Hosts) {

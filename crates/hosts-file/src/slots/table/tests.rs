@@ -1,20 +1,7 @@
 use super::*;
-use crate::Addresses;
-use crate::slots::model::owner;
+use crate::slots::model::{hosts, owner};
 
 const NOW: Time = Time::from_secs(100);
-
-/// What is wanted: names, each with the last bytes of its addresses.
-fn hosts(entries: &[(&str, &[u8])]) -> Hosts {
-    let address = |last: &u8| format!("10.0.0.{last}").parse::<Address>().unwrap();
-    let entries = entries.iter();
-    entries
-        .map(|(name, addresses)| {
-            let addresses: Addresses = addresses.iter().map(address).collect();
-            (name.parse().unwrap(), addresses)
-        })
-        .collect()
-}
 
 /// Of a file that holds this.
 fn table(text: &str) -> Table {
