@@ -319,6 +319,63 @@ fn what_keeps_one_file_is_started_again_when_it_fails() {
     soon_status(&agent, "to be in step", |status| status.code() == 0);
 }
 
+/// Containers of one kind need not have the names of another.
+#[test]
+fn files_of_different_patterns_have_different_names() {
+    let tree = tree("host-agent-select");
+    let names = |last: u8| json!({"db": [format!("10.0.0.{last}")], "a.web": [format!("10.0.1.{last}")], "x": ["10.0.2.1"]});
+    tree.publish(1, &names(1));
+    let (docker, other) = (Engine::new(), Engine::new());
+    let (one, two) = (docker.container(1), other.container(1));
+    let own = docker.scratch.write("own", FOREIGN);
+    let (one_glob, two_glob) = (docker.glob(), other.glob());
+    let [one_glob, two_glob] = [one_glob.display(), two_glob.display()];
+    let settings = format!(
+        "hosts-file = ['{}', '{one_glob}', '{two_glob}']\nselect = {{ '{one_glob}' = '*.web', '{two_glob}' = ['x', 'd?'] }}",
+        own.display()
+    );
+    let settings = docker.scratch.write("settings.toml", settings);
+    let agent = Program::new("hostsync")
+        .flag("zookeeper", tree.address())
+        .flag("config", &settings)
+        .flag("cache", docker.scratch.join("cache"));
+    let mut running = agent.run();
+    let all = |last: u8| {
+        let (db, web) = (format!("10.0.0.{last}"), format!("10.0.1.{last}"));
+        for (path, expected) in [
+            (&one, [None, Some(&web), None]),
+            (&two, [Some(&db), None, Some(&"10.0.2.1".to_owned())]),
+            (&own, [Some(&db), Some(&web), Some(&"10.0.2.1".to_owned())]),
+        ] {
+            for (name, expected) in ["db", "a.web", "x"].iter().zip(expected) {
+                let expected: Vec<&str> = expected.into_iter().map(String::as_str).collect();
+                soon_says(path, name, &expected);
+            }
+        }
+    };
+    all(1);
+    tree.publish(2, &names(2));
+    all(2);
+    let status = soon_status(&agent, "to be in step", |status| status.code() == 0);
+    status.expect_words(&["1 name", "2 names", "3 names"]);
+    // Killed and started again, it goes on with what it wrote in which.
+    running.kill9();
+    tree.publish(3, &names(3));
+    let running = agent.run();
+    all(3);
+    drop(running);
+    let _ = agent.call(&["clean"]).expect_code(0);
+    for path in [&one, &two, &own] {
+        let text = text(path);
+        assert!(
+            text.starts_with(FOREIGN) && !text.contains("10.0.2.1"),
+            "{text}"
+        );
+    }
+    let unknown = agent.call(&["run", "--select", "podman=db"]).expect_code(2);
+    unknown.expect_words(&["cannot use --select", "'podman' is none of"]);
+}
+
 /// As many as a machine has, at once.
 #[test]
 fn fifty_come_go_and_survive_a_killed_agent() {

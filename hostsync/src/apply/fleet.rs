@@ -3,7 +3,7 @@
 //!
 //! They share the subscription, the map of names, what is selected of it, and the threads that watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::apply::agent::{Agent, Applied, Common};
-use crate::apply::pattern::{Found, MOST, Pattern};
+use crate::apply::pattern::{Found, MOST, Pattern, Place};
 use crate::apply::places::is_of_a_container;
-use crate::apply::selection::Selection;
+use crate::apply::selection::{Selection, Selections};
 use crate::apply::watch::Watch;
 use crate::bind::Bound;
 use crate::follow::published::Published;
@@ -28,11 +28,13 @@ use crate::store::Unwritten;
 
 /// The least time between two looks for new files: an engine makes many changes for one container.
 const PAUSE: Duration = Duration::from_millis(20);
+
 /// Which files, and how they are written.
 #[derive(Debug, Clone)]
 pub struct Files {
     patterns: Vec<Pattern>,
     choice: MethodChoice,
+    selections: Selections,
 }
 
 /// One file of many.
@@ -54,10 +56,10 @@ pub struct FileState {
 #[derive(Debug)]
 pub struct Fleet {
     files: Files,
-    common: Common,
+    common: BTreeMap<Vec<String>, Common>,
     view: watch::Receiver<View>,
     bound: watch::Receiver<Arc<Bound>>,
-    unwritten: Arc<Unwritten>,
+    unwritten: Unwritten,
     tasks: Tasks,
     watchers: Watchers,
     discovery: Watch,
@@ -65,7 +67,7 @@ pub struct Fleet {
     /// One of the agents has done something.
     told: Arc<Notify>,
     applied: watch::Sender<Applied>,
-    /// The names that the log said last to be in all files.
+    /// The published names that the log said last to be in the files.
     said: Hosts,
     is_cut: bool,
 }
@@ -87,7 +89,45 @@ impl Drop for Kept {
 impl Files {
     /// The files that match any of these.
     pub fn new(patterns: Vec<Pattern>, choice: MethodChoice) -> Self {
-        Self { patterns, choice }
+        Self {
+            patterns,
+            choice,
+            selections: Selections::default(),
+        }
+    }
+
+    /// The same with the names that are wanted in them.
+    ///
+    /// # Errors
+    /// A glob is malformed, or a word stands for none of the patterns.
+    pub fn with_names(mut self, selections: Selections) -> Result<Self, String> {
+        let known = || self.patterns.iter().flat_map(Pattern::words);
+        let mut patterns = selections.patterns();
+        if let Some(other) = patterns.find(|word| known().all(|known| known != word)) {
+            let known: BTreeSet<&str> = known().map(String::as_str).collect();
+            let known = Vec::from_iter(known).join(", ");
+            return Err(format!("'{other}' is none of {known}"));
+        }
+        drop(patterns);
+        for pattern in &self.patterns {
+            let selection = Selection::new(&selections.of(pattern.words()));
+            selection.map_err(|error| error.to_string())?;
+        }
+        self.selections = selections;
+        Ok(self)
+    }
+
+    /// What the files with the same globs have in common, by those globs.
+    fn common(&self) -> BTreeMap<Vec<String>, Common> {
+        let globs = self.patterns.iter();
+        let globs = globs.map(|pattern| self.selections.of(pattern.words()));
+        globs
+            .map(|globs| {
+                // They were looked at.
+                let selection = Selection::new(&globs).unwrap_or_default();
+                (globs, Common::new(selection))
+            })
+            .collect()
     }
 
     /// All that there are now.
@@ -115,7 +155,6 @@ impl Fleet {
     /// ours were made to say all of it but what is `unwritten`.
     pub fn new(
         files: Files,
-        selection: Selection,
         view: watch::Receiver<View>,
         bound: watch::Receiver<Arc<Bound>>,
         unwritten: Unwritten,
@@ -123,11 +162,11 @@ impl Fleet {
     ) -> Self {
         let watchers = Watchers::default();
         Self {
+            common: files.common(),
             files,
-            common: Common::new(selection),
             view,
             bound,
-            unwritten: Arc::new(unwritten),
+            unwritten,
             tasks: tasks.clone(),
             discovery: Watch::of(&watchers),
             watchers,
@@ -200,29 +239,33 @@ impl Fleet {
             }
             is_there
         });
-        for (path, base) in &found.files {
-            if !self.kept.contains_key(path) {
-                log::info!("{} is kept from now on", path.display());
-                let kept = self.keep(path, base.as_deref());
-                self.kept.insert(path.clone(), kept);
+        for (path, place) in &found.files {
+            if self.kept.contains_key(path) {
+                continue;
             }
+            let globs = self.files.selections.of(&place.words);
+            let Some(common) = self.common.get(&globs) else {
+                continue;
+            };
+            log::info!("{} is kept from now on", path.display());
+            let kept = self.keep(path, place, common.clone());
+            self.kept.insert(path.clone(), kept);
         }
     }
 
     /// An agent for one file, at work, and another one where that panics.
-    fn keep(&self, path: &Path, base: Option<&Path>) -> Kept {
+    fn keep(&self, path: &Path, place: &Place, common: Common) -> Kept {
         let (telling, pass) = (watch::Sender::default(), Arc::new(Notify::new()));
-        let (files, common, watchers) = (
-            self.files.clone(),
-            self.common.clone(),
-            self.watchers.clone(),
-        );
+        let (files, watchers) = (self.files.clone(), self.watchers.clone());
         let sources = (self.view.clone(), self.bound.clone());
-        let (unwritten, told) = (Arc::clone(&self.unwritten), Arc::clone(&self.told));
-        let (of, base) = (path.to_owned(), base.map(Path::to_owned));
+        let (unwritten, told) = (
+            Selections::unwritten(&self.unwritten, &place.words),
+            Arc::clone(&self.told),
+        );
+        let (of, place) = (path.to_owned(), place.clone());
         let (applied, asked) = (telling.subscribe(), Arc::clone(&pass));
         let make = move || {
-            let file = files.open(&of, base.as_deref());
+            let file = files.open(&of, place.base.as_deref());
             let watch = Watch::of(&watchers);
             let agent = Agent::of_many(file, common.clone(), watch, sources.clone(), &unwritten);
             let (mut agent, mut doing) = (agent.telling(telling.clone()), telling.subscribe());
@@ -268,7 +311,12 @@ impl Fleet {
         if !is_news {
             return;
         }
-        let entries = self.common.selected(&newest.snapshot.hosts);
+        // Where not all files have the same names, all that are published.
+        let mut same = self.common.values();
+        let entries = match (same.next(), same.next()) {
+            (Some(common), None) => common.selected(&newest.snapshot.hosts),
+            _ => newest.snapshot.hosts.clone(),
+        };
         let diff = Diff::between(&self.said, &entries);
         let working = applied.files.iter().filter(|of| of.failure.is_none());
         log::info!(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -13,6 +14,8 @@ pub const MOST: usize = 4096;
 /// A path, or a glob.
 #[derive(Debug, Clone)]
 pub struct Pattern {
+    /// What `--select` calls it.
+    words: Arc<[String]>,
     path: PathBuf,
     /// What comes before the first component with a wildcard: all that is trusted.
     base: PathBuf,
@@ -29,20 +32,30 @@ enum Part {
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Each file, with the directory up to which its path is trusted; none for one that was named.
-    pub files: BTreeMap<PathBuf, Option<PathBuf>>,
+    /// Each file.
+    pub files: BTreeMap<PathBuf, Place>,
     /// The directories in which others may appear.
     pub directories: BTreeSet<PathBuf>,
     /// Some were left out, since there are more than [`MOST`].
     pub is_cut: bool,
 }
 
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The directory up to which its path is trusted; none for a file that was named.
+    pub base: Option<PathBuf>,
+    /// What `--select` calls the pattern that it was first found by.
+    pub words: Arc<[String]>,
+}
+
 impl Pattern {
-    /// A path that is absolute, in which `*`, `?`, `[…]` and `{…}` stand for names.
+    /// A path that is absolute, in which `*`, `?`, `[…]` and `{…}` stand for names. `--select` calls it by
+    /// these words, and by the path.
     ///
     /// # Errors
     /// A wildcard is malformed, or `**`.
-    pub fn new(path: &Path) -> Result<Self, String> {
+    pub fn new(path: &Path, words: &[String]) -> Result<Self, String> {
         let has_wildcard = |part: &Component<'_>| {
             part.as_os_str()
                 .to_string_lossy()
@@ -62,11 +75,18 @@ impl Pattern {
             let glob = glob.map_err(|error| error.to_string())?;
             Ok(Part::Wildcard(glob.compile_matcher()))
         });
+        let path_word = path.to_string_lossy().into_owned();
         Ok(Self {
+            words: words.iter().cloned().chain([path_word]).collect(),
             path: path.to_owned(),
             base: parts[..fixed].iter().collect(),
             rest: rest.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// What `--select` calls it.
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// True where it stands for more than one file.
@@ -74,10 +94,11 @@ impl Pattern {
         !self.rest.is_empty()
     }
 
-    /// Adds what is there now. A file that was named is there in any case.
+    /// Adds what is there now and was found by none before. A file that was named is there in any case.
     pub fn find(&self, found: &mut Found) {
         if !self.is_glob() {
-            found.files.insert(self.path.clone(), None);
+            let file = found.files.entry(self.path.clone());
+            file.or_insert_with(|| self.place()).base = None;
             return;
         }
         // Where there is no such directory yet, it is awaited.
@@ -89,14 +110,21 @@ impl Pattern {
         }
     }
 
+    fn place(&self) -> Place {
+        Place {
+            base: self.is_glob().then(|| self.base.clone()),
+            words: Arc::clone(&self.words),
+        }
+    }
+
     fn below(&self, here: &Path, rest: &[Part], found: &mut Found) {
         let Some((part, rest)) = rest.split_first() else {
             if found.files.len() >= MOST {
                 found.is_cut = true;
                 return;
             }
-            let base = Some(self.base.clone());
-            found.files.entry(here.to_owned()).or_insert(base);
+            let file = found.files.entry(here.to_owned());
+            file.or_insert_with(|| self.place());
             return;
         };
         found.directories.insert(here.to_owned());
@@ -129,15 +157,20 @@ mod tests {
 
     fn found(pattern: &Path) -> Found {
         let mut found = Found::default();
-        Pattern::new(pattern).unwrap().find(&mut found);
+        let pattern = Pattern::new(pattern, &["engine".to_owned()]).unwrap();
+        pattern.find(&mut found);
         found
     }
 
     #[test]
     fn a_path_is_itself_and_need_not_be_there() {
         let path = Path::new("/nonexistent/hosts");
-        assert!(!Pattern::new(path).unwrap().is_glob());
-        assert_eq!(found(path).files, [(path.to_owned(), None)].into());
+        assert!(!Pattern::new(path, &[]).unwrap().is_glob());
+        let place = Place {
+            base: None,
+            words: ["engine", "/nonexistent/hosts"].map(str::to_owned).into(),
+        };
+        assert_eq!(found(path).files, [(path.to_owned(), place)].into());
     }
 
     #[test]
@@ -160,7 +193,9 @@ mod tests {
             let path = base.join(container).join("userdata/hosts");
             (path, Some(base.clone()))
         });
-        assert_eq!(now.files, expected.into());
+        let files = now.files.iter();
+        let files = files.map(|(path, place)| (path.clone(), place.base.clone()));
+        assert_eq!(files.collect::<Vec<_>>(), expected);
         let userdata = |container: &str| base.join(container).join("userdata");
         for directory in [base.clone(), base.join("a"), userdata("a"), userdata("c")] {
             assert!(now.directories.contains(&directory), "{directory:?}");
@@ -169,9 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_two_patterns_is_of_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("a")).unwrap();
+        let (path, mut found) = (directory.path().join("a/hosts"), Found::default());
+        fs::write(&path, "").unwrap();
+        for (pattern, word) in [("a/hosts", "named"), ("*/hosts", "globbed")] {
+            let pattern = directory.path().join(pattern);
+            let pattern = Pattern::new(&pattern, &[word.to_owned()]).unwrap();
+            pattern.find(&mut found);
+        }
+        assert_eq!(found.files[&path].base, None);
+        assert_eq!(found.files[&path].words[0], "named");
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for glob in ["/a/**/hosts", "/a/[/hosts"] {
-            assert!(Pattern::new(Path::new(glob)).is_err(), "{glob}");
+            assert!(Pattern::new(Path::new(glob), &[]).is_err(), "{glob}");
         }
     }
 }

@@ -56,13 +56,23 @@ impl Machine {
 }
 
 impl Engine {
-    /// The globs of its files.
-    pub fn globs(self, machine: &Machine) -> Vec<PathBuf> {
+    /// The word for it on the command line.
+    pub fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The globs of its files, each with the words for it.
+    pub fn globs(self, machine: &Machine) -> Vec<(PathBuf, Vec<String>)> {
         let each = match self {
             Self::Auto => vec![Self::Docker, Self::Podman, Self::Kubelet],
             one => vec![one],
         };
-        let places = each.into_iter().flat_map(|engine| engine.places(machine));
+        let places = each.into_iter().flat_map(|engine| {
+            let words = vec![engine.word(), self.word()];
+            let places = engine.places(machine).into_iter();
+            places.map(move |place| (place, words.clone()))
+        });
         places.collect()
     }
 
@@ -179,7 +189,9 @@ mod tests {
             (Engine::Auto, &moved, "/srv/docker/containers/*/hosts"),
         ] {
             let globs = engine.globs(machine);
-            assert!(globs.contains(&expected.into()), "{engine:?}: {globs:?}");
+            let mut places = globs.iter().map(|(place, _)| place);
+            let is_there = places.any(|place| place == Path::new(expected));
+            assert!(is_there, "{engine:?}: {globs:?}");
         }
         assert_eq!(data_root(b"{"), None);
         assert_eq!(data_root(br#"{"data-root": "relative"}"#), None);

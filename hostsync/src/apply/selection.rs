@@ -1,9 +1,54 @@
 //! Which of the published names this machine wants.
 
+use std::collections::BTreeMap;
+
 use contract::{Hosts, Name};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::store::Unwritten;
+
+/// What `--select` says of several hosts files: a glob of names, or `WHERE=GLOB` for the files of one pattern, whose
+/// files then have only what is said of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selections {
+    general: Vec<String>,
+    special: BTreeMap<String, Vec<String>>,
+}
+
+impl Selections {
+    /// Those of these words. No name has a `=`.
+    pub fn new(select: &[String]) -> Self {
+        let mut selections = Self::default();
+        for word in select {
+            let globs = match word.rsplit_once('=') {
+                Some((of, _)) => selections.special.entry(of.trim().to_owned()).or_default(),
+                None => &mut selections.general,
+            };
+            let glob = word.rsplit('=').next().unwrap_or_default();
+            globs.push(glob.trim().to_owned());
+        }
+        selections
+    }
+
+    /// The globs for the files of a pattern, by any word for it; none where all names are wanted.
+    pub fn of(&self, pattern: &[String]) -> Vec<String> {
+        let special = pattern.iter().find_map(|word| self.special.get(word));
+        special.unwrap_or(&self.general).clone()
+    }
+
+    /// What was not written of the files of a pattern, of what was not written of all files.
+    pub fn unwritten(all: &Unwritten, pattern: &[String]) -> Unwritten {
+        Unwritten {
+            select: Self::new(&all.select).of(pattern),
+            shadowed: all.shadowed.clone(),
+        }
+    }
+
+    /// The words for patterns in it.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.special.keys().map(String::as_str)
+    }
+}
 
 /// The names that `--select` asks for; all of them without it.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +111,37 @@ pub(crate) fn without<'a>(mut hosts: Hosts, names: impl IntoIterator<Item = &'a 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_a_pattern_have_what_is_said_of_them_or_else_of_all() {
+        let words = |words: &[&str]| -> Vec<String> {
+            words.iter().map(|word| (*word).to_owned()).collect()
+        };
+        let select = words(&[
+            "db",
+            "docker=*.web",
+            "docker=web",
+            "/srv/a=b/*/hosts=*.a",
+            "*.db",
+        ]);
+        let selections = Selections::new(&select);
+        for (pattern, expected) in [
+            (&["/etc/hosts"][..], &["db", "*.db"][..]),
+            (&["docker"], &["*.web", "web"]),
+            (&["podman", "docker"], &["*.web", "web"]),
+            (&["/srv/a=b/*/hosts"], &["*.a"]),
+            (&[], &["db", "*.db"]),
+        ] {
+            assert_eq!(
+                selections.of(&words(pattern)),
+                words(expected),
+                "{pattern:?}"
+            );
+        }
+        let patterns: Vec<&str> = selections.patterns().collect();
+        assert_eq!(patterns, ["/srv/a=b/*/hosts", "docker"]);
+        assert!(Selections::new(&words(&["docker=db"])).of(&[]).is_empty());
+    }
 
     #[test]
     fn globs_select_names() {

@@ -16,7 +16,7 @@ use crate::address::{AddressArg, OwnAddress};
 use crate::apply::fleet::Files;
 use crate::apply::pattern::Pattern;
 use crate::apply::places::{Engine, Machine};
-use crate::apply::selection::Selection;
+use crate::apply::selection::{Selection, Selections};
 use crate::bind::Binding;
 use crate::children::SignalNumber;
 use crate::health::{Check, CheckSchedule};
@@ -166,7 +166,10 @@ pub struct NamesArgs {
     pub state: ZnodePath,
 
     /// Only names that match this glob, such as '*.db' (repeatable)
-    #[arg(long, value_name = "GLOB", help_heading = "Names")]
+    ///
+    /// Where several files are kept, 'docker=*.web' (an engine of --containers) or '/srv/*/hosts=*.db' (a
+    /// --hosts-file) is for those files, which then have no other names; in a settings file a table.
+    #[arg(long, value_name = "[WHERE=]GLOB", help_heading = "Names")]
     pub select: Vec<String>,
 
     /// Which file.
@@ -514,7 +517,10 @@ impl RunArgs {
                 "--write replace is not for containers: they would go on reading the old file; leave it out",
             );
         }
-        Ok(Some(Files::new(patterns, write.choice())))
+        let files = Files::new(patterns, write.choice());
+        let files = files.with_names(Selections::new(&self.names.select));
+        let files = files.map_err(|error| anyhow::anyhow!("cannot use --select: {error}"));
+        files.map(Some).map_err(WrongUsage::new)
     }
 
     fn id(&self) -> anyhow::Result<String> {
@@ -532,8 +538,22 @@ impl NamesArgs {
     /// # Errors
     /// A glob is malformed.
     pub fn selection(&self) -> Result<Selection, WrongUsage> {
-        let selection = Selection::new(&self.select).context("cannot use --select");
+        let path = self.hosts_file.one()?.to_string_lossy().into_owned();
+        let selections = Selections::new(&self.select);
+        if let Some(other) = selections.patterns().find(|word| *word != path) {
+            let error = anyhow::anyhow!(
+                "cannot use --select {other}=…: '{other}' is neither an engine of --containers nor a --hosts-file"
+            );
+            return Err(WrongUsage::new(error));
+        }
+        let selection = Selection::new(&self.globs()).context("cannot use --select");
         selection.map_err(WrongUsage::new)
+    }
+
+    /// The globs for the one file that is kept.
+    pub fn globs(&self) -> Vec<String> {
+        let path = self.hosts_file.key(&ContainersArg::default());
+        Selections::new(&self.select).of(&[path.to_string_lossy().into_owned()])
     }
 
     /// Where the nameservers keep their own, and agents tell of themselves.
@@ -582,10 +602,7 @@ impl HostsFileArg {
             ([first, ..], _) => first.clone(),
             ([], []) => HOSTS.into(),
             ([], engines) => {
-                let names = engines
-                    .iter()
-                    .filter_map(|engine| engine.to_possible_value());
-                let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+                let names: Vec<_> = engines.iter().map(|engine| engine.word()).collect();
                 Path::new("/containers").join(names.join("-"))
             }
         }
@@ -602,19 +619,23 @@ impl HostsFileArg {
         let machine = Machine::current();
         let engines = containers.containers.iter();
         let places = engines.flat_map(|engine| engine.globs(&machine));
-        let patterns = self.hosts_file.iter().cloned().chain(places).map(|path| {
+        let named = self
+            .hosts_file
+            .iter()
+            .map(|path| (path.clone(), Vec::new()));
+        let patterns = named.chain(places).map(|(path, words)| {
             let wrong = |why: String| {
                 let error = anyhow::anyhow!("cannot use --hosts-file {}: {why}", path.display());
                 WrongUsage::new(error)
             };
-            Pattern::new(&path).map_err(wrong)
+            Pattern::new(&path, &words).map_err(wrong)
         });
         patterns.collect::<Result<_, _>>().map(Some)
     }
 }
 
 fn is_glob(path: &Path) -> bool {
-    Pattern::new(path).map_or(true, |pattern| pattern.is_glob())
+    Pattern::new(path, &[]).map_or(true, |pattern| pattern.is_glob())
 }
 
 impl WriteArg {

@@ -43,7 +43,7 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let written = Selection::written(&last, &unwritten.load());
     let pass = reconcile(&mut hosts_file, &selection, &published, &written)?;
     unwritten.keep(&Unwritten {
-        select: names.select.clone(),
+        select: names.globs(),
         shadowed: pass.shadowed.iter().cloned().collect(),
     });
     if news {

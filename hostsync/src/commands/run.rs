@@ -160,7 +160,11 @@ impl Setup {
     pub(super) fn new(args: &RunArgs) -> anyhow::Result<Self> {
         let (names, user) = (&args.names, User::current());
         let (path, many) = (&args.key(), args.many()?);
-        let selection = names.selection()?;
+        let select = match &many {
+            Some(_) => names.select.clone(),
+            None => names.globs(),
+        };
+        let selection = many.is_none().then(|| names.selection()).transpose()?;
         let (znode, cache) = (names.state().hosts(), names.cache(&user, path)?);
         let options = names.zookeeper.options()?;
         let target = match many {
@@ -198,8 +202,8 @@ impl Setup {
             user,
             options,
             znode,
-            selection,
-            select: names.select.clone(),
+            selection: selection.unwrap_or_default(),
+            select,
             cache,
             unwritten,
             presence: args.presence(&instance.sessions)?,
@@ -364,7 +368,7 @@ impl Setup {
                 }
                 Target::Many(files) => {
                     let files = files.clone();
-                    let fleet = Fleet::new(files, selection, view, bound, unwritten, &kept_by);
+                    let fleet = Fleet::new(files, view, bound, unwritten, &kept_by);
                     Keeper::Many(Box::new(fleet.telling(applying.clone())))
                 }
             };

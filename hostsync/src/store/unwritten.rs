@@ -15,7 +15,7 @@ use crate::store::temporary;
 /// What of a snapshot was not written. Nothing, for most agents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unwritten {
-    /// The globs of `--select`; none where all names were written.
+    /// What `--select` says; nothing where all names were written.
     pub select: Vec<String>,
     /// Names that were left to lines of others.
     pub shadowed: BTreeSet<Name>,

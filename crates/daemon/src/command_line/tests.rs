@@ -64,6 +64,8 @@ struct Run {
     domain: String,
     #[arg(long)]
     select: Vec<String>,
+    #[arg(long, value_name = "[WHERE=]GLOB")]
+    exclude: Vec<String>,
     #[arg(long, default_value_t = 3)]
     retries: u8,
     #[command(flatten)]
@@ -221,6 +223,21 @@ fn keys_of_other_subcommands_are_fine() {
 fn one_value_is_a_list_of_one() {
     let layers = Layers::new("state = '/s'\nselect = '*.{db,web}'", &[]);
     assert_eq!(layers.run("").select, ["*.{db,web}"]);
+}
+
+#[test]
+fn a_table_stands_for_pairs_where_the_flag_takes_them() {
+    let layers = Layers::new(
+        "state = '/s'\n[exclude]\ndocker = ['*.a', 'b']\n'/srv/*/hosts' = 'c'\n",
+        &[],
+    );
+    let expected = ["/srv/*/hosts=c", "docker=*.a", "docker=b"];
+    assert_eq!(layers.run("").exclude, expected);
+    let layers = Layers::new("state = '/s'\nexclude = {a = {b = 'c'}}", &[]);
+    assert_eq!(
+        layers.problems("run"),
+        ["FILE: exclude: expects a string, not a table"]
+    );
 }
 
 #[test]

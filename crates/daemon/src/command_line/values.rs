@@ -76,6 +76,21 @@ pub(super) fn from_file(argument: &Arg, value: &Value) -> Result<Vec<OsString>, 
             let texts = values.iter().map(|value| text(argument, value));
             checked(argument, texts.collect::<Result<_, _>>()?)
         }
+        // Of a flag that takes KEY=VALUE, a table with the keys, each with one value or an array of them.
+        (Kind::List, Value::Table(table)) if takes_keys(argument) => {
+            let pairs = table.iter().flat_map(|(key, value)| {
+                let values = value
+                    .as_array()
+                    .map_or(std::slice::from_ref(value), Vec::as_slice);
+                values.iter().map(move |value| (key, value))
+            });
+            let texts = pairs.map(|(key, value)| {
+                let mut pair = OsString::from(format!("{key}="));
+                pair.push(text(argument, value)?);
+                Ok(pair)
+            });
+            checked(argument, texts.collect::<Result<_, String>>()?)
+        }
         (Kind::List, Value::Table(_)) => Err(format!(
             "expects an array such as [\"…\"], not {}",
             described(value)
@@ -83,6 +98,12 @@ pub(super) fn from_file(argument: &Arg, value: &Value) -> Result<Vec<OsString>, 
         // One value is a list of one.
         (Kind::List | Kind::One, _) => checked(argument, vec![text(argument, value)?]),
     }
+}
+
+/// True for a flag whose values are pairs, as its help says.
+fn takes_keys(argument: &Arg) -> bool {
+    let names = argument.get_value_names().unwrap_or_default();
+    names.iter().any(|name| name.contains('='))
 }
 
 fn text(argument: &Arg, value: &Value) -> Result<OsString, String> {
