@@ -177,6 +177,38 @@ fn one_containers_file_is_never_replaced_from_outside() {
     assert!(text(&path).starts_with(FOREIGN));
 }
 
+/// What somebody mounts into a container himself is known by the tables of mounts.
+#[test]
+fn a_file_that_a_container_mounts_is_not_replaced() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let tree = tree("host-agent-mounted");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let scratch = Scratch::new("mounted");
+    let path = scratch.write("hosts", FOREIGN);
+    let (image, network) = (Image::with_hostsync(), Network::new());
+    let mount = format!("--volume={}:/etc/hosts", path.display());
+    let wait = ["sh", "-c", "while :; do sleep 1000; done"];
+    let container = Container::run_with(&[&mount], &image, &network, &wait);
+    let agent = Program::new("hostsync")
+        .flag("zookeeper", tree.address())
+        .flag("hosts-file", &path)
+        .flag("cache", scratch.join("cache"));
+    let mut refused = agent.clone().flag("write", "replace").run();
+    assert!(!refused.wait_end(PATIENCE).success());
+    refused.soon_says("mounted into a container");
+    let running = agent.run();
+    for (generation, address) in [(2, "10.0.0.6"), (3, "10.0.0.7")] {
+        tree.publish(generation, &json!({"db": [address]}));
+        wait_until("the container to have the change", PATIENCE, || {
+            addresses(&container.hosts(), "db") == [address]
+        });
+    }
+    running.soon_says("because the file is mounted into a container");
+    drop(container);
+}
+
 #[test]
 fn what_is_planted_leads_nowhere_and_costs_no_other() {
     let tree = tree("host-agent-planted");

@@ -58,6 +58,9 @@ pub enum Error {
     /// The file is mounted into a container, which would go on reading the old one if it were replaced.
     #[error("{} is mounted into a container, which would go on reading the old file if it were replaced", .0.display())]
     Mounted(PathBuf),
+    /// The file has other names, which would go on saying what it says if it were replaced.
+    #[error("{} has other names (hard links), which would be left behind if it were replaced", .0.display())]
+    Names(PathBuf),
     /// Others changed the file each time between our reading and our writing it.
     #[error("{} is changed by others all the time", .0.display())]
     Contended(PathBuf),

@@ -272,6 +272,14 @@ impl HostsFile {
         })
     }
 
+    /// How the file is written, as far as that is known before it is tried.
+    ///
+    /// # Errors
+    /// The path leads to no hosts file, or the file is not to be replaced and nothing else was asked for.
+    pub fn method(&mut self) -> Result<Method, Error> {
+        self.locate().map(|(_, method)| method)
+    }
+
     /// True while slots are kept to, since somebody had the file open for writing. Then that is looked at
     /// again, without the descriptor of our own, which would count as somebody's.
     fn is_held(&mut self, target: &Path) -> bool {
@@ -306,7 +314,14 @@ impl HostsFile {
             _ if self.is_mounted => Method::Slots(Reason::Mounted),
             MethodChoice::Auto if is_mount => Method::Slots(Reason::MountPoint),
             MethodChoice::Auto if is_linked => Method::Slots(Reason::Linked),
-            MethodChoice::Auto | MethodChoice::Replace => Method::Replace,
+            MethodChoice::Replace if is_linked => return Err(Error::Names(target)),
+            // The system refuses that, in its own words.
+            MethodChoice::Replace if is_mount => Method::Replace,
+            choice => match (self.mounts.has_elsewhere(&target), choice) {
+                (false, _) => Method::Replace,
+                (true, MethodChoice::Replace) => return Err(Error::Mounted(target)),
+                (true, _) => Method::Slots(Reason::Mounted),
+            },
         };
         self.watch_set = WatchSet {
             paths: links.into_iter().collect(),

@@ -71,8 +71,11 @@ fn all_names_of_a_file_say_the_same() {
     let text = fs::read_to_string(&other).unwrap();
     assert!(text.contains("db"), "{text}");
     assert_eq!(text, fs::read_to_string(&path).unwrap());
+    let mut replaced = hosts_file(&path).with_method(MethodChoice::Replace);
+    assert!(matches!(replaced.method(), Err(Error::Names(_))));
     fs::remove_file(&other).unwrap();
     assert_eq!(method(), Method::Replace);
+    assert_eq!(replaced.method().unwrap(), Method::Replace);
 }
 
 #[test]

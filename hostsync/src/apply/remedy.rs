@@ -38,7 +38,7 @@ impl fmt::Display for Remedied {
             Error::Indirect(_) | Error::Linked(_) | Error::Owner { .. } => {
                 "; find out who put it there"
             }
-            Error::Mounted(_) => "; leave --write replace out",
+            Error::Mounted(_) | Error::Names(_) => "; leave --write replace out",
             Error::Contended(_) => "; find out by whom and stop them",
             Error::Io { source, .. } => of_the_system(source),
             _ => "",

@@ -16,12 +16,11 @@ use zookeeper::{Options, Session};
 use crate::apply::agent::{Agent, Applied};
 use crate::apply::cache_writer::CacheWriter;
 use crate::apply::fleet::{Files, Fleet};
-use crate::apply::places::is_of_a_container;
 use crate::apply::remedy::Remedied;
 use crate::apply::selection::Selection;
 use crate::bind::{Binders, Binding};
 use crate::children::Children;
-use crate::commands::cli::{PROGRAM, RunArgs, WriteMethod};
+use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::follow::subscription::Subscription;
 use crate::health::{self, Check, CheckSchedule, Prober};
 use crate::observe::control_socket::{self, Socket};
@@ -170,15 +169,13 @@ impl Setup {
         let target = match many {
             Some(files) => Target::Many(files),
             None => {
-                match hosts_file::read(path) {
+                let (path, write) = (path.clone(), names.write.clone());
+                let text = hosts_file::read(&path).map(drop);
+                match text.and_then(|()| write.open(&path).method().map(drop)) {
                     Err(error) if error.is_about_the_path() => bail!(Remedied::from(error)),
                     // The agent tries again until it works.
                     _ => {}
                 }
-                if is_of_a_container(path) && names.write.write == WriteMethod::Replace {
-                    bail!(Remedied::from(hosts_file::Error::Mounted(path.clone())));
-                }
-                let (path, write) = (path.clone(), names.write.clone());
                 Target::One(Box::new(move || write.open(&path)))
             }
         };
