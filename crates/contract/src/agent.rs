@@ -14,6 +14,10 @@ use crate::body::body;
 /// Where that znode is another agent's, the body stands at `ID+2`, `ID+3`, … and names its `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
+    /// For how long that generation was in the file when this was written, in milliseconds: the time of the
+    /// znode less this is when it came there. Left out where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ago_ms: Option<u64>,
     /// The generation in the file; 0 for none.
     pub applied: u64,
     /// Why it is not in step, if it is not.

@@ -43,6 +43,8 @@ const CHECK: Duration = Duration::from_secs(3600);
 pub struct Applied {
     /// The snapshot in the file.
     pub published: Option<Arc<Published>>,
+    /// Since when it is, where that is known.
+    pub since: Option<Instant>,
     /// How many of its names are in the file.
     pub names: usize,
     /// Names that are left to foreign lines.
@@ -98,6 +100,16 @@ impl Common {
 }
 
 impl Applied {
+    /// Since when this is in the file, which was just seen to say it.
+    fn since_of(&self, wanted: &Arc<Published>) -> Option<Instant> {
+        let is_the_same = is(self.published.as_ref(), wanted);
+        if is_the_same {
+            self.since
+        } else {
+            Some(Instant::now())
+        }
+    }
+
     /// True where there is nothing new to tell.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let version = |of: &Self| {
@@ -361,6 +373,7 @@ impl Agent {
         self.applied.send_modify(|applied| {
             *applied = Applied {
                 published: Some(Arc::clone(wanted)),
+                since: applied.since_of(wanted),
                 names: entries.len() - shadowed.len(),
                 shadowed,
                 target: Some(hosts_file::target(self.hosts_file.path())),
@@ -383,6 +396,7 @@ impl Agent {
             log::log!(level, "{line}");
         }
         let repairs = self.applied.borrow().repairs;
+        let since = self.applied.borrow().since_of(wanted);
         // What cannot be read any more is told by the next pass.
         let text = || hosts_file::read(&pass.target).unwrap_or_default();
         let stale = self
@@ -391,6 +405,7 @@ impl Agent {
             .stale(&pass.shadowed, change.wanted, text);
         self.applied.send_replace(Applied {
             published: Some(Arc::clone(wanted)),
+            since,
             names: change.wanted.len() - pass.shadowed.len(),
             shadowed: pass.shadowed.to_vec(),
             stale,

@@ -348,6 +348,7 @@ fn sum(each: Vec<(PathBuf, Applied)>, newest: Option<Arc<Published>>) -> Applied
                 oldest = Some(published);
             }
         }
+        all.since = all.since.max(applied.since);
         all.names = all.names.max(applied.names);
         all.shadowed.extend(applied.shadowed);
         all.stale.extend(applied.stale);

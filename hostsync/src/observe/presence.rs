@@ -54,7 +54,7 @@ pub struct Presence {
 struct Told {
     session: i64,
     place: usize,
-    fact: Vec<u8>,
+    word: Word,
 }
 
 /// Where an agent stands.
@@ -111,6 +111,14 @@ impl Sources {
         }
     }
 
+    /// Since when this generation is in the file, where that is known.
+    fn since(&self, generation: u64) -> Option<Instant> {
+        let applied = self.applied.borrow();
+        let published = applied.published.as_ref();
+        let is_in = published.is_some_and(|used| used.snapshot.generation == generation);
+        applied.since.filter(|_| is_in).map(Into::into)
+    }
+
     /// Waits for another look to be worthwhile; false once the agent has ended.
     async fn changed(&mut self) -> bool {
         let changed = tokio::select! {
@@ -139,7 +147,8 @@ impl Follower for Teller {
         let mut looked = false;
         loop {
             let plan = pace.plan(&sources.look(), began.elapsed());
-            let stand = presence.tell(connection, &plan.word).await?;
+            let since = sources.since(plan.word.applied);
+            let stand = presence.tell(connection, &plan.word, since).await?;
             if plan.is_due && stand != Stand::Waiting {
                 pace.told(&plan);
             }
@@ -258,9 +267,11 @@ impl Presence {
         path.map_err(|error| Error::Other(error.to_string()))
     }
 
-    fn fact(&self, word: &Word, place: usize) -> Vec<u8> {
+    fn fact(&self, word: &Word, place: usize, since: Option<Instant>) -> Vec<u8> {
         let complaint = word.complaint.as_ref();
+        let ago = since.map(|since| since.elapsed().as_millis());
         let fact = contract::Agent {
+            ago_ms: ago.and_then(|ago| ago.try_into().ok()),
             applied: word.applied,
             complaint: complaint.map(|complaint| complaint.text.clone()),
             hosts_file: self.hosts_file.clone(),
@@ -271,16 +282,21 @@ impl Presence {
     }
 
     /// Tells in the first place that is free, or in our own if there is none before it.
-    async fn tell(&mut self, connection: &Connection, word: &Word) -> Result<Stand, Error> {
+    async fn tell(
+        &mut self,
+        connection: &Connection,
+        word: &Word,
+        since: Option<Instant>,
+    ) -> Result<Stand, Error> {
         let session = connection.session_id();
         let mine = self.told.as_ref().filter(|told| told.session == session);
         let mine = mine.map(|told| told.place);
         for place in 0..PLACES {
-            let fact = self.fact(word, place);
-            let is_told = self.told.as_ref().is_some_and(|told| told.fact == fact);
+            let is_told = self.told.as_ref().is_some_and(|told| told.word == *word);
             if mine == Some(place) && is_told {
                 break;
             }
+            let fact = self.fact(word, place, since);
             let path = self.place(place)?;
             if let Some(other) = self.take(connection, &path, &fact).await? {
                 if place == 0 && !self.is_sure_of(connection, other) {
@@ -297,7 +313,7 @@ impl Presence {
             self.told = Some(Told {
                 session,
                 place,
-                fact,
+                word: word.clone(),
             });
             break;
         }

@@ -452,6 +452,7 @@ mod tests {
     fn applied(generation: u64) -> Applied {
         Applied {
             published: used(generation),
+            since: None,
             names: 1,
             shadowed: vec!["web".parse().unwrap()],
             stale: Vec::new(),

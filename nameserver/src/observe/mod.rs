@@ -2,8 +2,10 @@
 //!
 //! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
 //! * [`overview`]: what an operator sees of all replicas and agents.
+//! * [`convergence`]: how soon the agents have what is published.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
 
+pub mod convergence;
 pub mod overview;
 pub mod problems;
 pub mod status;
