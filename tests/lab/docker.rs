@@ -66,6 +66,25 @@ pub(crate) fn unique(purpose: &str) -> String {
     format!("{}{purpose}-{:08x}", reaper::PREFIX, fastrand::u32(..))
 }
 
+/// What is in an image with hostsync as just built, of the files of this machine.
+pub(crate) fn root_with_hostsync() -> Scratch {
+    let root = Scratch::new("image");
+    for directory in ["bin", "tmp", "etc", "var/cache"] {
+        let directory = root.join(directory);
+        fs::create_dir_all(directory).expect("a directory of the image");
+    }
+    root.write("etc/nsswitch.conf", "hosts: files\n");
+    // As in the images of Debian: the C library answers with all addresses of a name.
+    root.write("etc/host.conf", "multi on\n");
+    for program in PROGRAMS {
+        let found = Outcome::of(shell(&format!("command -v {program}"))).expect_code(0);
+        install(found.stdout.trim(), program, &root);
+    }
+    let hostsync = binary("hostsync");
+    install(&hostsync.display().to_string(), "hostsync", &root);
+    root
+}
+
 /// An image with hostsync as just built.
 #[derive(Debug)]
 pub struct Image {
@@ -79,20 +98,7 @@ impl Image {
     /// # Panics
     /// If the engine refuses.
     pub fn with_hostsync() -> Self {
-        let root = Scratch::new("image");
-        for directory in ["bin", "tmp", "etc", "var/cache"] {
-            let directory = root.join(directory);
-            fs::create_dir_all(directory).expect("a directory of the image");
-        }
-        root.write("etc/nsswitch.conf", "hosts: files\n");
-        // As in the images of Debian: the C library answers with all addresses of a name.
-        root.write("etc/host.conf", "multi on\n");
-        for program in PROGRAMS {
-            let found = Outcome::of(shell(&format!("command -v {program}"))).expect_code(0);
-            install(found.stdout.trim(), program, &root);
-        }
-        let hostsync = binary("hostsync");
-        install(&hostsync.display().to_string(), "hostsync", &root);
+        let root = root_with_hostsync();
         Self::import(&format!(
             "tar -C '{}' -c . | docker import -",
             root.path().display()

@@ -22,6 +22,8 @@ pub enum Need {
     Docker,
     /// A Docker engine and docker-compose 1.29 or `docker compose`; it may be lacking as the engine may.
     Compose,
+    /// Podman and runc, and root.
+    Podman,
 }
 
 impl Need {
@@ -32,6 +34,7 @@ impl Need {
             Need::MountNamespace => "root and mount namespaces",
             Need::Docker => "a Docker engine",
             Need::Compose => "a Docker engine and docker-compose",
+            Need::Podman => "root, podman and runc",
             Need::NetworkNamespace => "root, network namespaces and ip (package iproute2)",
         }
     }
@@ -56,6 +59,11 @@ impl Need {
                 )
             }),
             Need::Docker => *ENGINE.get_or_init(|| succeeds("docker", &["version"])),
+            Need::Podman => {
+                Need::OtherUser.met()
+                    && succeeds("podman", &["--version"])
+                    && succeeds("runc", &["--version"])
+            }
             Need::Compose => Need::Docker.met() && compose::program().is_some(),
         }
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lab::{
-    Container, Image, Need, Network, Outcome, PATIENCE, Program, Running, Scratch, Stopwatch, Tree,
-    docker, needs, tree, wait_for, wait_until,
+    Container, Image, Need, Network, Outcome, PATIENCE, Podman, Program, Running, Scratch,
+    Stopwatch, Tree, docker, needs, tree, wait_for, wait_until,
 };
 use serde_json::json;
 
@@ -406,6 +406,65 @@ fn files_of_different_patterns_have_different_names() {
     }
     let unknown = agent.call(&["run", "--select", "podman=db"]).expect_code(2);
     unknown.expect_words(&["cannot use --select", "'podman' is none of"]);
+}
+
+/// Podman writes a container's file line by line, at each start; root's agent keeps those of all users, a
+/// user's own agent those of that user.
+#[test]
+fn podmans_containers_follow_the_names_roots_and_those_of_users() {
+    if !needs(Need::Podman) || !needs(Need::MountNamespace) {
+        return;
+    }
+    let tree = tree("host-agent-podman");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let (root, user) = (Podman::of_root(), Podman::of_a_user());
+    let home = user.home().expect("a home");
+    let scratch = Scratch::new("podman-agent");
+    let agent = |cache: &str| {
+        Program::new("hostsync")
+            .flag("zookeeper", tree.address())
+            .flag("containers", "podman")
+            .flag("cache", scratch.join(cache))
+    };
+    let has = |engine: &Podman, container: &str, expected: &str| {
+        wait_until(&format!("{expected} in {container}"), PATIENCE, || {
+            let said = engine.call(&["exec", container, "getent", "hosts", "db"]);
+            said.stdout.starts_with(expected)
+        });
+    };
+    let follows = |engine: &Podman, container: &str, generation: u64| {
+        has(engine, container, "10.0.0.5 ");
+        tree.publish(generation, &json!({"db": ["10.0.0.6"]}));
+        has(engine, container, "10.0.0.6 ");
+        let _ = engine
+            .call(&["restart", "-t", "0", container])
+            .expect_code(0);
+        has(engine, container, "10.0.0.6 ");
+        tree.publish(generation + 1, &json!({"db": ["10.0.0.5"]}));
+        has(engine, container, "10.0.0.5 ");
+    };
+    // As root, for whom the user's places are in the usual one.
+    let users = format!(
+        "mkdir -p /run/user; mount -t tmpfs none /run/user; mkdir /run/user/65534
+        mount --bind {}/run /run/user/65534",
+        home.display()
+    );
+    let (one, other) = (root.start(), user.start());
+    let running = agent("root").after_mounting(&users).run();
+    follows(&root, &one, 2);
+    follows(&user, &other, 4);
+    drop(running);
+    // As that user, of whom is all that it finds.
+    let own = Program::new("hostsync")
+        .flag("zookeeper", tree.address())
+        .flag("containers", "podman")
+        .inside(user.user());
+    let running = own.run();
+    follows(&user, &other, 6);
+    let _ = user.call(&["rm", "-f", "-t", "0", &other]).expect_code(0);
+    running.soon_says("is gone, and kept no longer");
+    let next = user.start();
+    has(&user, &next, "10.0.0.5 ");
 }
 
 /// As many as a machine has, at once.

@@ -87,15 +87,18 @@ impl Engine {
                 };
                 let root = machine.data_root.clone().or(default);
                 let root = root.as_deref();
+                let of_users = "/home/*/.local/share/docker/containers/*/hosts";
                 // With userns-remap it is in a folder of the users' numbers.
                 vec![
                     below(root, "containers/*/hosts"),
                     below(root, "[0-9]*.[0-9]*/containers/*/hosts"),
+                    is_root.then(|| of_users.into()),
                 ]
             }
             (Self::Podman, true) => vec![
                 Some("/run/containers/storage/*-containers/*/userdata/hosts".into()),
                 Some("/var/lib/containers/storage/*-containers/*/userdata/hosts".into()),
+                Some("/run/user/*/containers/*-containers/*/userdata/hosts".into()),
             ],
             (Self::Podman, false) => vec![
                 below(
@@ -183,6 +186,16 @@ mod tests {
                 Engine::Podman,
                 &user,
                 "/run/user/1000/containers/*-containers/*/userdata/hosts",
+            ),
+            (
+                Engine::Podman,
+                &root,
+                "/run/user/*/containers/*-containers/*/userdata/hosts",
+            ),
+            (
+                Engine::Docker,
+                &moved,
+                "/home/*/.local/share/docker/containers/*/hosts",
             ),
             (Engine::Kubelet, &root, "/var/lib/kubelet/pods/*/etc-hosts"),
             (Engine::Auto, &root, "/var/lib/kubelet/pods/*/etc-hosts"),
