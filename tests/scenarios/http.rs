@@ -8,7 +8,7 @@ use lab::{HostsFile, Running, ZooKeeper, hostsync, nameserver, wait_until};
 use serde_json::Value;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
-const ANY_PORT: &str = "127.0.0.1:0";
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The status code and the body of a page.
 pub(crate) fn get(daemon: &Running, path: &str) -> (u16, String) {

@@ -11,6 +11,7 @@ mod checks;
 mod compose;
 mod container;
 mod container_limits;
+mod convergence;
 mod daemon_manners;
 mod dns;
 mod doubt;

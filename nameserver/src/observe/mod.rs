@@ -3,9 +3,13 @@
 //! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
 //! * [`overview`]: what an operator sees of all replicas and agents.
 //! * [`convergence`]: how soon the agents have what is published.
+//! * [`feed`]: what was published lately.
+//! * [`live`]: both of them and the overview, followed live.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
 
 pub mod convergence;
+pub mod feed;
+pub mod live;
 pub mod overview;
 pub mod problems;
 pub mod status;

@@ -15,10 +15,10 @@ use serde::Serialize;
 /// How many agents that are behind the text names.
 const SHOWN: usize = 10;
 /// How much longer than what the snapshot gives them agents may take to tell what they have applied.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a znode holds, and since when by the clock of the servers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Written {
     /// The data.
     pub data: Vec<u8>,

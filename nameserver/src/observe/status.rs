@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use zookeeper::{State, Tls};
 
 use crate::dns;
+use crate::observe::live::Live;
 use crate::publish::Role;
 use crate::publish::hold::Held;
 
@@ -84,6 +85,8 @@ pub struct Status {
     pub twin: watch::Receiver<Option<String>>,
     /// What is told of DNS, if it is answered.
     pub dns: Option<dns::Told>,
+    /// What stands below `STATE`, where somebody may ask for it.
+    pub live: Option<Live>,
     /// What works beside the tree.
     pub tasks: Tasks,
 }
@@ -158,6 +161,12 @@ impl Observed for Status {
         }
         if let Some(dns) = &self.dns {
             status["dns"] = dns.status();
+        }
+        if let Some(live) = &self.live {
+            let told = live.told(SystemTime::now());
+            status["overview"] = serde_json::to_value(told).unwrap_or_default();
+            let generations = serde_json::to_value(live.generations());
+            status["generations"] = generations.unwrap_or_default();
         }
         status
     }
@@ -294,6 +303,7 @@ mod tests {
             progress,
             twin: watch::channel(None).1,
             dns: None,
+            live: None,
             tasks: Tasks::default(),
         }
     }

@@ -120,6 +120,11 @@ impl Nameserver {
         self.told.subscribe()
     }
 
+    /// The names that it finds in the tree, and those that it holds, now and from now on.
+    pub fn found(&self) -> watch::Receiver<Found> {
+        self.found.subscribe()
+    }
+
     /// What is to be said of another replica with the same id, while there is one.
     pub fn twin(&self) -> watch::Receiver<Option<String>> {
         self.notice

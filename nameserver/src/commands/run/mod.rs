@@ -16,6 +16,7 @@ use crate::commands::block_on;
 use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::dns::zones::freshness::{self, Followed};
 use crate::ingest::walk::progress_bar;
+use crate::observe::live::Live;
 use crate::observe::status::{Facts, Progress, Status};
 use crate::publish::hold::Hold;
 
@@ -54,6 +55,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             progress: told.clone(),
             twin: nameserver.twin(),
             dns: None,
+            live: None,
             tasks: Tasks::default(),
         };
         let tasks = status.tasks.clone();
@@ -67,6 +69,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             status.dns = Some(dns);
         }
         if let Some(http) = http {
+            let state = contract::State::new(args.scope.state.clone());
+            let live = Live::new(state, nameserver.found());
+            let (following, of) = (live.clone(), session.clone());
+            let make = move || following.clone().follow(of.clone());
+            tokio::spawn(tasks.clone().keep("what is told over HTTP", make));
+            status.live = Some(live);
             http.serve(status.clone(), &tasks)?;
         }
         let told = status.clone();
