@@ -30,6 +30,18 @@ impl Tally {
         self.torn + self.stale + self.missing
     }
 
+    /// What several readers of one kind saw.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.reads += other.reads;
+        self.torn += other.torn;
+        self.stale += other.stale;
+        self.missing += other.missing;
+        self.discarded += other.discarded;
+        self.rounds.extend(other.rounds);
+        self.examples.extend(other.examples);
+        self
+    }
+
     pub(crate) fn add(&mut self, read: Read<'_>) {
         self.reads += 1;
         self.torn += read.torn;

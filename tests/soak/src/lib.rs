@@ -14,6 +14,7 @@ mod readers;
 mod report;
 mod writer;
 
+use std::fs::File;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -80,6 +81,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         })?;
         if needs(Need::Docker) {
             faults += in_container(arguments, length)?;
+            faults += from_outside(arguments, length)?;
         }
         if faults > 0 {
             println!(
@@ -110,13 +112,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn in_container(arguments: &Arguments, length: Duration) -> anyhow::Result<u64> {
     let load = Load::new(arguments.names, arguments.updates);
     let (place, mut writer) = Hostsync::in_container(&load)?;
-    finish(
-        &load,
-        length,
-        "hostsync in a container",
-        &place,
-        &mut writer,
-    )
+    let title = format!(
+        "hostsync in a container on a bind mount of {}",
+        place.file_system()?
+    );
+    finish(&load, length, &title, &[], &mut writer)
+}
+
+/// Soaks one hostsync outside of several containers, which know nothing of it, with readers in each; how many
+/// faults these saw.
+fn from_outside(arguments: &Arguments, length: Duration) -> anyhow::Result<u64> {
+    let load = Load::new(arguments.names, arguments.updates);
+    let (containers, mut writer) = Hostsync::outside(&load)?;
+    let title = format!("one hostsync outside of {} containers", containers.len());
+    finish(&load, length, &title, &containers, &mut writer)
 }
 
 /// Soaks one writer on both file systems; how many faults the readers saw.
@@ -131,21 +140,23 @@ fn on_both(
         let load = Load::new(arguments.names, arguments.updates);
         let place = Place::new(kind, load::FOREIGN)?;
         let mut writer_of_file = start(&place, &load)?;
-        faults += finish(&load, length, writer, &place, &mut *writer_of_file)?;
+        let title = format!("{writer} on a bind mount of {}", place.file_system()?);
+        faults += finish(&load, length, &title, &[], &mut *writer_of_file)?;
     }
     Ok(faults)
 }
 
-/// Soaks a writer that is at work already, and says what was found; how many faults.
+/// Soaks a writer that is at work already, and says what was found by readers here, or in each of these mount
+/// namespaces; how many faults.
 fn finish(
     load: &Load,
     length: Duration,
-    name: &str,
-    place: &Place,
+    title: &str,
+    inside: &[File],
     writer: &mut dyn Writer,
 ) -> anyhow::Result<u64> {
-    let tallies = soak(load, length, writer)?;
-    report::print(name, &place.file_system()?, length, &tallies);
+    let tallies = soak(load, length, inside, writer)?;
+    report::print(title, length, &tallies);
     writer.report(load, length)?;
     println!();
     Ok(tallies.iter().map(|(_, tally)| tally.faults()).sum())
@@ -155,18 +166,29 @@ fn finish(
 fn soak(
     load: &Load,
     length: Duration,
+    inside: &[File],
     writer: &mut dyn Writer,
 ) -> anyhow::Result<Vec<(Reader, Tally)>> {
     let stop = &AtomicBool::new(false);
+    let places: Vec<Option<&File>> = match inside {
+        [] => vec![None],
+        inside => inside.iter().map(Some).collect(),
+    };
     thread::scope(|scope| {
         // Also where the writer panics: the scope waits for the readers.
         let at_end = Stop(stop);
         let readers: Vec<_> = Reader::ALL
             .into_iter()
             .map(|reader| {
+                let start = |place| {
+                    scope.spawn(move || {
+                        Option::map_or(place, Ok(()), readers::enter)?;
+                        readers::read(reader, load, stop)
+                    })
+                };
                 (
                     reader,
-                    scope.spawn(move || readers::read(reader, load, stop)),
+                    places.iter().copied().map(start).collect::<Vec<_>>(),
                 )
             })
             .collect();
@@ -174,9 +196,12 @@ fn soak(
         drop(at_end);
         let tallies = readers
             .into_iter()
-            .map(|(reader, thread)| {
-                let tally = thread.join().ok().context("a reader panicked")??;
-                Ok((reader, tally))
+            .map(|(reader, threads)| {
+                let mut all = Tally::default();
+                for thread in threads {
+                    all = all.join(thread.join().ok().context("a reader panicked")??);
+                }
+                Ok((reader, all))
             })
             .collect();
         written.and(tallies)

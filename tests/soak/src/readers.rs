@@ -6,6 +6,9 @@ use std::net::ToSocketAddrs as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use nix::sched::{CloneFlags, setns, unshare};
+
 use crate::check::{Read, Tally};
 use crate::load::{Load, Verdict};
 use crate::place::PATH;
@@ -39,6 +42,13 @@ impl Reader {
             Self::GetAddrInfo => "getaddrinfo",
         }
     }
+}
+
+/// Has this thread, and no other, see the files that a container sees.
+pub(crate) fn enter(mounts: &File) -> anyhow::Result<()> {
+    unshare(CloneFlags::CLONE_FS).context("cannot have a working directory of its own")?;
+    setns(mounts, CloneFlags::CLONE_NEWNS).context("cannot enter a container's mounts")?;
+    Ok(())
 }
 
 /// Reads until it is told to stop.

@@ -6,16 +6,8 @@ use crate::check::Tally;
 use crate::readers::Reader;
 
 /// Prints what the readers of one file saw.
-pub(crate) fn print(
-    writer: &str,
-    file_system: &str,
-    length: Duration,
-    tallies: &[(Reader, Tally)],
-) {
-    println!(
-        "{writer} on a bind mount of {file_system}, {} s",
-        length.as_secs()
-    );
+pub(crate) fn print(title: &str, length: Duration, tallies: &[(Reader, Tally)]) {
+    println!("{title}, {} s", length.as_secs());
     println!(
         "  {:12} {:>10} {:>10} {:>10} {:>10} {:>10}",
         "reader", "reads", "torn", "missing", "stale", "too slow"

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lab::{
-    Container, Image, Network, Program, Running, Snapshot, Tree, ZooKeeper, docker, wait_for,
+    Container, Image, Network, Program, Running, Scratch, Snapshot, Tree, ZooKeeper, docker,
+    wait_for,
 };
 use serde_json::{Map, Value, json};
 
@@ -35,19 +36,26 @@ const WHOLE: usize = 10_000;
 pub(crate) struct Hostsync {
     // In the order in which they end.
     agent: Agent,
+    /// What it writes, or one of several.
+    file: PathBuf,
     nameserver: Option<Running>,
     tree: Tree,
     _server: ZooKeeper,
 }
 
-/// Where the product runs.
+/// Where the product runs. With what it was made from and must outlive it.
 #[derive(Debug)]
 enum Agent {
     Process(Running, Program),
-    /// With what it was made from and must outlive it.
     Container(
         Container,
         #[expect(dead_code, reason = "only dropped")] (Image, Network),
+    ),
+    Outside(
+        Running,
+        Program,
+        #[expect(dead_code, reason = "only dropped")] [Container; 3],
+        #[expect(dead_code, reason = "only dropped")] (Image, Network, Scratch),
     ),
 }
 
@@ -68,6 +76,7 @@ impl Hostsync {
         let agent = Agent::Process(program.run(), program);
         let mut hostsync = Self {
             agent,
+            file: PATH.into(),
             nameserver,
             tree,
             _server: server,
@@ -94,6 +103,7 @@ impl Hostsync {
         let _ = container.call(&["sh", "-c", ": >/start"]);
         let mut hostsync = Self {
             agent: Agent::Container(container, (image, network)),
+            file: PATH.into(),
             nameserver,
             tree,
             _server: server,
@@ -102,9 +112,54 @@ impl Hostsync {
         Ok((place, hostsync))
     }
 
+    /// One outside of three containers, which know nothing of it; it keeps their files. The mounts of each.
+    pub(crate) fn outside(load: &Load) -> anyhow::Result<(Vec<File>, Self)> {
+        let server = ZooKeeper::start();
+        let tree = server.tree("soak");
+        let nameserver = publish(&tree, load);
+        let (image, network) = (Image::with_hostsync(), Network::new());
+        let sleep = ["sleep", "1000000"];
+        let containers = [(); 3].map(|()| Container::run(&image, &network, &sleep));
+        let (scratch, mut mounts) = (Scratch::new("outside"), Vec::new());
+        let mut program = Program::new("hostsync")
+            .flag("zookeeper", tree.address())
+            .flag("cache", scratch.join("cache"))
+            .flag("log-level", "warn");
+        let mut globs = Vec::new();
+        for container in &containers {
+            let file = container.hosts_path();
+            fs::write(&file, load::FOREIGN).with_context(|| file.display().to_string())?;
+            let mount = format!("/proc/{}/ns/mnt", container.inspect("{{.State.Pid}}"));
+            mounts.push(File::open(&mount).with_context(|| mount.clone())?);
+            // Of those on this machine it keeps no other.
+            let glob = file.display().to_string().replace("/hosts", "*/hosts");
+            globs.push(format!("'{glob}'"));
+        }
+        let settings = format!("hosts-file = [{}]", globs.join(", "));
+        program = program.flag("config", scratch.write("settings.toml", settings));
+        let file = containers[0].hosts_path();
+        let agent = Agent::Outside(
+            program.run(),
+            program,
+            containers,
+            (image, network, scratch),
+        );
+        let mut hostsync = Self {
+            agent,
+            file,
+            nameserver,
+            tree,
+            _server: server,
+        };
+        hostsync.wait_for(load);
+        Ok((mounts, hostsync))
+    }
+
     fn status(&self) -> Value {
         let outcome = match &self.agent {
-            Agent::Process(_, program) => program.call(&["status", "--json"]),
+            Agent::Process(_, program) | Agent::Outside(_, program, ..) => {
+                program.call(&["status", "--json"])
+            }
             Agent::Container(container, ..) => container.call(&["hostsync", "status", "--json"]),
         };
         serde_json::from_str(&outcome.stdout).unwrap_or_default()
@@ -116,7 +171,12 @@ impl Hostsync {
         let (status, _) = wait_for(
             &format!("round {round} to be applied"),
             PATIENCE,
-            || (self.status(), fs::read_to_string(PATH).unwrap_or_default()),
+            || {
+                (
+                    self.status(),
+                    fs::read_to_string(&self.file).unwrap_or_default(),
+                )
+            },
             |(status, text)| match self.nameserver {
                 None => status["snapshot"]["applied"].as_u64() >= Some(round),
                 Some(_) => {
@@ -188,7 +248,7 @@ impl Writer for Hostsync {
         let status = self.wait_for(load);
         let late = ended.elapsed();
         let rate = (round - 1) as f64 / length.as_secs_f64();
-        let file = &status["hosts_file"];
+        let (file, path) = (&status["hosts_file"], &self.file);
         println!(
             "  {:.0} snapshots/s with {} changed names each: {:.0} updates/s, all applied {} ms after the end",
             rate,
@@ -201,10 +261,12 @@ impl Writer for Hostsync {
             file["write"].as_str().unwrap_or("?"),
             file["why"].as_str().unwrap_or("?"),
             file["slots"],
-            fs::metadata(PATH).context(PATH)?.len(),
+            fs::metadata(path)
+                .with_context(|| path.display().to_string())?
+                .len(),
         );
         let log = match &mut self.agent {
-            Agent::Process(process, _) => {
+            Agent::Process(process, _) | Agent::Outside(process, ..) => {
                 process.stop();
                 process.log()
             }
