@@ -2,12 +2,64 @@
 
 use std::path::Path;
 
-use lab::{Need, Scratch, binary, needs, tree};
+use lab::{Need, PATIENCE, Scratch, binary, needs, tree, wait_until};
+use serde_json::json;
 
+use crate::container::addresses;
 use crate::machine::{FOREIGN, Machine, SESSION};
 
 /// In place of half a minute.
 const WATCHDOG: &str = "[Service]\nWatchdogSec=4s\n";
+
+/// Engines make their folders after it has started, and it has no right but to write files of others.
+#[test]
+fn the_unit_for_all_containers_keeps_what_comes_later() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let tree = tree("systemd-host");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
+    let units = units.canonicalize().expect("the units");
+    let unit = "hostsync-host.service";
+    let mounts = [
+        (binary("hostsync"), "/usr/bin/hostsync".to_owned()),
+        (units.join(unit), format!("/etc/systemd/system/{unit}")),
+    ];
+    let machine = Machine::boot(&tree, &mounts);
+    machine.configure(&[]);
+    machine.done("mv /etc/default/hostsync /etc/default/hostsync-host; mkdir -p /var/lib/docker");
+    let _ = machine.call("systemctl start hostsync-host").expect_code(0);
+    let id = "5f".repeat(32);
+    for folder in [
+        format!("/var/lib/docker/containers/{id}"),
+        "/var/lib/kubelet/pods/0b1c9a52-5d3e-4c8a-9f3b-0123456789ab".to_owned(),
+        format!("/run/containers/storage/overlay-containers/{id}/userdata"),
+    ] {
+        let name = if folder.contains("pods") {
+            "etc-hosts"
+        } else {
+            "hosts"
+        };
+        let path = format!("{folder}/{name}");
+        machine.done(&format!(
+            "mkdir -p {folder}; printf '127.0.0.1 localhost\\n' >{path}; chown 1234 {folder} {path}"
+        ));
+        wait_until(&format!("the name in {path}"), PATIENCE, || {
+            let text = machine.call(&format!("cat {path}")).stdout;
+            text.starts_with("127.0.0.1 localhost\n") && addresses(&text, "db") == ["10.0.0.5"]
+        });
+    }
+    let status = machine
+        .call("hostsync status --containers auto")
+        .expect_code(0);
+    status.expect_words(&["in step", "/var/lib/docker/containers/"]);
+    machine.soon_shows(
+        "StatusText",
+        "hostsync-host",
+        "in step: 1 name, generation 1",
+    );
+}
 
 #[test]
 fn both_units_serve_restart_and_are_watched() {

@@ -51,12 +51,16 @@ enum Agent {
         Container,
         #[expect(dead_code, reason = "only dropped")] (Image, Network),
     ),
-    Outside(
-        Running,
-        Program,
-        #[expect(dead_code, reason = "only dropped")] [Container; 3],
-        #[expect(dead_code, reason = "only dropped")] (Image, Network, Scratch),
-    ),
+    Outside(Box<Outside>),
+}
+
+/// One of three containers.
+#[derive(Debug)]
+struct Outside {
+    process: Running,
+    program: Program,
+    _containers: [Container; 3],
+    _others: (Image, Network, Scratch),
 }
 
 /// Waits for a file that [`Hostsync::in_container`] creates, so that the agent finds the hosts file as
@@ -138,12 +142,12 @@ impl Hostsync {
         let settings = format!("hosts-file = [{}]", globs.join(", "));
         program = program.flag("config", scratch.write("settings.toml", settings));
         let file = containers[0].hosts_path();
-        let agent = Agent::Outside(
-            program.run(),
+        let agent = Agent::Outside(Box::new(Outside {
+            process: program.run(),
             program,
-            containers,
-            (image, network, scratch),
-        );
+            _containers: containers,
+            _others: (image, network, scratch),
+        }));
         let mut hostsync = Self {
             agent,
             file,
@@ -157,9 +161,8 @@ impl Hostsync {
 
     fn status(&self) -> Value {
         let outcome = match &self.agent {
-            Agent::Process(_, program) | Agent::Outside(_, program, ..) => {
-                program.call(&["status", "--json"])
-            }
+            Agent::Process(_, program) => program.call(&["status", "--json"]),
+            Agent::Outside(outside) => outside.program.call(&["status", "--json"]),
             Agent::Container(container, ..) => container.call(&["hostsync", "status", "--json"]),
         };
         serde_json::from_str(&outcome.stdout).unwrap_or_default()
@@ -256,19 +259,25 @@ impl Writer for Hostsync {
             rate * load.updates_per_round() as f64,
             late.as_millis(),
         );
-        println!(
-            "  written by {} ({}); slots {}; the file has {} bytes",
-            file["write"].as_str().unwrap_or("?"),
-            file["why"].as_str().unwrap_or("?"),
-            file["slots"],
-            fs::metadata(path)
-                .with_context(|| path.display().to_string())?
-                .len(),
-        );
+        let length = fs::metadata(path)
+            .with_context(|| path.display().to_string())?
+            .len();
+        match file["write"].as_str() {
+            Some(way) => println!(
+                "  written by {way} ({}); slots {}; the file has {length} bytes",
+                file["why"].as_str().unwrap_or("?"),
+                file["slots"],
+            ),
+            None => println!("  the first of the files has {length} bytes"),
+        }
         let log = match &mut self.agent {
-            Agent::Process(process, _) | Agent::Outside(process, ..) => {
+            Agent::Process(process, _) => {
                 process.stop();
                 process.log()
+            }
+            Agent::Outside(outside) => {
+                outside.process.stop();
+                outside.process.log()
             }
             Agent::Container(container, ..) => container.log(),
         };
