@@ -1,20 +1,16 @@
 //! One agent outside that keeps the hosts files of many containers, which know nothing of it.
 
+mod engines;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use lab::{
-    Container, Image, Need, Network, Outcome, PATIENCE, Podman, Program, Running, Scratch,
-    Stopwatch, Tree, docker, needs, tree, wait_for, wait_until,
-};
+use lab::{Need, Outcome, PATIENCE, Program, Running, Scratch, Tree, needs, tree, wait_for};
 use serde_json::json;
 
 use crate::container::addresses;
 
-/// Alone it takes a moment; the engine and other tests add to it.
-const AT_ONCE: Duration = Duration::from_secs(5);
 const FOREIGN: &str = "127.0.0.1\tlocalhost\n172.17.0.9\tmine\n";
 
 /// What looks like the folder of an engine.
@@ -78,82 +74,6 @@ fn soon_status(program: &Program, what: &str, done: impl Fn(&Outcome) -> bool) -
     wait_for(what, PATIENCE, || program.call(&["status"]), done)
 }
 
-#[test]
-fn containers_that_know_nothing_of_it_follow_the_names() {
-    if !needs(Need::Docker) {
-        return;
-    }
-    let tree = tree("host-agent");
-    tree.publish(1, &json!({"db": ["10.0.0.5"], "web": ["10.0.0.7"]}));
-    let (network, other) = (Network::new(), Network::new());
-    let image = Image::with_hostsync();
-    let wait = ["sh", "-c", "while :; do sleep 1000; done"];
-    let glibc = Container::create(&image, &network, &wait);
-    let path = glibc.hosts_path();
-    let second = Container::create(&image, &network, &wait);
-    let scratch = Scratch::new("host-agent");
-    let agent = Program::new("hostsync")
-        .flag("zookeeper", tree.address())
-        .flag("cache", scratch.join("cache"));
-    let glob = |of: &Container| {
-        // As '*' would, but for those of other tests.
-        let path = of.hosts_path();
-        let id = path.parent().and_then(Path::file_name).expect("an id");
-        let id = id.to_string_lossy();
-        let containers = path.ancestors().nth(2).expect("a folder");
-        containers.join(format!("{}*", &id[..40])).join("hosts")
-    };
-    let (one, two) = (glob(&glibc), glob(&second));
-    let agent = agent.flag("hosts-file", &one);
-    let two = two.to_string_lossy();
-    let running = agent.run_with(&["--hosts-file", &two]);
-    running.soon_says("connected to ZooKeeper");
-
-    for container in [&glibc, &second] {
-        let _ = docker(&["start", container.name()]);
-        let begun = Stopwatch::start();
-        wait_until("the names to be there", AT_ONCE, || {
-            container.call(&["getent", "ahostsv4", "db"]).code() == 0
-        });
-        assert!(begun.elapsed() < AT_ONCE);
-    }
-    let inode = fs::metadata(&path).expect("a file").ino();
-    tree.publish(2, &json!({"db": ["10.0.0.6"], "new": ["10.0.0.9"]}));
-    for container in [&glibc, &second] {
-        wait_until("the change to be there", PATIENCE, || {
-            let hosts = container.hosts();
-            addresses(&hosts, "db") == ["10.0.0.6"] && addresses(&hosts, "web").is_empty()
-        });
-        let said = container.call(&["getent", "hosts", "new"]).expect_code(0);
-        said.expect_words(&["10.0.0.9"]);
-    }
-    assert_eq!(fs::metadata(&path).expect("a file").ino(), inode);
-    // What the engine rewrites is put right from outside.
-    for event in [
-        &["network", "connect", other.name()][..],
-        &["network", "disconnect", other.name()],
-        &["restart", "--time", "1"],
-    ] {
-        let _ = docker(&[event, &[glibc.name()]].concat());
-        wait_until(&format!("names after {event:?}"), PATIENCE, || {
-            let hosts = glibc.hosts();
-            addresses(&hosts, "db") == ["10.0.0.6"] && addresses(&hosts, "new") == ["10.0.0.9"]
-        });
-    }
-    let status = soon_status(&agent, "to be in step", |status| status.code() == 0);
-    let path = path.to_string_lossy();
-    status.expect_words(&["in step", &format!("{path}: in step, 2 names")]);
-    // What is gone is forgotten, and the other one goes on.
-    let _ = docker(&["rm", "-f", glibc.name()]);
-    running.soon_says("is gone, and kept no longer");
-    tree.publish(3, &json!({"db": ["10.0.0.7"]}));
-    wait_until("the other one to follow", PATIENCE, || {
-        addresses(&second.hosts(), "db") == ["10.0.0.7"]
-    });
-    let status = soon_status(&agent, "to be in step", |status| status.code() == 0);
-    assert!(!status.stdout.contains(&*path), "{}", status.stdout);
-}
-
 /// consul-template#1410: the file is replaced by rename, and the container never sees another change.
 #[test]
 fn one_containers_file_is_never_replaced_from_outside() {
@@ -175,38 +95,6 @@ fn one_containers_file_is_never_replaced_from_outside() {
     soon_says(&path, "db", &["10.0.0.6"]);
     assert_eq!(inode(), before);
     assert!(text(&path).starts_with(FOREIGN));
-}
-
-/// What somebody mounts into a container himself is known by the tables of mounts.
-#[test]
-fn a_file_that_a_container_mounts_is_not_replaced() {
-    if !needs(Need::Docker) {
-        return;
-    }
-    let tree = tree("host-agent-mounted");
-    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
-    let scratch = Scratch::new("mounted");
-    let path = scratch.write("hosts", FOREIGN);
-    let (image, network) = (Image::with_hostsync(), Network::new());
-    let mount = format!("--volume={}:/etc/hosts", path.display());
-    let wait = ["sh", "-c", "while :; do sleep 1000; done"];
-    let container = Container::run_with(&[&mount], &image, &network, &wait);
-    let agent = Program::new("hostsync")
-        .flag("zookeeper", tree.address())
-        .flag("hosts-file", &path)
-        .flag("cache", scratch.join("cache"));
-    let mut refused = agent.clone().flag("write", "replace").run();
-    assert!(!refused.wait_end(PATIENCE).success());
-    refused.soon_says("mounted into a container");
-    let running = agent.run();
-    for (generation, address) in [(2, "10.0.0.6"), (3, "10.0.0.7")] {
-        tree.publish(generation, &json!({"db": [address]}));
-        wait_until("the container to have the change", PATIENCE, || {
-            addresses(&container.hosts(), "db") == [address]
-        });
-    }
-    running.soon_says("because the file is mounted into a container");
-    drop(container);
 }
 
 #[test]
@@ -408,65 +296,6 @@ fn files_of_different_patterns_have_different_names() {
     unknown.expect_words(&["cannot use --select", "'podman' is none of"]);
 }
 
-/// Podman writes a container's file line by line, at each start; root's agent keeps those of all users, a
-/// user's own agent those of that user.
-#[test]
-fn podmans_containers_follow_the_names_roots_and_those_of_users() {
-    if !needs(Need::Podman) || !needs(Need::MountNamespace) {
-        return;
-    }
-    let tree = tree("host-agent-podman");
-    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
-    let (root, user) = (Podman::of_root(), Podman::of_a_user());
-    let home = user.home().expect("a home");
-    let scratch = Scratch::new("podman-agent");
-    let agent = |cache: &str| {
-        Program::new("hostsync")
-            .flag("zookeeper", tree.address())
-            .flag("containers", "podman")
-            .flag("cache", scratch.join(cache))
-    };
-    let has = |engine: &Podman, container: &str, expected: &str| {
-        wait_until(&format!("{expected} in {container}"), PATIENCE, || {
-            let said = engine.call(&["exec", container, "getent", "hosts", "db"]);
-            said.stdout.starts_with(expected)
-        });
-    };
-    let follows = |engine: &Podman, container: &str, generation: u64| {
-        has(engine, container, "10.0.0.5 ");
-        tree.publish(generation, &json!({"db": ["10.0.0.6"]}));
-        has(engine, container, "10.0.0.6 ");
-        let _ = engine
-            .call(&["restart", "-t", "0", container])
-            .expect_code(0);
-        has(engine, container, "10.0.0.6 ");
-        tree.publish(generation + 1, &json!({"db": ["10.0.0.5"]}));
-        has(engine, container, "10.0.0.5 ");
-    };
-    // As root, for whom the user's places are in the usual one.
-    let users = format!(
-        "mkdir -p /run/user; mount -t tmpfs none /run/user; mkdir /run/user/65534
-        mount --bind {}/run /run/user/65534",
-        home.display()
-    );
-    let (one, other) = (root.start(), user.start());
-    let running = agent("root").after_mounting(&users).run();
-    follows(&root, &one, 2);
-    follows(&user, &other, 4);
-    drop(running);
-    // As that user, of whom is all that it finds.
-    let own = Program::new("hostsync")
-        .flag("zookeeper", tree.address())
-        .flag("containers", "podman")
-        .inside(user.user());
-    let running = own.run();
-    follows(&user, &other, 6);
-    let _ = user.call(&["rm", "-f", "-t", "0", &other]).expect_code(0);
-    running.soon_says("is gone, and kept no longer");
-    let next = user.start();
-    has(&user, &next, "10.0.0.5 ");
-}
-
 /// As many as a machine has, at once.
 #[test]
 fn fifty_come_go_and_survive_a_killed_agent() {
@@ -522,43 +351,4 @@ fn fifty_come_go_and_survive_a_killed_agent() {
     let cleaned = agent.call(&["clean"]).expect_code(0);
     cleaned.expect_words(&["took our block"]);
     assert_eq!(addresses(&text(&first), "db"), [""; 0]);
-}
-
-/// Where an engine keeps its files nobody has to know, also where its data is elsewhere, or comes later.
-#[test]
-fn engines_are_known_by_their_names() {
-    if !needs(Need::MountNamespace) {
-        return;
-    }
-    let tree = tree("host-agent-engines");
-    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
-    let engine = Engine::new();
-    let (scratch, root) = (&engine.scratch, engine.scratch.path().display());
-    scratch.write("daemon.json", format!("{{\"data-root\": \"{root}\"}}"));
-    fs::create_dir(scratch.join("lib")).expect("made");
-    let mounts = format!(
-        "mkdir -p /etc/docker; mount --bind {root} /mnt
-        mount -t tmpfs none /etc/docker; cp {root}/daemon.json /etc/docker/
-        mount --bind {root}/lib /var/lib"
-    );
-    let docker = engine.container(1);
-    let agent = Program::new("hostsync")
-        .flag("zookeeper", tree.address())
-        .flag("cache", scratch.join("cache"))
-        .after_mounting(&mounts);
-    let running = agent.run_with(&["--containers", "docker,kubelet"]);
-    soon_says(&docker, "db", &["10.0.0.5"]);
-    // As kubelet writes it: the whole file, at each start of a container.
-    let pod = scratch.join("lib/kubelet/pods/0b1c9a52-5d3e-4c8a-9f3b-0123456789ab");
-    fs::create_dir_all(&pod).expect("made");
-    let hosts = pod.join("etc-hosts");
-    let written = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n10.1.0.9\tpod-0\n";
-    for _ in 0..3 {
-        fs::write(&hosts, written).expect("written");
-        soon_says(&hosts, "db", &["10.0.0.5"]);
-        assert!(text(&hosts).starts_with(written), "{}", text(&hosts));
-    }
-    let refused = agent.run_with(&["--containers", "docker", "--write", "replace"]);
-    refused.soon_says("--write replace is not for containers");
-    drop(running);
 }
