@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod asking;
 mod at_rest;
 mod bad_input;
 mod bad_snapshots;

@@ -100,12 +100,12 @@ fn commands_without_zookeeper_fail_with_one_line() {
     let away = "127.0.0.1:9";
     let server = server.flag("zookeeper", away).flag("session-timeout", "2s");
     let agent = agent.flag("zookeeper", away).flag("session-timeout", "2s");
-    for outcome in [
-        server.call(&["check"]),
-        server.call(&["lookup", "db"]),
-        agent.call(&["once"]),
+    for (outcome, code) in [
+        (server.call(&["check"]), 2),
+        (server.call(&["lookup", "db"]), 2),
+        (agent.call(&["once"]), 1),
     ] {
-        let outcome = outcome.expect_code(1);
+        let outcome = outcome.expect_code(code);
         outcome.expect_words(&[away]);
         let errors = outcome
             .stderr

@@ -1,14 +1,17 @@
 //! The end: an outcome becomes one line and an exit code.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::{ExitCode, Termination};
 use std::sync::{Mutex, PoisonError};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use plain::{plain, plain_lines};
 
 use crate::logging;
 
-/// Ends a program: the outcome's own exit code, or 1 (2 for [`WrongUsage`]) with `PROGRAM: error: what: cause: cause` on
+/// Ends a program: the outcome's own exit code, or 1 (2 for [`WrongUsage`] and [`Unanswered`]) with `PROGRAM: error: what: cause: cause` on
 /// stderr (and in the log file, if there is one). A reader of stdout that has gone away is no
 /// error, as in `hostsync lookup db | head -1`.
 pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
@@ -23,7 +26,7 @@ pub fn exit<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCo
             if !logging::holds_stderr() {
                 say(program, "error", &text);
             }
-            if error.is::<WrongUsage>() {
+            if error.is::<WrongUsage>() || error.is::<Unanswered>() {
                 ExitCode::from(2)
             } else {
                 ExitCode::FAILURE
@@ -52,6 +55,41 @@ impl std::fmt::Display for WrongUsage {
 
 impl std::error::Error for WrongUsage {}
 
+/// The answer to a question is no, and why: [`exit`] ends the program with 1.
+#[derive(Debug)]
+pub struct No(pub String);
+
+impl std::fmt::Display for No {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for No {}
+
+/// A question could not be answered, which is neither yes (0) nor no (1): [`exit`] ends the program with 2, as
+/// grep does where it cannot read a file.
+#[derive(Debug)]
+pub struct Unanswered(String);
+
+impl Unanswered {
+    /// Why not, with the causes. Nobody reading stdout any more is none.
+    pub fn because(error: anyhow::Error) -> anyhow::Error {
+        match error.chain().any(is_closed_stdout) || error.is::<WrongUsage>() || error.is::<No>() {
+            true => error,
+            false => Self(chain(&error)).into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Unanswered {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
 /// What was warned of before there was a log.
 static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -76,6 +114,11 @@ pub(crate) fn log_warnings() {
 /// One line on stderr, of a command that has no log.
 pub fn warning(program: &str, text: &str) {
     say(program, "warning", text);
+}
+
+/// One line on stderr that is no warning: what a command is waiting for.
+pub fn notice(program: &str, text: &str) {
+    say(program, "note", text);
 }
 
 /// One line on stderr; `what` is `error` or `warning`.
@@ -149,6 +192,18 @@ impl<W: Write> Write for Stdout<W> {
     }
 }
 
+/// Waits until nobody can read stdout any more, as when the other end of a pipe has gone; for ever where it is
+/// a file. A command that goes on would otherwise learn of it no sooner than it has something to say.
+pub async fn stdout_closed() {
+    let closed = tokio::task::spawn_blocking(|| {
+        let stdout = io::stdout();
+        let mut stdout = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        // A signal interrupts it.
+        while poll(&mut stdout, PollTimeout::NONE) == Err(Errno::EINTR) {}
+    });
+    let _ = closed.await;
+}
+
 #[derive(Debug)]
 struct ClosedStdout;
 
@@ -216,5 +271,9 @@ mod tests {
         assert_eq!(exit("x", Ok(())), ExitCode::SUCCESS);
         let wrong: anyhow::Result<()> = Err(WrongUsage::new(anyhow::anyhow!("no port")).into());
         assert_eq!(exit("x", wrong), ExitCode::from(2));
+        let unanswered = |error| exit("x", Err::<(), _>(Unanswered::because(error)));
+        assert_eq!(unanswered(anyhow!("no route")), ExitCode::from(2));
+        assert_eq!(unanswered(mark(pipe()).into()), ExitCode::SUCCESS);
+        assert_eq!(unanswered(No("none".into()).into()), ExitCode::FAILURE);
     }
 }

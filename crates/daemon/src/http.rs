@@ -35,9 +35,16 @@ const INDEX: &str = "\
 #[derive(Debug, Clone, clap::Args)]
 pub struct HttpArgs {
     /// Tell about this daemon over HTTP here: /status as JSON, /metrics for Prometheus, /healthz;
-    /// 127.0.0.1:PORT for this machine only
-    #[arg(long, value_name = "ADDR:PORT", help_heading = "Daemon")]
+    /// 127.0.0.1:PORT for this machine only, :PORT for all IPv4 addresses
+    #[arg(long, value_name = "[ADDR]:PORT", value_parser = address, help_heading = "Daemon")]
     pub http: Option<SocketAddr>,
+}
+
+/// Reads an address and a port. A port alone is that of all IPv4 addresses of the machine.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let all = text.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+    let address = all.as_deref().unwrap_or(text).parse();
+    address.map_err(|_| "write ADDR:PORT, such as 127.0.0.1:9117, [::1]:9117 or :9117".to_owned())
 }
 
 /// What a daemon tells about itself.
@@ -205,6 +212,19 @@ mod tests {
         assert_eq!(greediest(&[probe, other, one, other, one]), Some(1));
         // All have as many: the oldest.
         assert_eq!(greediest(&[probe, one, other]), Some(0));
+    }
+
+    #[test]
+    fn a_port_alone_is_that_of_all_addresses() {
+        let read = |text: &str| address(text).map(|address| address.to_string());
+        assert_eq!(read(":9117").unwrap(), "0.0.0.0:9117");
+        for whole in ["127.0.0.1:9117", "[::1]:9117"] {
+            assert_eq!(read(whole).unwrap(), whole);
+        }
+        for wrong in ["9117", ":", ":x", "::1:9117x", "", "localhost:9117"] {
+            let why = read(wrong).unwrap_err();
+            assert!(why.contains(":9117"), "{wrong}: {why}");
+        }
     }
 
     struct Sick;

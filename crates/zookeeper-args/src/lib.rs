@@ -10,11 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use daemon::own_file::open_regular;
 use daemon::{Secret, line_of_descriptor, readable_by_others};
-use zookeeper::{Acl, Auth, Options, Servers, Tls, TlsError, TlsFiles};
+use tokio::time::timeout;
+use zookeeper::{Acl, Auth, Connection, Options, Servers, Session, State, Tls, TlsError, TlsFiles};
 
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 /// Where Debian and those like it keep the authorities that they trust.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// A wait that takes longer is told of.
+const NOTICE: Duration = Duration::from_secs(1);
 const LONGEST_SESSION: Duration = Duration::from_secs(300);
 
 /// The flags that say how to reach ZooKeeper, for `#[command(flatten)]`.
@@ -148,6 +151,33 @@ impl ZooKeeperArgs {
             warnings.extend(path.and_then(|path| readable_by_others(path, what)));
         }
         warnings
+    }
+
+    /// The first connection of a session, which must come up within the session timeout. That it takes longer
+    /// than a second is said on stderr, by `program`.
+    ///
+    /// # Errors
+    /// It did not come up; says why, and what to do.
+    pub async fn connected(&self, program: &str, session: &Session) -> anyhow::Result<Connection> {
+        let failure = || match &*session.states().borrow() {
+            State::Connecting { failure, .. } => failure.clone(),
+            _ => None,
+        };
+        let servers = &self.zookeeper;
+        let patience = self.session_timeout.max(NOTICE);
+        if let Ok(connection) = timeout(NOTICE, session.connected()).await {
+            return Ok(connection);
+        }
+        let wait = humantime::format_duration(patience);
+        let text = format!("waiting for ZooKeeper {servers}, {wait} at most");
+        daemon::notice(program, &text);
+        match timeout(patience - NOTICE, session.connected()).await {
+            Ok(connection) => Ok(connection),
+            Err(_) => match failure() {
+                Some(why) => bail!("{why}; start ZooKeeper, or name its servers with --zookeeper"),
+                None => bail!("ZooKeeper {servers} did not answer within {wait}; see --zookeeper"),
+            },
+        }
     }
 
     fn sasl(&self) -> anyhow::Result<Option<Auth>> {

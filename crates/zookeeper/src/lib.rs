@@ -38,7 +38,7 @@ pub use election::{Leadership, is_candidate};
 pub use error::Error;
 pub use follow::{Follower, Retry};
 pub use options::{Auth, AuthError, Options};
-pub use servers::{Servers, ServersError};
+pub use servers::{Servers, ServersError, lenient_path};
 pub use snapshot::{Published, SnapshotError};
 pub use state::State;
 pub use supervisor::Session;

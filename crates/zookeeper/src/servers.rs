@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use contract::{PathError, ZnodePath};
 
+/// What may stand before the servers, as other programs want it.
+const SCHEMES: [&str; 2] = ["zookeeper://", "zk://"];
+
 /// The port of a server that names none.
 const DEFAULT_PORT: u16 = 2181;
 
@@ -52,6 +55,14 @@ impl Servers {
     /// The znode that all paths are relative to; `/` when none was given.
     pub fn chroot(&self) -> &ZnodePath {
         &self.chroot
+    }
+
+    /// A path as people may look for it, who see the whole tree of the servers: with the chroot, if there is one.
+    pub fn in_chroot(&self, path: &ZnodePath) -> String {
+        match self.chroot.is_root() {
+            true => path.to_string(),
+            false => format!("{path} below the chroot {}", self.chroot),
+        }
     }
 
     /// The text for the client.
@@ -106,15 +117,30 @@ impl FromStr for Servers {
     type Err = ServersError;
 
     fn from_str(text: &str) -> Result<Self, ServersError> {
+        let text = SCHEMES
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .unwrap_or(text);
         let (servers, chroot) = match text.find('/') {
             Some(slash) => text.split_at(slash),
             None => (text, "/"),
         };
         Ok(Self {
             servers: servers.split(',').map(server).collect::<Result<_, _>>()?,
-            chroot: chroot.parse()?,
+            chroot: lenient_path(chroot)?,
         })
     }
+}
+
+/// A znode path as people write it: with a slash behind it as well, as of a directory.
+///
+/// # Errors
+/// It is none.
+pub fn lenient_path(text: &str) -> Result<ZnodePath, PathError> {
+    let path = text
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty() && !path.ends_with('/'));
+    path.unwrap_or(text).parse()
 }
 
 fn server(text: &str) -> Result<(Host, u16), ServersError> {
@@ -167,6 +193,8 @@ mod tests {
         assert_eq!(shown("zk1"), "zk1:2181");
         assert_eq!(shown("zk1:1,zk2:2/a/b"), "zk1:1,zk2:2/a/b");
         assert_eq!(shown("10.0.0.1/"), "10.0.0.1:2181");
+        assert_eq!(shown("zookeeper://zk1,zk2:2/a"), "zk1:2181,zk2:2/a");
+        assert_eq!(shown("zk://zk1:1/a/"), "zk1:1/a");
         assert_eq!(shown("[fd00::5],[fd00::6]:7"), "[fd00::5]:2181,[fd00::6]:7");
     }
 
@@ -181,6 +209,20 @@ mod tests {
         assert_eq!(error("fd00::5"), ServersError::Brackets("fd00::5".into()));
         assert_eq!(error("zk 1"), ServersError::Host("zk 1".into()));
         assert!(matches!(error("zk1/a//b"), ServersError::Chroot(_)));
+        assert!(matches!(error("zk1/a//"), ServersError::Chroot(_)));
+        assert_eq!(error("zookeeper://"), ServersError::Empty);
+    }
+
+    #[test]
+    fn a_path_may_end_in_a_slash() {
+        let read = |text: &str| lenient_path(text).unwrap().to_string();
+        assert_eq!(
+            ["/services/", "/services", "/"].map(read),
+            ["/services", "/services", "/"]
+        );
+        for wrong in ["", "services/", "/a//", "//"] {
+            assert!(lenient_path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use contract::{State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
+use zookeeper::lenient_path;
 use zookeeper_args::ZooKeeperArgs;
 
 use crate::address::{AddressArg, OwnAddress};
@@ -161,6 +162,7 @@ pub struct NamesArgs {
         long,
         value_name = "PATH",
         default_value = "/nameserver",
+        value_parser = lenient_path,
         help_heading = "Names"
     )]
     pub state: ZnodePath,

@@ -7,8 +7,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use contract::{Name, ZnodePath};
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage};
+use zookeeper::lenient_path;
 use zookeeper_args::ZooKeeperArgs;
 
+use crate::commands::name_glob::NameGlob;
 use crate::dns::DnsArgs;
 use crate::namespace::scope::Scope;
 
@@ -37,7 +39,8 @@ Examples:
   nameserver run -z zk1:2181 --root /services --domain zk.internal --exclude '/services/*/locks'
   nameserver run -z zk1:2181 --domain zk.internal --dns 0.0.0.0:53
                                               answer DNS from the live tree as well
-  nameserver lookup primary.db                what does the tree say of one name?";
+  nameserver lookup primary.db                what does the tree say of one name?
+  nameserver list '*.db'                      what names are there, and who gives them?";
 
 /// Names of what is gone for a day mislead more than they help.
 const LONGEST_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -56,6 +59,13 @@ pub enum Command {
     Check(CheckArgs),
     /// Print the addresses that the tree gives to a name now, one a line
     Lookup(LookupArgs),
+    /// List the names that the tree gives now, and what gives each of them
+    ///
+    /// A line each: the addresses, the port where the record has one, whether the record goes with a session
+    /// (ephemeral) or stays, or how many instances the service has, the format of the record, how long ago the newest
+    /// one was written, and the znode. Exits with 0 when there are some, with 1 when there are none, and with 2 when
+    /// that could not be told.
+    List(ListArgs),
     /// Say who leads, what is published and held, and which agents are behind
     ///
     /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
@@ -71,12 +81,15 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub struct ScopeArgs {
-    /// The znode below which names are looked for; its own name is not part of theirs
-    #[arg(long, value_name = "PATH", default_value = "/")]
-    pub root: ZnodePath,
+    /// The znode below which names are looked for; its own name is not part of theirs [default: /]
+    ///
+    /// 'lookup' and 'list' go by what is published where none of --root, --domain, --exclude and --allow-public is
+    /// given.
+    #[arg(long, value_name = "PATH", value_parser = lenient_path)]
+    pub root: Option<ZnodePath>,
 
     /// The znode below which nameserver keeps its own; never named
-    #[arg(long, value_name = "PATH", default_value = "/nameserver")]
+    #[arg(long, value_name = "PATH", default_value = "/nameserver", value_parser = lenient_path)]
     pub state: ZnodePath,
 
     /// Append this to every name
@@ -116,10 +129,27 @@ impl ScopeArgs {
     /// # Errors
     /// The flags do not go together.
     pub fn scope(&self) -> Result<Scope, WrongUsage> {
-        let (root, state) = (self.root.clone(), self.state.clone());
-        let scope = Scope::new(root, state, self.domain.clone(), &self.exclude);
+        let scope = Scope::new(
+            self.root(),
+            self.state.clone(),
+            self.domain.clone(),
+            &self.exclude,
+        );
         let scope = scope.map_err(WrongUsage::new)?;
         Ok(scope.allowing_public(self.allow_public))
+    }
+
+    /// The root that is asked for.
+    pub fn root(&self) -> ZnodePath {
+        self.root.clone().unwrap_or_else(ZnodePath::root)
+    }
+
+    /// Whether nothing is said of it, so that it is to be what is published.
+    pub fn is_open(&self) -> bool {
+        self.root.is_none()
+            && self.domain.is_none()
+            && self.exclude.is_empty()
+            && !self.allow_public
     }
 }
 
@@ -211,12 +241,16 @@ pub struct CheckArgs {
     /// why not if none
     ///
     /// Exits with 1 when it has a problem or is not there.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = lenient_path)]
     pub explain: Option<ZnodePath>,
 
     /// One line for each znode that gives no name, with the reason, rather than counts
     #[arg(long, conflicts_with = "explain")]
     pub all: bool,
+
+    /// List the names as well, before what is wrong
+    #[arg(long, conflicts_with_all = ["explain", "suggest"])]
+    pub names: bool,
 
     /// Print the --root and --exclude that leave out what gives no name
     #[arg(long, conflicts_with_all = ["explain", "all", "json"])]
@@ -235,7 +269,7 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 pub struct StateArg {
     /// The znode below which nameserver keeps its own
-    #[arg(long, value_name = "PATH", default_value = "/nameserver")]
+    #[arg(long, value_name = "PATH", default_value = "/nameserver", value_parser = lenient_path)]
     pub state: ZnodePath,
 }
 
@@ -265,6 +299,30 @@ pub struct ReleaseArgs {
     /// Where nameserver keeps its own.
     #[command(flatten)]
     pub state: StateArg,
+}
+
+/// `nameserver list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Which znodes are named, and how.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+
+    /// Only names that match, such as '*.db'; * stands for dots as well
+    #[arg(value_name = "GLOB")]
+    pub names: Option<NameGlob>,
+
+    /// Go on with a line for each name that changes, until SIGINT
+    #[arg(long, short)]
+    pub watch: bool,
+
+    /// Print one JSON array; with --watch, one object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `nameserver lookup`.

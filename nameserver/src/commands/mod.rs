@@ -2,7 +2,11 @@
 
 pub mod check;
 pub mod cli;
+mod following;
+mod list;
 mod lookup;
+pub mod name_glob;
+mod published;
 mod release;
 pub mod run;
 mod status;
@@ -11,16 +15,18 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cli::{Cli, Command, PROGRAM};
 use contract::ZnodePath;
+use daemon::{No, Unanswered, WrongUsage};
 use log::LevelFilter;
-use zookeeper::{Connection, Session, State};
+use zookeeper::{Connection, Session};
 use zookeeper_args::ZooKeeperArgs;
 
 use crate::ingest::walk::{Step, Walk, Walked, progress_bar};
 use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
+use crate::observe::listing::Times;
 
 /// How long a command waits for the system's resolver.
 const RESOLVING: Duration = Duration::from_secs(10);
@@ -32,8 +38,9 @@ const RESOLVING: Duration = Duration::from_secs(10);
 pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => check::check(&args),
-        Command::Lookup(args) => lookup::lookup(&args),
+        Command::Check(args) => check::check(&args).map_err(Unanswered::because),
+        Command::Lookup(args) => lookup::lookup(&args).map_err(Unanswered::because),
+        Command::List(args) => list::list(&args).map_err(Unanswered::because),
         Command::Status(args) => status::status(&args),
         Command::Release(args) => release::release(&args),
         Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
@@ -45,6 +52,16 @@ async fn read(
     scope: &Scope,
     needed: impl Fn(&ZnodePath) -> bool + Send + 'static,
 ) -> anyhow::Result<Namespace> {
+    read_dated(connection, scope, needed, &mut Times::new()).await
+}
+
+/// The same, and when each znode was written.
+async fn read_dated(
+    connection: &Connection,
+    scope: &Scope,
+    needed: impl Fn(&ZnodePath) -> bool + Send + 'static,
+    times: &mut Times,
+) -> anyhow::Result<Namespace> {
     connection
         .sync()
         .await
@@ -52,26 +69,32 @@ async fn read(
     let root = scope.root().clone();
     let mut walk = Walk::start(connection.clone(), root, needed, progress_bar());
     let mut namespace = Namespace::new(scope.clone(), []);
-    let walked = load(&mut walk, &mut namespace).await;
+    let walked = load(&mut walk, &mut namespace, times).await;
     drop(walk);
     let walked =
         walked.with_context(|| format!("cannot read {} and all below it", scope.root()))?;
     if !walked.has_root {
-        bail!(
-            "there is no znode {}; see --root, and the chroot after the servers",
-            scope.root()
-        );
+        let root = scope.root();
+        bail!(No(format!(
+            "there is no znode {root}; see --root, and the chroot after the servers"
+        )));
     }
     namespace.name_all();
     Ok(namespace)
 }
 
-async fn load(walk: &mut Walk, namespace: &mut Namespace) -> Result<Walked, zookeeper::Error> {
+async fn load(
+    walk: &mut Walk,
+    namespace: &mut Namespace,
+    times: &mut Times,
+) -> Result<Walked, zookeeper::Error> {
     loop {
         match walk.next().await? {
-            Step::Visits(visits) => visits
-                .into_iter()
-                .for_each(|visit| namespace.put(&visit.path.clone(), visit.dated())),
+            Step::Visits(visits) => visits.into_iter().for_each(|visit| {
+                let path = visit.path.clone();
+                times.extend(visit.mtime.map(|mtime| (path.clone(), mtime)));
+                namespace.put(&path, visit.dated());
+            }),
             Step::End(walked) => return Ok(walked),
         }
     }
@@ -99,28 +122,26 @@ where
     for warning in args.warnings() {
         daemon::warning(PROGRAM, &warning);
     }
-    let patience = options.session_timeout.max(Duration::from_secs(1));
     block_on(async {
         let session = Session::start(options);
-        let connection = match tokio::time::timeout(patience, session.connected()).await {
-            Ok(connection) => connection,
-            Err(_) => match &*session.states().borrow() {
-                State::Connecting {
-                    failure: Some(failure),
-                    ..
-                } => {
-                    bail!("{failure}; start ZooKeeper, or name its servers with --zookeeper")
-                }
-                _ => bail!(
-                    "ZooKeeper {} did not answer within {patience:?}; see --zookeeper",
-                    args.zookeeper
-                ),
-            },
-        };
+        let connection = args.connected(PROGRAM, &session).await?;
         let outcome = work(connection).await;
         session.close().await;
-        outcome
+        outcome.map_err(|error| in_chroot(error, args))
     })
+}
+
+/// Says below which chroot all paths of an error are, if there is one.
+fn in_chroot(error: anyhow::Error, args: &ZooKeeperArgs) -> anyhow::Error {
+    let chroot = args.zookeeper.chroot();
+    if chroot.is_root() || error.is::<WrongUsage>() {
+        return error;
+    }
+    let text = format!("{error:#} (all paths are below the chroot {chroot})");
+    match error.is::<No>() {
+        true => No(text).into(),
+        false => anyhow!(text),
+    }
 }
 
 #[cfg(test)]

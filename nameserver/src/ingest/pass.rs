@@ -98,6 +98,7 @@ mod tests {
             reading: Some(reading.clone()),
             czxid: 0,
             zxid: 0,
+            mtime: None,
             is_parent: false,
         }
     }

@@ -1,6 +1,7 @@
 //! Reading the whole tree, with many requests in flight.
 
 use std::mem;
+use std::time::SystemTime;
 
 use contract::ZnodePath;
 use futures::StreamExt;
@@ -57,6 +58,8 @@ pub struct Visit {
     pub czxid: i64,
     /// The newest transaction that its stat tells of; 0 when it could not be read.
     pub zxid: i64,
+    /// When it was written last, by the clock of the servers; none when it could not be read.
+    pub mtime: Option<SystemTime>,
     /// Whether it has children.
     pub is_parent: bool,
 }
@@ -165,6 +168,7 @@ async fn walk(
 /// # Errors
 /// The connection broke.
 pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Error> {
+    let mut mtime = None;
     let (reading, czxid, zxid, is_parent) = match connection.read(&path).await {
         Ok(None) => (None, UNKNOWN, 0, false),
         Ok(Some(znode)) => {
@@ -175,6 +179,7 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
                 is_ephemeral: znode.stat.ephemeral_owner != 0,
             };
             let reading = found.read();
+            mtime = Some(znode.stat.mtime);
             (
                 Some(reading),
                 znode.stat.czxid,
@@ -193,6 +198,7 @@ pub async fn visit(connection: &Connection, path: ZnodePath) -> Result<Visit, Er
         reading,
         czxid,
         zxid,
+        mtime,
         is_parent,
     })
 }

@@ -1,6 +1,7 @@
 //! All that is told outside.
 //!
 //! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
+//! * [`listing`]: which names there are, and what gives each of them.
 //! * [`overview`]: what an operator sees of all replicas and agents.
 //! * [`convergence`]: how soon the agents have what is published.
 //! * [`feed`]: what was published lately.
@@ -9,6 +10,7 @@
 
 pub mod convergence;
 pub mod feed;
+pub mod listing;
 pub mod live;
 pub mod overview;
 pub mod problems;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Id};
 
+use super::alike;
 use super::refusal::Refusal;
 
 /// The flag that names the settings file. It has a variable, and is no key of that file.
@@ -115,7 +116,8 @@ impl Given {
                 .err()
                 .filter(|other| other.kind() == error.kind())
                 .unwrap_or(error)
-        })?;
+        });
+        let matches = matches.map_err(|error| alike::suggesting(plain, error))?;
         let mut given = Given {
             path: Vec::new(),
             flags: BTreeSet::new(),

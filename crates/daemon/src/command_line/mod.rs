@@ -12,6 +12,7 @@
 //!   the highest that says anything wins.
 //! - Where two flags conflict, the higher layer silences the other flag in the lower ones:
 //!   `--auth-file` on the command line wins over `HOSTSYNC_AUTH`.
+//! - Flags of a subcommand may stand before it as well: `nameserver -z zk1 status`.
 //! - Every problem of the variables and of the file is reported, not only the first.
 //! - A variable that begins like ours and that no subcommand knows is warned of, unless it is
 //!   empty: it may be another program's, so it is no error.
@@ -22,6 +23,7 @@ mod alike;
 mod file;
 mod flags;
 mod layers;
+mod leading;
 mod refusal;
 mod unknown;
 mod values;
@@ -35,6 +37,7 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
+pub use alike::to as alike;
 pub use refusal::Refusal;
 
 /// Parses this process's command line; prints help, the version or what is wrong and exits where
@@ -82,6 +85,7 @@ pub fn resolve<C: CommandFactory + FromArgMatches>(
 ) -> Result<C, Refusal> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let plain = flags::with_config(C::command().name(program), program);
+    let arguments = leading::behind_subcommand(&plain, arguments);
     let given = flags::Given::of(&plain, program, &arguments)?;
     let settings = layers::settings(program, &plain, &given, variable)?;
     let mut command = layers::as_defaults(plain, &given, &settings);

@@ -12,8 +12,9 @@ use contract::ZnodePath;
 use zookeeper::Connection;
 
 use crate::commands::cli::CheckArgs;
-use crate::commands::{RESOLVING, read, with_connection};
+use crate::commands::{RESOLVING, read_dated, with_connection};
 use crate::ingest::resolver::Resolver;
+use crate::observe::listing::{self, Times};
 use explain::Explanation;
 
 pub use report::Report;
@@ -22,9 +23,11 @@ use suggestion::Suggestion;
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let scope = args.scope.scope()?;
     let mut resolver = Resolver::new(args.scope.resolve_hostnames);
+    let mut times = Times::new();
     let (namespace, explained) = with_connection(&args.zookeeper, async |connection| {
         let covered = scope.clone();
-        let mut namespace = read(&connection, &scope, move |path| covered.covers(path)).await?;
+        let covers = move |path: &ZnodePath| covered.covers(path);
+        let mut namespace = read_dated(&connection, &scope, covers, &mut times).await?;
         resolver.want_all(&namespace);
         resolver.settle(&mut namespace, RESOLVING).await;
         let explained = match &args.explain {
@@ -53,6 +56,10 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             // A machine without such a file has no lines of others in it.
             let hosts = std::fs::read(&args.hosts_file).unwrap_or_default();
             let report = Report::new(&namespace).beside(&namespace, &args.hosts_file, &hosts);
+            let report = match args.names {
+                true => report.listing(listing::rows(&namespace, &times, |_| true)),
+                false => report,
+            };
             if args.json {
                 report.write_json(&mut stdout)?
             } else {

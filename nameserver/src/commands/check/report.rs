@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use contract::{Counted, Hosts, Name, hosts_line};
 use serde::Serialize;
 
 use crate::namespace::Namespace;
+use crate::observe::listing::{self, Row};
 use crate::records::{Format, Reading, shown};
 
 /// How many lines of one sort are shown.
@@ -38,6 +40,9 @@ pub struct Report {
     pub problems: Vec<Line>,
     /// Names that a hosts file has from somebody else, in the order of its lines.
     pub shadowed: Vec<Shadow>,
+    /// Every name, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Vec<Row>>,
 }
 
 /// A name that a line of a hosts file maps which is not hostsync's.
@@ -78,6 +83,7 @@ impl Report {
             left_out: Vec::new(),
             problems: Vec::new(),
             shadowed: Vec::new(),
+            listed: None,
         };
         for (path, findings) in namespace.findings() {
             for finding in findings {
@@ -107,17 +113,27 @@ impl Report {
         self
     }
 
+    /// Adds every name.
+    #[must_use]
+    pub fn listing(mut self, names: Vec<Row>) -> Self {
+        self.listed = Some(names);
+        self
+    }
+
     /// 1 when something should be mended.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(u8::from(!self.problems.is_empty()))
     }
 
-    /// As text that fits a screen: counts of what gives no name, what services leave out, then the
+    /// As text that fits a screen: the names, where they are asked for, counts of what gives no name, what services leave out, then the
     /// problems, then the counts. With `all`, a line for each thing to say.
     ///
     /// # Errors
     /// `to` cannot be written.
     pub fn write_text(&self, mut to: impl Write, all: bool) -> io::Result<()> {
+        if let Some(names) = &self.listed {
+            writeln!(to, "{}", listing::table(names, SystemTime::now()))?;
+        }
         if all {
             for Line { path, reason, .. } in &self.nameless {
                 writeln!(to, "no name: {path}: {reason}")?;

@@ -97,7 +97,7 @@ fn facts(args: &RunArgs, id: &str, options: &Options) -> Facts {
         started: daemon::time(SystemTime::now()),
         version: env!("CARGO_PKG_VERSION"),
         servers: args.zookeeper.zookeeper.to_string(),
-        root: args.scope.root.clone(),
+        root: args.scope.root(),
         state: args.scope.state.clone(),
         tls: options.tls.clone(),
     }
