@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use lab::{Need, Outcome, PATIENCE, Program, Running, Scratch, Tree, needs, tree, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::container::addresses;
 
@@ -304,7 +304,7 @@ fn fifty_come_go_and_survive_a_killed_agent() {
     tree.publish(1, &json!({"db": ["10.0.0.5"]}));
     let engine = Engine::new();
     let first = engine.container(0);
-    let agent = engine.agent(&tree);
+    let agent = engine.agent(&tree).flag("id", "fifty");
     let mut running = agent.run();
     soon_says(&first, "db", &["10.0.0.5"]);
     let threads = |running: &Running| {
@@ -339,6 +339,18 @@ fn fifty_come_go_and_survive_a_killed_agent() {
             assert_eq!(addresses(&text, "more"), ["10.0.0.9"]);
         }
     }
+    let told = |count: usize| {
+        wait_for(
+            "what it tells everybody",
+            PATIENCE,
+            || tree.get("/nameserver/agents/fifty").unwrap_or_default(),
+            |told| {
+                let told: Value = serde_json::from_slice(told).unwrap_or_default();
+                told["files"] == json!({"count": count, "failing": 0})
+            },
+        )
+    };
+    let _ = told(COUNT);
     for path in &all {
         fs::remove_dir_all(path.parent().expect("a folder")).expect("removed");
     }
@@ -346,6 +358,7 @@ fn fifty_come_go_and_survive_a_killed_agent() {
         status.stdout.matches("\nfile  ").count() == 1
     });
     status.expect_words(&["in step"]);
+    let _ = told(1);
     drop(running);
     // What is taken out is taken out of all.
     let cleaned = agent.call(&["clean"]).expect_code(0);

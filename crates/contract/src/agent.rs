@@ -27,7 +27,10 @@ pub struct Agent {
         skip_serializing_if = "Option::is_none"
     )]
     pub complaint: Option<String>,
-    /// The file.
+    /// How many files it keeps, where it is not just one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<AgentFiles>,
+    /// The file, or what stands for all of them.
     #[serde(default)]
     pub hosts_file: PathBuf,
     /// Given where the znode is not called so.
@@ -40,6 +43,15 @@ pub struct Agent {
     /// How many names of ours are in the file.
     #[serde(default)]
     pub names: usize,
+}
+
+/// The hosts files of an agent that keeps several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentFiles {
+    /// All that there are.
+    pub count: usize,
+    /// Those of them that cannot be kept.
+    pub failing: usize,
 }
 
 body!(Agent);

@@ -29,7 +29,7 @@ mod snapshot;
 mod state;
 
 pub use ::plain::plain;
-pub use agent::Agent;
+pub use agent::{Agent, AgentFiles};
 pub use body::{BodyError, MAX_BODY_BYTES};
 pub use candidate::Candidate;
 pub use counted::Counted;

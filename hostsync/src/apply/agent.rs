@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use contract::{Hosts, Name};
+use contract::{AgentFiles, Hosts, Name};
 use hosts_file::{HostsFile, Method, Outcome, Pass, SlotCounts};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -126,6 +126,15 @@ impl Applied {
             && self.failure == other.failure
             && self.trouble == other.trouble
             && self.files == other.files
+    }
+
+    /// How many files there are, where it is not just one.
+    pub(crate) fn counted(&self) -> Option<AgentFiles> {
+        let failing = self.files.iter().filter(|file| file.failure.is_some());
+        (!self.files.is_empty()).then(|| AgentFiles {
+            count: self.files.len(),
+            failing: failing.count(),
+        })
     }
 
     /// True once a pass has tried to make the file agree.

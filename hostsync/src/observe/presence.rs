@@ -104,6 +104,7 @@ impl Sources {
             word: Word {
                 applied: applied.published.as_ref().map_or(0, generation),
                 names: applied.names,
+                files: applied.counted(),
                 complaint: failure.or(problem),
             },
             seen: seen.map_or(0, generation),
@@ -274,6 +275,7 @@ impl Presence {
             ago_ms: ago.and_then(|ago| ago.try_into().ok()),
             applied: word.applied,
             complaint: complaint.map(|complaint| complaint.text.clone()),
+            files: word.files,
             hosts_file: self.hosts_file.clone(),
             id: (place > 0).then(|| self.id.clone()),
             names: word.names,

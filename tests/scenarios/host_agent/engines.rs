@@ -3,14 +3,15 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use lab::{
-    Container, Image, Need, Network, PATIENCE, Podman, Program, Scratch, Stopwatch, docker, needs,
-    tree, wait_until,
+    Container, Image, Need, Network, Outcome, PATIENCE, Podman, Program, Scratch, Stopwatch,
+    docker, needs, tree, wait_until,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Engine, FOREIGN, soon_says, soon_status, text};
 use crate::container::addresses;
@@ -233,7 +234,10 @@ fn it_can_be_a_container_itself() {
     let tree = tree("host-agent-image");
     tree.publish(1, &json!({"db": ["10.0.0.5"]}));
     let (image, network) = (Image::with_hostsync(), Network::new());
-    let kept = Container::run(&image, &network, &WAIT);
+    // Of another C library than its own, and nothing of ours is used in there.
+    let other = Image::with_static_busybox();
+    let entrypoint = ["--entrypoint=/bin/busybox"];
+    let kept = Container::run_with(&entrypoint, &other, &network, &["sleep", "1000"]);
     let (servers, glob) = (network.reach(&tree), glob(&kept));
     let folder = glob.ancestors().nth(2).expect("a folder").display();
     let options = [
@@ -261,6 +265,67 @@ fn it_can_be_a_container_itself() {
     let status = ["hostsync", "status", "--hosts-file", &glob];
     let status = agent.call(&status).expect_code(0);
     status.expect_words(&["in step", "1 name"]);
+}
+
+/// The manifest's own arguments, rights and volumes, beside what writes as kubelet does.
+#[test]
+fn the_daemon_set_keeps_the_files_of_pods() {
+    if !needs(Need::Docker) {
+        return;
+    }
+    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker/hostsync-daemonset.yaml");
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(path);
+    let manifest = Outcome::of(python).expect_code(0).json();
+    let pod = &manifest["spec"]["template"]["spec"];
+    let spec = &pod["containers"][0];
+    let texts = |list: &Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(|text| Some(text.as_str()?.to_owned()))
+            .collect()
+    };
+    let tree = tree("host-agent-pods");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let (image, network, node) = (Image::with_hostsync(), Network::new(), Scratch::new("node"));
+    let mut options = vec![format!("--env=HOSTSYNC_ZOOKEEPER={}", network.reach(&tree))];
+    let rights = &spec["securityContext"];
+    assert_eq!(rights["readOnlyRootFilesystem"], true);
+    assert_eq!(rights["allowPrivilegeEscalation"], false);
+    options.extend(["--read-only", "--security-opt=no-new-privileges"].map(str::to_owned));
+    for (flag, list) in [("drop", "drop"), ("add", "add")] {
+        let all = texts(&rights["capabilities"][list]);
+        options.extend(all.iter().map(|right| format!("--cap-{flag}={right}")));
+    }
+    for mount in spec["volumeMounts"].as_array().expect("a list") {
+        let (name, on) = (&mount["name"], mount["mountPath"].as_str().expect("a path"));
+        let volumes = pod["volumes"].as_array().expect("a list");
+        let volume = volumes.iter().find(|volume| &volume["name"] == name);
+        let volume = volume.expect("the volume of a mount");
+        options.push(match volume["hostPath"]["path"].as_str() {
+            Some(path) => {
+                assert_eq!(path, on, "hostsync looks where kubelet has it");
+                format!("--volume={}:{on}", node.path().display())
+            }
+            None => format!("--tmpfs={on}"),
+        });
+    }
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let arguments = texts(&spec["args"]);
+    let run: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let run = [&["hostsync"][..], &run].concat();
+    let agent = Container::run_with(&options, &image, &network, &run);
+    let hosts = node.join("0b1c9a52-5d3e-4c8a-9f3b-0123456789ab/etc-hosts");
+    fs::create_dir(hosts.parent().expect("a folder")).expect("made");
+    let written = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n10.1.0.9\tpod-0\n";
+    for (generation, address) in [(2, "10.0.0.6"), (3, "10.0.0.7")] {
+        fs::write(&hosts, written).expect("written");
+        tree.publish(generation, &json!({"db": [address]}));
+        soon_says(&hosts, "db", &[address]);
+        assert!(text(&hosts).starts_with(written), "{}", text(&hosts));
+    }
+    let health = ["hostsync", "status", "--containers", "kubelet", "--health"];
+    let _ = agent.call(&health).expect_code(0);
 }
 
 /// All that a machine runs, at once.

@@ -7,7 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use contract::PRESENCE;
+use contract::{AgentFiles, PRESENCE};
 
 /// How long a complaint, or the end of one, has to last: one of a moment is not worth telling.
 const SETTLING: Duration = Duration::from_millis(250);
@@ -23,6 +23,8 @@ pub(super) struct Word {
     pub(super) applied: u64,
     /// How many of its names are in the file.
     pub(super) names: usize,
+    /// How many files there are, where it is not just one.
+    pub(super) files: Option<AgentFiles>,
     /// Why it is not in step.
     pub(super) complaint: Option<Complaint>,
 }

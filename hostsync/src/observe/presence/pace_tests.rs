@@ -20,6 +20,7 @@ fn in_step(generation: u64, interval: u64) -> Look {
         word: Word {
             applied: generation,
             names: 1,
+            files: None,
             complaint: None,
         },
         seen: generation,
