@@ -344,3 +344,37 @@ fn an_edit_that_damages_our_block_is_repaired() {
     fs::remove_file(hosts.path()).expect("remove");
     hosts.soon_maps("db", &["10.0.0.8"]);
 }
+
+/// What a machine is called its engine, or its other lines, say; nobody who may create a znode takes that.
+#[test]
+fn the_name_of_the_machine_itself_is_left_to_other_lines() {
+    if !needs(Need::MountNamespace) {
+        return;
+    }
+    let (tree, hosts) = (tree("own-name"), HostsFile::with("127.0.0.1 localhost\n"));
+    tree.publish(1, &json!({"web-1": ["10.6.6.6"], "db": ["10.0.0.5"]}));
+    let called = [
+        "unshare",
+        "--uts",
+        "sh",
+        "-c",
+        "hostname WEB-1; exec \"$@\"",
+        "sh",
+    ];
+    let agent = hostsync(&tree, &hosts).inside(&called);
+    let once = agent.call(&["once"]).expect_code(0);
+    once.expect_words(&["1 name in"]);
+    assert_eq!(hosts.addresses("web-1"), [""; 0]);
+    let running = agent.run();
+    running.soon_says("web-1 is published, and is this machine's own name");
+    tree.publish(2, &json!({"web-1": ["10.6.6.7"], "db": ["10.0.0.6"]}));
+    hosts.soon_maps("db", &["10.0.0.6"]);
+    assert_eq!(hosts.addresses("web-1"), [""; 0]);
+    agent
+        .soon_well()
+        .expect_words(&["left to lines that are not ours: web-1"]);
+    // On another machine it is a name like any other.
+    drop(running);
+    let _other = hostsync(&tree, &hosts).run();
+    hosts.soon_maps("web-1", &["10.6.6.7"]);
+}

@@ -404,6 +404,10 @@ impl Agent {
         for (level, line) in self.report.done(change, &pass) {
             log::log!(level, "{line}");
         }
+        let own = self.common.entries().own().cloned();
+        if let Some((level, line)) = self.report.own(own.as_ref()) {
+            log::log!(level, "{line}");
+        }
         let repairs = self.applied.borrow().repairs;
         let since = self.applied.borrow().since_of(wanted);
         // What cannot be read any more is told by the next pass.
@@ -416,7 +420,7 @@ impl Agent {
             published: Some(Arc::clone(wanted)),
             since,
             names: change.wanted.len() - pass.shadowed.len(),
-            shadowed: pass.shadowed.to_vec(),
+            shadowed: pass.shadowed.iter().cloned().chain(own).collect(),
             stale,
             target: Some(pass.target),
             method: Some(pass.method),

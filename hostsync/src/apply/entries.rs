@@ -1,6 +1,6 @@
 //! The entries of the hosts file, kept in step with the snapshot change by change. Pure.
 
-use contract::Hosts;
+use contract::{Hosts, Name};
 use imbl::ordmap::DiffItem;
 
 use crate::apply::selection::Selection;
@@ -30,7 +30,7 @@ impl Entries {
             return &self.selected;
         }
         if self.selection.is_of_all() {
-            self.selected = hosts.clone();
+            self.selected = self.selection.entries(hosts);
         } else {
             for item in self.all.diff(hosts) {
                 match item {
@@ -53,6 +53,11 @@ impl Entries {
         &self.selected
     }
 
+    /// This machine's own name, where it is published; it is never selected.
+    pub fn own(&self) -> Option<&Name> {
+        self.selection.own(&self.all)
+    }
+
     /// Selects anew; false where that does not end where following the changes has, which is made
     /// good.
     #[must_use]
@@ -69,7 +74,7 @@ impl Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::{Address, Addresses, Name};
+    use contract::{Address, Addresses};
     use proptest::prelude::*;
 
     fn name(number: u8) -> Name {
@@ -93,8 +98,10 @@ mod tests {
         fn following_ends_where_selecting_anew_does(
             steps in prop::collection::vec((prop::collection::vec((0u8..40, 0u8..4), 0..6), any::<bool>()), 1..20),
             globs in prop::sample::select(vec![vec![], vec!["*.db".to_owned()], vec!["n1*".to_owned()]]),
+            own in prop::option::of(0..10_u8),
         ) {
-            let selection = Selection::new(&globs).unwrap();
+            let own = own.map(name);
+            let selection = Selection::new(&globs).unwrap().of_others(own.clone());
             let mut entries = Entries::new(selection.clone());
             let mut hosts = Hosts::new();
             for (changes, is_anew) in steps {
@@ -108,6 +115,9 @@ mod tests {
                     hosts = hosts.iter().map(|(name, list)| (name.clone(), list.clone())).collect();
                 }
                 prop_assert_eq!(entries.follow(&hosts), &selection.entries(&hosts));
+                let has_own = own.iter().any(|own| hosts.contains_key(own));
+                prop_assert_eq!(entries.own().is_some(), has_own);
+                prop_assert!(!own.iter().any(|own| entries.selected.contains_key(own)));
                 prop_assert!(entries.check());
             }
         }

@@ -21,6 +21,8 @@ pub struct Report {
     /// Why the file is written by somebody else.
     followed: Option<String>,
     shadowed: Arc<[Name]>,
+    /// This machine's own name is published.
+    is_own_published: bool,
     method: Option<Method>,
     lost_attributes: BTreeSet<OsString>,
     /// What is said of each change is of little interest, since it is said of many files.
@@ -118,6 +120,16 @@ impl Report {
                 format!("{why}; it says what it should, and is written here once that is possible");
             (Info, line)
         })
+    }
+
+    /// Of this machine's own name, where it is published.
+    pub fn own(&mut self, own: Option<&Name>) -> Option<Line> {
+        let was_published = std::mem::replace(&mut self.is_own_published, own.is_some());
+        let own = own.filter(|_| !was_published)?;
+        let line = format!(
+            "{own} is published, and is this machine's own name: it is left to other lines"
+        );
+        Some((Warn, line))
     }
 
     fn method(&mut self, pass: &Pass) -> Option<Line> {

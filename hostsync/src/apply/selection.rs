@@ -50,9 +50,13 @@ impl Selections {
     }
 }
 
-/// The names that `--select` asks for; all of them without it.
+/// The names that `--select` asks for; all of them without it. Never this machine's own name: that is what its
+/// other lines, or its engine, say.
 #[derive(Debug, Clone, Default)]
-pub struct Selection(Option<GlobSet>);
+pub struct Selection {
+    globs: Option<GlobSet>,
+    own: Option<Name>,
+}
 
 impl Selection {
     /// The names that match any of these globs. `*` matches dots as well.
@@ -61,13 +65,28 @@ impl Selection {
     /// A glob is malformed.
     pub fn new(globs: &[String]) -> Result<Self, globset::Error> {
         if globs.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self::default());
         }
         let mut set = GlobSetBuilder::new();
         for glob in globs {
             set.add(GlobBuilder::new(glob).case_insensitive(true).build()?);
         }
-        Ok(Self(Some(set.build()?)))
+        Ok(Self {
+            globs: Some(set.build()?),
+            own: None,
+        })
+    }
+
+    /// The same without the name of this machine, if that is a name.
+    #[must_use]
+    pub fn of_others(self, own: Option<Name>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// The name that is left out, where these hosts have it.
+    pub fn own(&self, hosts: &Hosts) -> Option<&Name> {
+        let own = self.own.as_ref();
+        own.filter(|own| hosts.contains_key(*own))
     }
 
     /// What the hosts file was made to say, of a snapshot of which this was not written.
@@ -79,19 +98,19 @@ impl Selection {
 
     /// True without any glob.
     pub fn is_of_all(&self) -> bool {
-        self.0.is_none()
+        self.globs.is_none()
     }
 
     /// True for a name that is asked for.
     pub fn selects(&self, name: &Name) -> bool {
         let matches = |set: &GlobSet| set.is_match(name.as_str());
-        self.0.as_ref().is_none_or(matches)
+        self.own.as_ref() != Some(name) && self.globs.as_ref().is_none_or(matches)
     }
 
-    /// Those of these names that are asked for; looks at each of them.
+    /// Those of these names that are asked for; looks at each of them, unless all are.
     pub fn entries(&self, hosts: &Hosts) -> Hosts {
         if self.is_of_all() {
-            return hosts.clone();
+            return without(hosts.clone(), &self.own);
         }
         let selected = hosts.iter().filter(|(name, _)| self.selects(name));
         selected

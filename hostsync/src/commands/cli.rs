@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use contract::{State, ZnodePath};
+use contract::{Name, State, ZnodePath};
 use daemon::command_line::absolute_path;
 use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
@@ -549,7 +549,8 @@ impl NamesArgs {
             return Err(WrongUsage::new(error));
         }
         let selection = Selection::new(&self.globs()).context("cannot use --select");
-        selection.map_err(WrongUsage::new)
+        let selection = selection.map_err(WrongUsage::new)?;
+        Ok(selection.of_others(own_name()))
     }
 
     /// The globs for the one file that is kept.
@@ -634,6 +635,11 @@ impl HostsFileArg {
         });
         patterns.collect::<Result<_, _>>().map(Some)
     }
+}
+
+/// What this machine is called, if that is a name.
+fn own_name() -> Option<Name> {
+    daemon::host_name().ok()?.to_lowercase().parse().ok()
 }
 
 fn is_glob(path: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use contract::{Diff, Hosts, Name, ZnodePath};
+use contract::{Counted, Diff, Hosts, Name, ZnodePath};
 use hosts_file::{HostsFile, Outcome, Pass};
 use zookeeper::{Connection, Options, Session, State};
 
@@ -153,7 +153,8 @@ fn report(
     let mut stdout = daemon::stdout();
     writeln!(
         stdout,
-        "generation {generation}: {diff}; {count} names in {file}"
+        "generation {generation}: {diff}; {} in {file}",
+        Counted(count, "name")
     )?;
     stdout.flush()?;
     Ok(())
