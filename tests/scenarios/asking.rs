@@ -1,6 +1,6 @@
 //! The commands that answer an operator's questions: what names are there, who has them, and why is mine not there.
 
-use lab::{HostsFile, PATIENCE, Program, hostsync, nameserver, tree};
+use lab::{HostsFile, PATIENCE, Program, hostsync, nameserver, tree, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -150,4 +150,80 @@ fn what_people_write_is_understood() {
     let port = lab::free_port();
     let server = nameserver(&tree).flag("http", format!(":{port}")).run();
     server.soon_says(&format!("http://0.0.0.0:{port}"));
+}
+
+#[test]
+fn what_moves_is_told_once_the_agents_have_it() {
+    let (tree, hosts) = (tree("monitor"), HostsFile::with(LOCALHOST));
+    tree.create("/services", "");
+    tree.create("/services/db", "");
+    tree.create("/services/db/primary", "10.0.0.5");
+    let program = nameserver(&tree);
+    let _server = program.clone().flag("root", "/services").run();
+    tree.soon_maps("primary.db", &["10.0.0.5"]);
+    let mut agent = hostsync(&tree, &hosts).flag("id", "web-1").run();
+    hosts.soon_maps("primary.db", &["10.0.0.5"]);
+    wait_until("the agent to be told of", PATIENCE, || {
+        tree.stat("/nameserver/agents/web-1").is_some()
+    });
+
+    let mut some = program.start("monitor", &["primary.*"]);
+    let mut all = program.start("monitor", &["--json"]);
+    // Each is there once it has told of something.
+    wait_until("both to follow", PATIENCE, || {
+        let last = tree
+            .stat("/services/db/primary")
+            .map_or(0, |stat| stat.version);
+        tree.set("/services/db/primary", format!("10.0.1.{}", last % 200 + 1));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        some.lines() > 0 && all.lines() > 0
+    });
+    tree.set("/services/db/primary", "10.0.0.7");
+    let line = some.soon_says("→ 10.0.0.7  /services/db/primary  generation ");
+    assert!(line.contains(", applied by 1 of 1 after "), "{line}");
+    tree.delete("/services/db/primary");
+    let line = some.soon_says("primary.db 10.0.0.7 → gone  /services/db/primary");
+    assert!(line.starts_with("primary.db "), "{line}");
+    agent.stop();
+    all.soon_says(r#"{"agent":"web-1","runs":false}"#);
+    assert!(
+        !some.log().contains("web-1") && !some.log().contains("\ndb "),
+        "{}",
+        some.log()
+    );
+    all.soon_says(r#""name":"db","before":["10.0.0.7"],"after":null"#);
+    for monitor in [&mut some, &mut all] {
+        monitor.signal(Signal::SIGINT);
+        assert_eq!(
+            monitor.wait_end(PATIENCE).code(),
+            Some(0),
+            "{}",
+            monitor.log()
+        );
+    }
+}
+
+/// As `nameserver monitor | head -n 1` leaves it, with nothing moving any more.
+#[test]
+fn a_monitor_that_nobody_reads_ends() {
+    let tree = tree("monitor-pipe");
+    tree.create("/db", "10.0.0.1");
+    let _server = nameserver(&tree).run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    let script = "set -o pipefail; \"$@\" | head -n 1";
+    let monitor = nameserver(&tree).inside(&["bash", "-c", script, "bash"]);
+    let mut monitor = monitor.start("monitor", &["db"]);
+    wait_until("a line", PATIENCE, || {
+        let last = tree.stat("/db").map_or(0, |stat| stat.version);
+        tree.set("/db", format!("10.0.1.{}", last % 200 + 1));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        monitor.lines() > 0
+    });
+    assert_eq!(
+        monitor.wait_end(PATIENCE).code(),
+        Some(0),
+        "{}",
+        monitor.log()
+    );
+    assert_eq!(monitor.lines(), 1, "{}", monitor.log());
 }

@@ -66,6 +66,12 @@ pub enum Command {
     /// one was written, and the znode. Exits with 0 when there are some, with 1 when there are none, and with 2 when
     /// that could not be told.
     List(ListArgs),
+    /// Follow what moves: a line for each name, from which addresses to which
+    ///
+    /// The line comes once all agents have it, and says after what time, or after a second, and says how many have.
+    /// Without a GLOB, agents that come, go or fall out of step, a new leader and what is held are told too. Ends
+    /// with 0 on SIGINT, SIGTERM, and once nobody reads any more.
+    Monitor(MonitorArgs),
     /// Say who leads, what is published and held, and which agents are behind
     ///
     /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
@@ -321,6 +327,26 @@ pub struct ListArgs {
     pub watch: bool,
 
     /// Print one JSON array; with --watch, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nameserver monitor`.
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+
+    /// Only names that match, such as '*.db'; * stands for dots as well
+    #[arg(value_name = "GLOB")]
+    pub names: Option<NameGlob>,
+
+    /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
 }

@@ -5,6 +5,7 @@ pub mod cli;
 mod following;
 mod list;
 mod lookup;
+mod monitor;
 pub mod name_glob;
 mod published;
 mod release;
@@ -41,6 +42,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::check(&args).map_err(Unanswered::because),
         Command::Lookup(args) => lookup::lookup(&args).map_err(Unanswered::because),
         Command::List(args) => list::list(&args).map_err(Unanswered::because),
+        Command::Monitor(args) => monitor::monitor(&args),
         Command::Status(args) => status::status(&args),
         Command::Release(args) => release::release(&args),
         Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),

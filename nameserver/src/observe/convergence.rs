@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
+use contract::Agent;
 use serde::{Serialize, Serializer};
 
 /// How many generations are told of.
@@ -159,6 +160,12 @@ impl Convergence {
             generation.has(at);
             self.end_complete(place);
         }
+    }
+
+    /// The same, of what stands in the agent's znode since `at`.
+    pub fn heard(&mut self, id: &str, agent: &Agent, at: SystemTime) {
+        let ago = Duration::from_millis(agent.ago_ms.unwrap_or(0));
+        self.told(id, agent.applied, at.checked_sub(ago).unwrap_or(at));
     }
 
     /// An agent runs no longer.

@@ -334,9 +334,7 @@ impl Seen {
         }
         let word = written(&znode);
         if let Ok(agent) = Agent::decode(&word.data) {
-            let ago = Duration::from_millis(agent.ago_ms.unwrap_or(0));
-            let since = word.at.checked_sub(ago).unwrap_or(word.at);
-            self.convergence.told(&name, agent.applied, since);
+            self.convergence.heard(&name, &agent, word.at);
         }
         self.agents.insert(name, word);
     }

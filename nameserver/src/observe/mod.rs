@@ -6,12 +6,14 @@
 //! * [`convergence`]: how soon the agents have what is published.
 //! * [`feed`]: what was published lately.
 //! * [`live`]: both of them and the overview, followed live.
+//! * [`monitor`]: a line for each name that moves.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
 
 pub mod convergence;
 pub mod feed;
 pub mod listing;
 pub mod live;
+pub mod monitor;
 pub mod overview;
 pub mod problems;
 pub mod status;

@@ -15,7 +15,7 @@ use serde::Serialize;
 /// How many agents that are behind the text names.
 const SHOWN: usize = 10;
 /// How much longer than what the snapshot gives them agents may take to tell what they have applied.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a znode holds, and since when by the clock of the servers.
 #[derive(Debug, Clone)]
