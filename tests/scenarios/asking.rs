@@ -1,6 +1,6 @@
 //! The commands that answer an operator's questions: what names are there, who has them, and why is mine not there.
 
-use lab::{HostsFile, PATIENCE, Program, hostsync, nameserver, tree, wait_until};
+use lab::{HostsFile, PATIENCE, Program, hostsync, nameserver, tree, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -226,4 +226,33 @@ fn a_monitor_that_nobody_reads_ends() {
         monitor.log()
     );
     assert_eq!(monitor.lines(), 1, "{}", monitor.log());
+}
+
+#[test]
+fn agents_are_listed_and_who_is_not_in_step_says_why() {
+    let (tree, hosts) = (tree("agents"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.5");
+    let program = nameserver(&tree);
+    program
+        .call(&["agents"])
+        .expect_code(1)
+        .expect_words(&["no agent runs"]);
+    let _server = program.run();
+    let _agent = hostsync(&tree, &hosts).flag("id", "web-1").run();
+    hosts.soon_maps("db", &["10.0.0.5"]);
+    let look = || program.call(&["agents"]);
+    let all = wait_for("the agent", PATIENCE, look, |all| all.code() == 0);
+    let file = hosts.path().display().to_string();
+    all.expect_words(&["web-1 ", env!("CARGO_PKG_VERSION"), &file]);
+    // Whoever may, writes what he likes.
+    let hostile = json!({"applied": 0, "complaint": "no\n\u{1b}[2Jroom", "id": "x\u{202e}"});
+    tree.create("/nameserver/agents/\u{202e}gnp", hostile.to_string());
+    let all = program.call(&["agents"]).expect_code(1);
+    assert_eq!(all.stdout.lines().count(), 3, "{all:#?}");
+    assert!(!all.stdout.contains(['\u{202e}', '\u{1b}']), "{all:#?}");
+    let json = program.call(&["agents", "--json"]).expect_code(1).json();
+    assert_eq!(json["behind"], 1);
+    assert_eq!(json["agents"][0]["in_step"], false);
+    assert_eq!(json["agents"][1]["id"], "web-1");
+    assert!(json["agents"][1]["host"].is_string(), "{json}");
 }

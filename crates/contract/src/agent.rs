@@ -30,6 +30,13 @@ pub struct Agent {
     /// How many files it keeps, where it is not just one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<AgentFiles>,
+    /// What its machine is called.
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub host: Option<String>,
     /// The file, or what stands for all of them.
     #[serde(default)]
     pub hosts_file: PathBuf,
@@ -43,6 +50,13 @@ pub struct Agent {
     /// How many names of ours are in the file.
     #[serde(default)]
     pub names: usize,
+    /// Its release.
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub version: Option<String>,
 }
 
 /// The hosts files of an agent that keeps several.

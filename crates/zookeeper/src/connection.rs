@@ -39,6 +39,8 @@ pub struct Znode {
 pub struct Stat {
     /// The transaction that created the znode.
     pub czxid: i64,
+    /// When that was, by the clock of the servers.
+    pub ctime: SystemTime,
     /// The transaction that last set its data.
     pub mzxid: i64,
     /// When that was, by the clock of the servers.
@@ -62,10 +64,14 @@ impl Stat {
 
 impl From<zk::Stat> for Stat {
     fn from(stat: zk::Stat) -> Self {
+        let time = |millis: i64| {
+            SystemTime::UNIX_EPOCH + Duration::from_millis(millis.max(0).unsigned_abs())
+        };
         Self {
             czxid: stat.czxid,
+            ctime: time(stat.ctime),
             mzxid: stat.mzxid,
-            mtime: SystemTime::UNIX_EPOCH + Duration::from_millis(stat.mtime.max(0).unsigned_abs()),
+            mtime: time(stat.mtime),
             pzxid: stat.pzxid,
             version: stat.version,
             ephemeral_owner: stat.ephemeral_owner,

@@ -254,6 +254,7 @@ mod tests {
             data,
             stat: Stat {
                 czxid: published.czxid,
+                ctime: published.snapshot.published,
                 mzxid: published.mzxid,
                 mtime: published.snapshot.published,
                 pzxid: 0,

@@ -41,6 +41,8 @@ pub struct Presence {
     agents: ZnodePath,
     id: String,
     hosts_file: PathBuf,
+    /// What this machine is called.
+    host: Option<String>,
     sessions: Arc<Sessions>,
     /// What was told last.
     told: Option<Told>,
@@ -222,6 +224,7 @@ impl Presence {
             agents: state.agents(),
             id: id.to_owned(),
             hosts_file,
+            host: daemon::host_name().ok(),
             sessions,
             told: None,
             first: None,
@@ -276,9 +279,11 @@ impl Presence {
             applied: word.applied,
             complaint: complaint.map(|complaint| complaint.text.clone()),
             files: word.files,
+            host: self.host.clone(),
             hosts_file: self.hosts_file.clone(),
             id: (place > 0).then(|| self.id.clone()),
             names: word.names,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         };
         fact.encode()
     }

@@ -66,6 +66,13 @@ pub enum Command {
     /// one was written, and the znode. Exits with 0 when there are some, with 1 when there are none, and with 2 when
     /// that could not be told.
     List(ListArgs),
+    /// List the agents that run, and how far each of them is
+    ///
+    /// A line each, those that are not in step first: the id, the machine, the release, the generation that it has
+    /// and how many that is behind, how long ago it told so, for how long it runs, the names and the file or how many
+    /// files it keeps, and why it is not in step. Exits with 0 when there are some and all are in step, else with 1,
+    /// and with 2 when that could not be told.
+    Agents(AgentsArgs),
     /// Follow what moves: a line for each name, from which addresses to which
     ///
     /// The line comes once all agents have it, and says after what time, or after a second, and says how many have.
@@ -327,6 +334,22 @@ pub struct ListArgs {
     pub watch: bool,
 
     /// Print one JSON array; with --watch, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nameserver agents`.
+#[derive(Debug, Args)]
+pub struct AgentsArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

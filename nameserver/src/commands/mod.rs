@@ -1,5 +1,6 @@
 //! The subcommands, each from its arguments to an exit code.
 
+mod agents;
 pub mod check;
 pub mod cli;
 mod following;
@@ -42,6 +43,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::check(&args).map_err(Unanswered::because),
         Command::Lookup(args) => lookup::lookup(&args).map_err(Unanswered::because),
         Command::List(args) => list::list(&args).map_err(Unanswered::because),
+        Command::Agents(args) => agents::agents(&args).map_err(Unanswered::because),
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Status(args) => status::status(&args),
         Command::Release(args) => release::release(&args),

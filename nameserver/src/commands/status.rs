@@ -52,7 +52,7 @@ async fn look(connection: &Connection, state: &State) -> Result<Overview, Error>
     }
 }
 
-async fn find(connection: &Connection, state: &State) -> Result<Findings, Error> {
+pub(super) async fn find(connection: &Connection, state: &State) -> Result<Findings, Error> {
     connection.sync().await?;
     let (hosts, hold) = (state.hosts(), state.hold());
     let (election, agents) = (state.election(), state.agents());
@@ -69,6 +69,7 @@ async fn find(connection: &Connection, state: &State) -> Result<Findings, Error>
     let written = |znode: Znode| Written {
         data: znode.data,
         at: znode.stat.mtime,
+        since: znode.stat.ctime,
     };
     let data = |children: Vec<(String, Znode)>| {
         let children = children.into_iter();

@@ -344,6 +344,7 @@ fn written(znode: &Znode) -> Written {
     Written {
         data: znode.data.clone(),
         at: znode.stat.mtime,
+        since: znode.stat.ctime,
     }
 }
 

@@ -7,6 +7,7 @@
 //! * [`feed`]: what was published lately.
 //! * [`live`]: both of them and the overview, followed live.
 //! * [`monitor`]: a line for each name that moves.
+//! * [`roster`]: which agents run, and how far each of them is.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
 
 pub mod convergence;
@@ -16,4 +17,5 @@ pub mod live;
 pub mod monitor;
 pub mod overview;
 pub mod problems;
+pub mod roster;
 pub mod status;

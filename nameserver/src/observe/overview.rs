@@ -24,6 +24,8 @@ pub struct Written {
     pub data: Vec<u8>,
     /// When they were written.
     pub at: SystemTime,
+    /// When the znode was made.
+    pub since: SystemTime,
 }
 
 /// What was read below `STATE`.
@@ -306,7 +308,7 @@ fn replicas(candidates: Vec<(String, Vec<u8>)>) -> Vec<Replica> {
 
 /// Those that say that they are not in step, and those whose word is older than it can be.
 fn behind(agents: Vec<(String, Written)>, newest: Option<&Newest>, now: SystemTime) -> Vec<Behind> {
-    let words = agents.into_iter().map(|(id, Written { data, at })| {
+    let words = agents.into_iter().map(|(id, Written { data, at, .. })| {
         let agent = Agent::decode(&data).ok();
         let behind = Behind {
             id,

@@ -20,6 +20,7 @@ fn written(data: impl Into<Vec<u8>>) -> Written {
     Written {
         data: data.into(),
         at: at(0),
+        since: at(0),
     }
 }
 
@@ -42,6 +43,7 @@ fn published(generation: u64, presence: Duration, seconds: u64) -> Option<Writte
     Some(Written {
         data: snapshot.encode(),
         at: at(seconds),
+        since: at(seconds),
     })
 }
 
