@@ -41,7 +41,7 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
         "STATE/settings" => Settings::decode(data).expect(example).encode(),
         "STATE/hold" => Held::decode(data).expect(example).encode(),
         "STATE/election" | "STATE/aside" => Candidate::decode(data).expect(example).encode(),
-        "STATE/agents" | "An agent that is not in step" => {
+        "STATE/agents" | "An agent of several files" | "An agent that is not in step" => {
             Agent::decode(data).expect(example).encode()
         }
         "A registered instance" => Instance::decode(data).expect(example).encode(),
@@ -52,7 +52,7 @@ fn again(heading: &str, example: &str) -> Vec<u8> {
 #[test]
 fn each_example_is_read_and_written_again_byte_for_byte() {
     let examples = examples();
-    assert_eq!(examples.len(), 10, "{examples:?}");
+    assert_eq!(examples.len(), 11, "{examples:?}");
     for (heading, example) in examples {
         assert_eq!(String::from_utf8_lossy(&again(heading, example)), example);
     }
