@@ -1,6 +1,8 @@
 //! The commands that answer an operator's questions: what names are there, who has them, and why is mine not there.
 
-use lab::{HostsFile, PATIENCE, Program, hostsync, nameserver, tree, wait_for, wait_until};
+use lab::{
+    HostsFile, PATIENCE, Program, Scratch, hostsync, nameserver, tree, wait_for, wait_until,
+};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -255,4 +257,82 @@ fn agents_are_listed_and_who_is_not_in_step_says_why() {
     assert_eq!(json["agents"][0]["in_step"], false);
     assert_eq!(json["agents"][1]["id"], "web-1");
     assert!(json["agents"][1]["host"].is_string(), "{json}");
+}
+
+#[test]
+fn what_a_dead_system_left_is_removed_and_a_living_one_is_not() {
+    let tree = tree("purge");
+    tree.create("/db", "10.0.0.1");
+    let program = nameserver(&tree);
+    let mut server = program.clone().flag("id", "ns1").run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    program.call(&["purge"]).expect_code(1).expect_words(&[
+        "is in use",
+        "nameserver ns1",
+        "--force",
+    ]);
+    server.stop();
+    // There is no terminal to ask at.
+    program
+        .call(&["purge"])
+        .expect_code(2)
+        .expect_words(&["--yes"]);
+    assert!(tree.snapshot().is_some());
+    tree.create("/nameserver/mine", "");
+    program
+        .call(&["purge", "--yes"])
+        .expect_code(1)
+        .expect_words(&["/nameserver/mine"]);
+    tree.delete("/nameserver/mine");
+    program
+        .call(&["purge", "--yes"])
+        .expect_code(0)
+        .expect_words(&["deleted /nameserver"]);
+    assert!(tree.stat("/nameserver").is_none() && tree.stat("/db").is_some());
+    program
+        .call(&["purge", "--yes"])
+        .expect_code(0)
+        .expect_words(&["there is no znode"]);
+}
+
+#[test]
+fn settings_files_are_looked_at_without_being_used() {
+    let scratch = Scratch::new("validate");
+    let text =
+        "# ours\nzookeeper = 'zk1'\nrot = '/services'\n\nsession-timeout = '1'\nlog-level = 3\n";
+    let wrong = scratch.write("wrong.toml", text).display().to_string();
+    let right = scratch
+        .write("right.toml", "zookeeper = 'zk1:2181'\n")
+        .display()
+        .to_string();
+    let missing = scratch.join("missing.toml").display().to_string();
+    for name in ["nameserver", "hostsync"] {
+        let program = Program::new(name);
+        program
+            .call(&["validate", &right])
+            .expect_code(0)
+            .expect_words(&["no mistake"]);
+        program
+            .call(&["validate", &right, &wrong])
+            .expect_code(1)
+            .expect_words(&[
+                &format!("{right}: no mistake"),
+                &format!("{wrong}: line 3: unknown key 'rot'"),
+                &format!("{wrong}: line 5: session-timeout: "),
+                &format!("{wrong}: line 6: log-level: "),
+            ]);
+        program
+            .call(&["validate", &missing, &wrong])
+            .expect_code(2)
+            .expect_words(&[&missing, "line 3"]);
+        let _ = program.call(&["validate"]).expect_code(2);
+    }
+    let glob = scratch
+        .write("glob.toml", "exclude = ['[']\n")
+        .display()
+        .to_string();
+    Program::new("nameserver")
+        .call(&["validate", &glob])
+        .expect_code(1)
+        .expect_words(&[&glob, "--exclude"]);
 }

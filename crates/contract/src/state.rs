@@ -106,6 +106,19 @@ impl State {
         [self.agents(), self.bindings()]
     }
 
+    /// All that stands directly below `STATE`, whether it is there or not.
+    pub fn all(&self) -> [ZnodePath; 7] {
+        [
+            self.hosts(),
+            self.settings(),
+            self.hold(),
+            self.election(),
+            self.aside(),
+            self.agents(),
+            self.bindings(),
+        ]
+    }
+
     fn child(&self, component: &str) -> ZnodePath {
         self.path.child(component).expect("a plain component")
     }

@@ -28,6 +28,7 @@ mod start;
 mod table;
 mod tasks;
 mod text;
+mod validate;
 
 pub use exit::{No, Stdout, Unanswered, WrongUsage, exit, notice, stdout, stdout_closed, warning};
 pub use generate::GenerateArgs;
@@ -41,3 +42,4 @@ pub use start::{DaemonArgs, Guard};
 pub use table::{Table, age};
 pub use tasks::Tasks;
 pub use text::{duration, host_name, time};
+pub use validate::ValidateArgs;

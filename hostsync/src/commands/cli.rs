@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::{Name, State, ZnodePath};
 use daemon::command_line::absolute_path;
-use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage, duration};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ValidateArgs, WrongUsage, duration};
 use hosts_file::{HostsFile, MethodChoice};
 use zookeeper::lenient_path;
 use zookeeper_args::ZooKeeperArgs;
@@ -85,6 +85,11 @@ pub enum Command {
     Status(StatusArgs),
     /// Take our lines out of the hosts file; leave the rest byte for byte
     Clean(CleanArgs),
+    /// Say what is wrong with settings files, without using them
+    ///
+    /// Each mistake is a line with the file, the line, the key and what to write instead. Exits with 0 when there is
+    /// none, with 1 when there are some, and with 2 when a file cannot be read.
+    Validate(ValidateArgs),
     /// Write man pages or shell completions
     Generate(GenerateArgs),
 }

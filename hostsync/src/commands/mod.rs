@@ -26,6 +26,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Lookup(args) => lookup::lookup(&args),
         Command::Status(args) => status::status(&args),
         Command::Clean(args) => clean::clean(&args),
+        Command::Validate(args) => args.run::<Cli>(PROGRAM, |cli| match cli.command {
+            Command::Run(args) => Ok(args.registering.check().map(drop)?),
+            _ => Ok(()),
+        }),
         Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
     }
 }

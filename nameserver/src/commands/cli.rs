@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use contract::{Name, ZnodePath};
-use daemon::{DaemonArgs, GenerateArgs, HttpArgs, WrongUsage};
+use daemon::{DaemonArgs, GenerateArgs, HttpArgs, ValidateArgs, WrongUsage};
 use zookeeper::lenient_path;
 use zookeeper_args::ZooKeeperArgs;
 
@@ -86,6 +86,15 @@ pub enum Command {
     Status(StatusArgs),
     /// Publish a large drop of names now that is held because it is in doubt; see run --drop-hold
     Release(ReleaseArgs),
+    /// Remove all that a system that runs no more has left below --state, after asking
+    ///
+    /// Refuses while a replica or an agent runs. Exits with 0 when it is gone, and with 1 when nothing was deleted.
+    Purge(PurgeArgs),
+    /// Say what is wrong with settings files, without using them
+    ///
+    /// Each mistake is a line with the file, the line, the key and what to write instead. Exits with 0 when there is
+    /// none, with 1 when there are some, and with 2 when a file cannot be read.
+    Validate(ValidateArgs),
     /// Write man pages or shell completions
     Generate(GenerateArgs),
 }
@@ -372,6 +381,26 @@ pub struct MonitorArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// `nameserver purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Also while replicas or agents run
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `nameserver lookup`.

@@ -9,6 +9,7 @@ mod lookup;
 mod monitor;
 pub mod name_glob;
 mod published;
+mod purge;
 mod release;
 pub mod run;
 mod status;
@@ -47,6 +48,11 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Status(args) => status::status(&args),
         Command::Release(args) => release::release(&args),
+        Command::Purge(args) => purge::purge(&args),
+        Command::Validate(args) => args.run::<Cli>(PROGRAM, |cli| match cli.command {
+            Command::Run(args) => Ok(args.scope.scope().map(drop)?),
+            _ => Ok(()),
+        }),
         Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,10 +1,12 @@
 //! The settings file: TOML whose keys are the long flags.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Arg, Command};
 use toml::Table;
+use toml::de::DeTable;
 
 use super::alike;
 use super::flags::{self, Given};
@@ -20,8 +22,8 @@ pub(super) fn settings(
     given: &Given,
     problems: &mut Vec<String>,
 ) -> Vec<Setting> {
-    let table = match read(path) {
-        Ok(table) => table,
+    let (table, lines) = match read(path) {
+        Ok(read) => read,
         Err(problem) => {
             problems.push(problem);
             return Vec::new();
@@ -33,7 +35,11 @@ pub(super) fn settings(
 
     let mut settings = Vec::new();
     for (key, value) in &table {
-        let origin = format!("{}: {key}", path.display());
+        let line = match lines.get(key) {
+            Some(line) => format!("{}: line {line}", path.display()),
+            None => path.display().to_string(),
+        };
+        let origin = format!("{line}: {key}");
         let is_key = |argument: &&&Arg| argument.get_long() == Some(key);
         let here = active
             .iter()
@@ -42,8 +48,7 @@ pub(super) fn settings(
         let Some(argument) = here.or_else(|| all.iter().find(is_key)) else {
             let known = all.iter().filter_map(|argument| argument.get_long());
             problems.push(format!(
-                "{}: unknown key '{key}'; {}",
-                path.display(),
+                "{line}: unknown key '{key}'; {}",
                 nearest(key, known)
             ));
             continue;
@@ -69,22 +74,25 @@ fn warn_of_readable_secret(path: &Path, argument: &Arg, program: &str) {
     }
 }
 
-fn read(path: &Path) -> Result<Table, String> {
+/// What stands in the file, and the line of each key.
+fn read(path: &Path) -> Result<(Table, BTreeMap<String, usize>), String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read the settings file {}: {error}", path.display()))?;
-    toml::from_str(&text).map_err(|error| {
+    let line_at = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    let explained = |error: toml::de::Error| {
         // The error's own text would show the line, and the line may hold a password.
-        let before = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
+        let line = error.span().map_or(1, |span| line_at(span.start));
         format!(
             "{}: line {line}: {}",
             path.display(),
             error.message().lines().collect::<Vec<_>>().join(", ")
         )
-    })
+    };
+    let table = toml::from_str(&text).map_err(explained)?;
+    let keys = DeTable::parse(&text).map_err(explained)?;
+    let lines = keys.get_ref().keys();
+    let lines = lines.map(|key| (key.get_ref().to_string(), line_at(key.span().start)));
+    Ok((table, lines.collect()))
 }
 
 fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k str>) -> String {

@@ -236,7 +236,7 @@ fn a_table_stands_for_pairs_where_the_flag_takes_them() {
     let layers = Layers::new("state = '/s'\nexclude = {a = {b = 'c'}}", &[]);
     assert_eq!(
         layers.problems("run"),
-        ["FILE: exclude: expects a string, not a table"]
+        ["FILE: line 2: exclude: expects a string, not a table"]
     );
 }
 
@@ -256,13 +256,13 @@ fn all_problems_come_at_once() {
         "AGENT_RETRIES: -1 is not in 0..=255",
         "AGENT_DAEMON: 'maybe' is neither true nor false",
         "AGENT_LOG_LEVEL: 'loud' is none of error, warn, info, debug, trace",
-        "FILE: unknown key 'config'",
-        "FILE: daemon: expects true or false, not a string",
-        "FILE: domain: expects a string, not an integer",
-        "FILE: limit: 70000 is not in 0..=65535",
-        "FILE: unknown key 'log_level'; nearest: log-level, log-file",
-        "FILE: select: expects an array such as [\"…\"], not a table",
-        "FILE: session-timeout: '1h': choose a time up to 5m",
+        "FILE: line 3: unknown key 'config'",
+        "FILE: line 5: daemon: expects true or false, not a string",
+        "FILE: line 6: domain: expects a string, not an integer",
+        "FILE: line 7: limit: 70000 is not in 0..=65535",
+        "FILE: line 1: unknown key 'log_level'; nearest: log-level, log-file",
+        "FILE: line 4: select: expects an array such as [\"…\"], not a table",
+        "FILE: line 8: session-timeout: '1h': choose a time up to 5m",
     ];
     for line in expected {
         assert!(
@@ -304,7 +304,7 @@ fn a_higher_layer_silences_the_rival_flag() {
     let problems = both.problems("run");
     assert_eq!(
         problems,
-        ["FILE: auth-file: cannot be used together with FILE: auth; keep one"]
+        ["FILE: line 1: auth-file: cannot be used together with FILE: line 2: auth; keep one"]
     );
 }
 
