@@ -17,6 +17,7 @@ mod daemon_manners;
 mod dns;
 mod doubt;
 mod exec;
+mod fights;
 mod formats;
 mod health;
 mod host_agent;

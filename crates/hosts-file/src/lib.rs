@@ -108,6 +108,8 @@ mod slots;
 mod text;
 #[cfg(feature = "watch")]
 mod watch;
+#[cfg(feature = "file")]
+mod writers;
 
 pub use address::{Address, AddressError};
 pub use addresses::Addresses;
@@ -130,6 +132,8 @@ pub use replace::Note;
 pub use slots::SlotCounts;
 #[cfg(feature = "watch")]
 pub use watch::{WatchError, Watcher, Watchers};
+#[cfg(feature = "file")]
+pub use writers::Writers;
 
 /// What a hosts file is to say: each name with its addresses, in the order of its lines.
 ///

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +14,12 @@ use tokio::time::Instant;
 use zookeeper::Backoff;
 
 use crate::apply::entries::Entries;
+use crate::apply::fight::Fight;
 use crate::apply::fleet::FileState;
 use crate::apply::former::Former;
 use crate::apply::remedy::Remedied;
 use crate::apply::report::{Change, Report};
+use crate::apply::rivals::Rivals;
 use crate::apply::selection::{Selection, without};
 use crate::apply::shared;
 use crate::apply::watch::Watch;
@@ -165,6 +167,9 @@ pub struct Agent {
     applied: watch::Sender<Applied>,
     report: Report,
     backoff: Backoff,
+    fight: Fight,
+    /// Who writes the file, while it is fought for, as far as that can be known.
+    rivals: Rivals,
     /// Since when a file that another process keeps does not say what it should.
     kept_since: Option<Instant>,
     /// When to make a pass even if nothing wakes us.
@@ -229,6 +234,8 @@ impl Agent {
             applied: watch::Sender::default(),
             report: Report::default(),
             backoff: Backoff::new(RETRY.0, RETRY.1),
+            fight: Fight::default(),
+            rivals: Rivals::default(),
             kept_since: None,
             next: None,
         }
@@ -300,15 +307,59 @@ impl Agent {
         let snapshot = self.view.borrow_and_update().snapshot.clone();
         let bound = Arc::clone(&self.bound.borrow_and_update());
         let Some(wanted) = snapshot else { return };
-        // A write of our own wakes us too.
-        if self.has_applied(&wanted, &bound) && self.hosts_file.still_agrees() {
-            return;
+        if self.has_applied(&wanted, &bound) {
+            let now = Instant::now().into_std();
+            if let Some(until) = self.fight.pause(now) {
+                self.next = Some(until.into());
+                return;
+            }
+            // A write of our own wakes us too.
+            if self.hosts_file.still_agrees() {
+                self.calm(now);
+                return;
+            }
         }
         self.reconcile(&wanted, &bound);
         if self.watch.follow(self.hosts_file.watch_set()) {
             // What changed before the watch stood was not noticed.
             self.reconcile(&wanted, &bound);
         }
+    }
+
+    /// The file is right; so it may be that it is no longer fought for.
+    fn calm(&mut self, now: std::time::Instant) {
+        if self.fight.is_over(now) {
+            self.rivals = Rivals::default();
+            log::info!("{} stays right again", self.hosts_file.path().display());
+            self.applied.send_modify(|applied| applied.trouble = None);
+        } else if let Some(ends) = self.fight.ends() {
+            let ends = Instant::from_std(ends);
+            self.next = Some(self.next.map_or(ends, |next| next.min(ends)));
+        }
+    }
+
+    /// What there is to say of a file that was put right; in a fight, why it is not in step.
+    fn repaired(&mut self, target: &Path) -> (Option<u32>, Option<String>) {
+        let repair = self.fight.repaired(Instant::now().into_std());
+        let file = target.display();
+        if repair.begins {
+            self.rivals = Rivals::of(target);
+            log::warn!(
+                "{file} is changed by others as fast as it is put right; that is done once a second from now on"
+            );
+        } else if self.rivals.look() {
+            log::warn!(
+                "{file} is written by {}; stop that, or give it a file of its own",
+                self.rivals
+            );
+        }
+        let trouble = self.fight.ends().map(|_| {
+            format!(
+                "{file} is changed as fast as it is put right, by {}",
+                self.rivals
+            )
+        });
+        (repair.told, trouble)
     }
 
     fn has_applied(&self, wanted: &Arc<Published>, bound: &Arc<Bound>) -> bool {
@@ -331,13 +382,17 @@ impl Agent {
                 let written = std::mem::replace(&mut self.written, entries.clone());
                 self.common.former().note(&written, &entries);
                 self.known = without(entries.clone(), pass.shadowed.iter());
+                let is_repair = !is_news && pass.repaired;
+                let repair = is_repair.then(|| self.repaired(&pass.target));
+                let (repairs, trouble) = repair.unwrap_or_default();
                 let change = Change {
+                    repairs,
                     generation: wanted.snapshot.generation,
                     before: is_news.then_some(&written),
                     wanted: &entries,
                     kept: is(self.kept.as_ref(), wanted),
                 };
-                self.done(wanted, &change, pass);
+                self.done(wanted, &change, pass, trouble);
             }
             Ok(Outcome::Unsettled(wait)) => self.next = Some(Instant::now() + wait),
             Err(error) => self.follow(wanted, bound, entries, error),
@@ -393,7 +448,13 @@ impl Agent {
         });
     }
 
-    fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
+    fn done(
+        &mut self,
+        wanted: &Arc<Published>,
+        change: &Change<'_>,
+        pass: Pass,
+        trouble: Option<String>,
+    ) {
         self.backoff.reset();
         self.kept_since = None;
         self.next = pass.wake.map(|wait| Instant::now() + wait);
@@ -403,6 +464,13 @@ impl Agent {
         }
         for (level, line) in self.report.done(change, &pass) {
             log::log!(level, "{line}");
+        }
+        // It goes on until it is over, whatever is written meanwhile.
+        let fought = self.applied.borrow().trouble.clone();
+        let fought = fought.filter(|_| self.fight.ends().is_some());
+        if let Some(ends) = self.fight.ends() {
+            let ends = Instant::from_std(ends);
+            self.next = Some(self.next.map_or(ends, |next| next.min(ends)));
         }
         let own = self.common.entries().own().cloned();
         if let Some((level, line)) = self.report.own(own.as_ref()) {
@@ -427,7 +495,7 @@ impl Agent {
             followed: None,
             slots: pass.slots,
             failure: None,
-            trouble: None,
+            trouble: trouble.or(fought),
             files: Vec::new(),
             repairs,
         });

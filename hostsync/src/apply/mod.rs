@@ -14,12 +14,14 @@
 pub mod agent;
 pub mod cache_writer;
 pub mod entries;
+mod fight;
 pub mod fleet;
 mod former;
 pub mod pattern;
 pub mod places;
 pub mod remedy;
 pub mod report;
+mod rivals;
 pub mod selection;
 mod shared;
 mod watch;

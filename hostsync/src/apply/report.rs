@@ -38,6 +38,8 @@ pub struct Change<'a> {
     pub before: Option<&'a Hosts>,
     /// The entries now.
     pub wanted: &'a Hosts,
+    /// How often the file was put right, where that is to be told now.
+    pub repairs: Option<u32>,
     /// True for a snapshot that was kept on disk and is not read from ZooKeeper yet.
     pub kept: bool,
 }
@@ -87,14 +89,17 @@ impl Report {
                     ),
                 ));
             }
-            None if pass.repaired => lines.push((
-                Info,
-                format!(
-                    "{file} was changed by others; put our {} right again",
-                    Counted(count, "name")
-                ),
-            )),
-            None => {}
+            None => {
+                let times = change.repairs.map(|times| match times {
+                    1 => String::new(),
+                    more => format!(" ({more} times since that was last told)"),
+                });
+                let line = times.map(|times| {
+                    let names = Counted(count, "name");
+                    format!("{file} was changed by others{times}; put our {names} right again")
+                });
+                lines.extend(line.map(|line| (Info, line)));
+            }
         }
         lines
     }
@@ -233,6 +238,7 @@ mod tests {
             generation: 8,
             before: Some(&before),
             wanted: &wanted,
+            repairs: None,
             kept: false,
         };
         assert_eq!(
@@ -242,6 +248,7 @@ mod tests {
         change.before = None;
         assert_eq!(texts(report.done(&change, &pass(false, &[]))), [""; 0]);
         let mut repaired = pass(true, &[]);
+        change.repairs = Some(1);
         repaired.notes = vec![Note::StrayEnd(3)];
         assert_eq!(
             texts(report.done(&change, &repaired)),
@@ -250,6 +257,10 @@ mod tests {
                 "/etc/hosts was changed by others; put our 2 names right again"
             ]
         );
+        change.repairs = Some(40);
+        let many = texts(report.done(&change, &pass(true, &[])));
+        let expected = "/etc/hosts was changed by others (40 times since that was last told); put our 2 names right again";
+        assert_eq!(many, [expected]);
     }
 
     #[test]
@@ -259,6 +270,7 @@ mod tests {
             generation: 7,
             before: None,
             wanted: &wanted,
+            repairs: None,
             kept: false,
         };
         let mut report = Report::default();
