@@ -1,26 +1,26 @@
 //! What both daemons tell over HTTP.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use lab::{HostsFile, Running, ZooKeeper, hostsync, nameserver, wait_until};
+use lab::{HostsFile, Running, ZooKeeper, hostsync, http_get, nameserver, wait_until};
 use serde_json::Value;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
-/// The status code and the body of a page.
-pub(crate) fn get(daemon: &Running, path: &str) -> (u16, String) {
+/// Where a daemon tells about itself.
+pub(crate) fn address(daemon: &Running) -> String {
     let line = daemon.soon_says("health at http://");
     let (_, address) = line.split_once("http://").expect("an address");
-    let mut stream = TcpStream::connect(address).expect("the daemon listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    (code.expect("a status code"), body.to_owned())
+    address.to_owned()
+}
+
+/// The status code and the body of a page.
+pub(crate) fn get(daemon: &Running, path: &str) -> (u16, String) {
+    let answer = http_get(&address(daemon), path, &[]);
+    (answer.code, answer.body)
 }
 
 pub(crate) fn status(daemon: &Running) -> Value {
@@ -108,8 +108,7 @@ fn a_port_that_is_taken_is_an_error_at_the_start() {
 fn silent_connections_keep_no_probe_out() {
     let tree = lab::tree("http-silence");
     let server = nameserver(&tree).flag("http", ANY_PORT).run();
-    let line = server.soon_says("health at http://");
-    let (_, address) = line.split_once("http://").expect("an address");
+    let address = &address(&server);
     let silent: Vec<_> = (0..200)
         .map(|_| {
             let mut stream = TcpStream::connect(address).expect("the daemon listens");

@@ -27,6 +27,7 @@ mod lies;
 mod machine;
 mod main_job;
 mod many_names;
+mod metrics;
 mod mixed_tree;
 mod network;
 mod other_programs;

@@ -53,6 +53,8 @@ pub struct Stat {
     pub ephemeral_owner: i64,
     /// The number of its children.
     pub num_children: i32,
+    /// How many bytes it holds.
+    pub data_length: i32,
 }
 
 impl Stat {
@@ -76,6 +78,7 @@ impl From<zk::Stat> for Stat {
             version: stat.version,
             ephemeral_owner: stat.ephemeral_owner,
             num_children: stat.num_children,
+            data_length: stat.data_length,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Keeping a session alive in the background.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
@@ -24,6 +26,8 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub struct Session {
     state: watch::Receiver<State>,
     connection: watch::Receiver<Option<Connection>>,
+    /// How often a server answered.
+    connects: Arc<AtomicU64>,
     /// Held open by every clone; the supervisor ends when it hears of `close` or all are gone.
     close: mpsc::Sender<()>,
 }
@@ -33,6 +37,7 @@ struct Supervisor {
     options: Options,
     state: watch::Sender<State>,
     connection: watch::Sender<Option<Connection>>,
+    connects: Arc<AtomicU64>,
     close: mpsc::Receiver<()>,
     /// How many clients there have been.
     clients: u64,
@@ -55,10 +60,12 @@ impl Session {
         });
         let (connection_sender, connection) = watch::channel(None);
         let (close, closed) = mpsc::channel(1);
+        let connects = Arc::new(AtomicU64::new(0));
         let supervisor = Supervisor {
             options,
             state: state_sender,
             connection: connection_sender,
+            connects: Arc::clone(&connects),
             close: closed,
             clients: 0,
         };
@@ -74,6 +81,7 @@ impl Session {
         Self {
             state,
             connection,
+            connects,
             close,
         }
     }
@@ -81,6 +89,12 @@ impl Session {
     /// What the session is doing now and, through the receiver, from now on.
     pub fn states(&self) -> watch::Receiver<State> {
         self.state.clone()
+    }
+
+    /// How often a connection came after the first one, now and whenever it is asked.
+    pub fn reconnects(&self) -> impl Fn() -> u64 + Clone + Send + Sync + 'static {
+        let connects = Arc::clone(&self.connects);
+        move || connects.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// Waits for a live connection. Pends for ever once the session is closed.
@@ -174,6 +188,7 @@ impl Supervisor {
         match now {
             zk::SessionState::SyncConnected | zk::SessionState::ConnectedReadOnly => {
                 let session_id = client.session_id().0;
+                self.connects.fetch_add(1, Ordering::Relaxed);
                 info!(
                     "connected to ZooKeeper {}, session {session_id:#x}",
                     self.options.servers

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use contract::{AgentFiles, Hosts, Name};
 use hosts_file::{HostsFile, Method, Outcome, Pass, SlotCounts};
@@ -45,8 +45,8 @@ const CHECK: Duration = Duration::from_secs(3600);
 pub struct Applied {
     /// The snapshot in the file.
     pub published: Option<Arc<Published>>,
-    /// Since when it is, where that is known.
-    pub since: Option<Instant>,
+    /// Since when it is, where that is known; by the clock too.
+    pub since: Option<(Instant, SystemTime)>,
     /// How many of its names are in the file.
     pub names: usize,
     /// Names that are left to foreign lines.
@@ -69,6 +69,10 @@ pub struct Applied {
     pub files: Vec<FileState>,
     /// How often following the changes did not end where selecting anew did.
     pub repairs: u64,
+    /// How often the file was written,
+    pub writes: u64,
+    /// and how often of that because somebody else had changed it.
+    pub mended: u64,
 }
 
 /// What the agents of several files have in common: the selected names, and what was published before.
@@ -103,12 +107,12 @@ impl Common {
 
 impl Applied {
     /// Since when this is in the file, which was just seen to say it.
-    fn since_of(&self, wanted: &Arc<Published>) -> Option<Instant> {
+    fn since_of(&self, wanted: &Arc<Published>) -> Option<(Instant, SystemTime)> {
         let is_the_same = is(self.published.as_ref(), wanted);
         if is_the_same {
             self.since
         } else {
-            Some(Instant::now())
+            Some((Instant::now(), SystemTime::now()))
         }
     }
 
@@ -443,6 +447,8 @@ impl Agent {
                 target: Some(hosts_file::target(self.hosts_file.path())),
                 followed: Some(why),
                 repairs: applied.repairs,
+                writes: applied.writes,
+                mended: applied.mended,
                 ..Applied::default()
             };
         });
@@ -476,8 +482,11 @@ impl Agent {
         if let Some((level, line)) = self.report.own(own.as_ref()) {
             log::log!(level, "{line}");
         }
-        let repairs = self.applied.borrow().repairs;
-        let since = self.applied.borrow().since_of(wanted);
+        let (before, since) = {
+            let applied = self.applied.borrow();
+            let counts = (applied.repairs, applied.writes, applied.mended);
+            (counts, applied.since_of(wanted))
+        };
         // What cannot be read any more is told by the next pass.
         let text = || hosts_file::read(&pass.target).unwrap_or_default();
         let stale = self
@@ -497,7 +506,9 @@ impl Agent {
             failure: None,
             trouble: trouble.or(fought),
             files: Vec::new(),
-            repairs,
+            repairs: before.0,
+            writes: before.1 + u64::from(pass.wrote),
+            mended: before.2 + u64::from(pass.repaired),
         });
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use contract::{State, ZnodePath};
-use daemon::{HeldSignals, Http, Signal, Signals, Tasks};
+use daemon::{HeldSignals, Histogram, Http, Signal, Signals, Tasks};
 use hosts_file::HostsFile;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -22,10 +22,10 @@ use crate::bind::{Binders, Binding};
 use crate::children::Children;
 use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::follow::subscription::Subscription;
-use crate::health::{self, Check, CheckSchedule, Prober};
+use crate::health::{self, Check, CheckSchedule, Checks, Prober};
 use crate::observe::control_socket::{self, Socket};
 use crate::observe::findings::{Binds, Registering};
-use crate::observe::metrics::StatusSource;
+use crate::observe::metrics::{self, StatusSource};
 use crate::observe::presence::{self, Presence};
 use crate::observe::status::{Facts, Status};
 use crate::observe::systemd;
@@ -268,12 +268,14 @@ impl Setup {
             (works.subscribe(), healthy.subscribe(), registrars.desired());
         let make = move || desire(working.clone(), passing.clone(), desired.clone());
         tokio::spawn(tasks.clone().keep("what is to be registered", make));
+        let checks = Checks::default();
         if let Some((check, schedule)) = self.check {
             let ports = self
                 .registrations
                 .iter()
                 .filter_map(|registration| registration.port);
             let prober = Prober::new(check, self.instance.address, ports.collect(), children);
+            let prober = prober.counting(checks.clone());
             let (works, healthy) = (works.subscribe(), healthy);
             let make = move || {
                 let (healthy, failure) = (healthy.clone(), check_failure.clone());
@@ -311,7 +313,17 @@ impl Setup {
                 .with_tasks(&supervised)
         };
         if let Some(http) = self.http {
-            http.serve(StatusSource(status.clone()), &tasks)?;
+            let propagation = Histogram::default();
+            let (times, told) = (propagation.clone(), applied.clone());
+            let make = move || metrics::observe(told.clone(), times.clone());
+            tokio::spawn(tasks.clone().keep("how long names take", make));
+            let source = StatusSource {
+                status: status.clone(),
+                propagation,
+                reconnects: session.reconnects(),
+                checks,
+            };
+            http.serve(source, &tasks)?;
         }
         let (to_tell, reasons) = (status.clone(), status.clone());
         let make = move || systemd::tell(sources.clone(), is_first, to_tell.clone());

@@ -261,6 +261,7 @@ mod tests {
                 version: 0,
                 ephemeral_owner: 0,
                 num_children: 0,
+                data_length: 0,
             },
         })
     }

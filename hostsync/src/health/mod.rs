@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 use tokio::sync::watch;
 
-pub use probe::Prober;
+pub use probe::{Checks, Prober};
 pub use rise_fall::RiseFall;
 
 /// What is outcome at.

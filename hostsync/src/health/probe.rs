@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -25,6 +27,27 @@ pub struct Prober {
     address: OwnAddress,
     ports: Vec<u16>,
     children: Children,
+    checks: Checks,
+}
+
+/// How often it was checked, with each outcome. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Checks(Arc<[AtomicU64; 2]>);
+
+impl Checks {
+    fn count(&self, outcome: &Result<(), String>) {
+        self.0[usize::from(outcome.is_err())].fetch_add(1, Relaxed);
+    }
+
+    /// How often it passed.
+    pub fn passed(&self) -> u64 {
+        self.0[0].load(Relaxed)
+    }
+
+    /// How often it failed.
+    pub fn failed(&self) -> u64 {
+        self.0[1].load(Relaxed)
+    }
 }
 
 impl Prober {
@@ -35,7 +58,15 @@ impl Prober {
             address,
             ports,
             children,
+            checks: Checks::default(),
         }
+    }
+
+    /// Counts what comes of it there.
+    #[must_use]
+    pub fn counting(mut self, checks: Checks) -> Self {
+        self.checks = checks;
+        self
     }
 
     /// What is outcome at.
@@ -48,6 +79,12 @@ impl Prober {
     /// # Errors
     /// Why it is not healthy, with the end of the output of a command.
     pub async fn probe(&self, limit: Duration) -> Result<(), String> {
+        let outcome = self.look(limit).await;
+        self.checks.count(&outcome);
+        outcome
+    }
+
+    async fn look(&self, limit: Duration) -> Result<(), String> {
         match &self.check {
             Check::Command(command) => self.run(command, limit).await,
             Check::Tcp | Check::Http(_) => {

@@ -119,7 +119,8 @@ impl Sources {
         let applied = self.applied.borrow();
         let published = applied.published.as_ref();
         let is_in = published.is_some_and(|used| used.snapshot.generation == generation);
-        applied.since.filter(|_| is_in).map(Into::into)
+        let (since, _) = applied.since.filter(|_| is_in)?;
+        Some(since.into())
     }
 
     /// Waits for another look to be worthwhile; false once the agent has ended.

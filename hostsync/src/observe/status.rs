@@ -126,6 +126,9 @@ pub struct Snapshot {
     pub applied: Option<u64>,
     /// When that one was published.
     pub published: Option<String>,
+    /// Since when it is in the hosts file.
+    #[serde(default)]
+    pub since: Option<String>,
     /// By which nameserver.
     pub leader: Option<String>,
     /// Why what the znode holds now is not used.
@@ -157,6 +160,12 @@ pub struct HostsFile {
     pub why: Option<String>,
     /// What our part of the file consists of, where it is written in slots.
     pub slots: Option<SlotCounts>,
+    /// How often it was written.
+    #[serde(default)]
+    pub writes: u64,
+    /// How often of that because somebody else had changed what is ours in it.
+    #[serde(default)]
+    pub mended: u64,
     /// Why it cannot be written.
     pub failure: Option<String>,
     /// Each of many files, where it is not just one.
@@ -242,6 +251,7 @@ impl Status {
             seen: view.snapshot.as_ref().map(|seen| seen.snapshot.generation),
             applied: used.map(|used| used.generation),
             published: used.map(|used| time(used.published)),
+            since: used.and(applied.since).map(|(_, at)| time(at)),
             leader: used.map(|used| used.leader.clone()),
             problem: view.problem.clone(),
             repairs: view.repairs + applied.repairs,
@@ -259,6 +269,8 @@ impl Status {
             },
             why: applied.followed.clone().or(applied.method.map(why)),
             slots: applied.slots,
+            writes: applied.writes,
+            mended: applied.mended,
             failure: applied.failure.clone(),
             files: {
                 let files = applied.files.iter();
@@ -464,6 +476,8 @@ mod tests {
             trouble: None,
             files: Vec::new(),
             repairs: 0,
+            writes: 0,
+            mended: 0,
         }
     }
 

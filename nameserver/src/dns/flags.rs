@@ -197,6 +197,11 @@ impl Told {
                 "DNS queries that were answered, by type and result",
                 labelled,
             )
+            .histogram(
+                "dns_response_seconds",
+                "From when a DNS query was taken until there was a response",
+                self.statistics.answered(),
+            )
             .counter(
                 "dns_forwarded",
                 "DNS queries that went to another resolver",

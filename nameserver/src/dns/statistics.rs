@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use daemon::Histogram;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use serde_json::{Map, Value, json};
@@ -25,18 +26,35 @@ pub enum Outcome {
 }
 
 /// The counts since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Statistics {
     queries: [[AtomicU64; RESULTS.len()]; TYPES.len()],
     forwarded: AtomicU64,
     connections: AtomicU64,
+    answered: Histogram,
 }
 
 /// A TCP connection counts for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Counted<'a>(&'a Statistics);
 
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            queries: Default::default(),
+            forwarded: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            answered: Histogram::new(Histogram::MICROS),
+        }
+    }
+}
+
 impl Statistics {
+    /// How long it took from when queries were taken until there was a response.
+    pub fn answered(&self) -> &Histogram {
+        &self.answered
+    }
+
     /// Counts a query; no type for what could not be read as one.
     pub fn count(&self, record_type: Option<RecordType>, outcome: Outcome) {
         self.queries[type_of(record_type)][result_of(outcome)].fetch_add(1, Relaxed);

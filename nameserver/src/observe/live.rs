@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use contract::{Agent, Head, State, ZnodePath, plain};
+use daemon::Histogram;
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -37,6 +38,42 @@ pub struct Live {
     seen: Arc<Mutex<Seen>>,
     found: watch::Receiver<Found>,
     news: watch::Sender<()>,
+    times: Times,
+}
+
+/// How soon agents had each generation.
+#[derive(Debug, Clone, Default)]
+pub struct Times {
+    /// The first one.
+    pub first: Histogram,
+    /// Half of them.
+    pub half: Histogram,
+    /// 99 % of them.
+    pub most: Histogram,
+    /// The last one.
+    pub last: Histogram,
+}
+
+impl Times {
+    fn observe(&self, converged: &Converged) {
+        let Converged {
+            first,
+            half,
+            most,
+            last,
+            ..
+        } = *converged;
+        for (times, took) in [
+            (&self.first, first),
+            (&self.half, half),
+            (&self.most, most),
+            (&self.last, last),
+        ] {
+            if let Some(took) = took {
+                times.observe(took);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -44,8 +81,8 @@ struct Seen {
     /// It was read over the present connection, and is followed since.
     is_current: bool,
     hosts: Option<Znode>,
-    /// The length of the znode itself, and of each page that it names.
-    bytes: Bytes,
+    /// How large each page is that it names; none where that is not known.
+    pages: BTreeMap<String, Option<usize>>,
     hold: Option<Vec<u8>>,
     candidates: BTreeMap<String, Znode>,
     aside: BTreeMap<String, Vec<u8>>,
@@ -61,6 +98,8 @@ pub struct Bytes {
     pub head: usize,
     /// How many pages it names.
     pub pages: usize,
+    /// And what they hold together.
+    pub in_pages: usize,
 }
 
 /// Something below `STATE` that is told of.
@@ -106,6 +145,7 @@ impl Live {
             seen: Arc::default(),
             found,
             news: watch::Sender::default(),
+            times: Times::default(),
         }
     }
 
@@ -143,7 +183,7 @@ impl Live {
 
     /// How large what is published is.
     pub fn bytes(&self) -> Bytes {
-        self.seen().bytes
+        self.seen().bytes()
     }
 
     /// What was published lately, the newest first.
@@ -157,9 +197,18 @@ impl Live {
         generations.collect()
     }
 
-    /// How soon agents had the generations that ended since this was asked for last.
-    pub fn ended(&self, now: SystemTime) -> Vec<Converged> {
-        self.seen().convergence.ended(now)
+    /// When what is published was written, by the clock of the servers.
+    pub fn published(&self) -> Option<SystemTime> {
+        let seen = self.seen();
+        seen.hosts.as_ref().map(|znode| znode.stat.mtime)
+    }
+
+    /// How soon agents had the generations that ended by now.
+    pub fn times(&self, now: SystemTime) -> &Times {
+        for converged in self.seen().convergence.ended(now) {
+            self.times.observe(&converged);
+        }
+        &self.times
     }
 
     /// Follows it for ever.
@@ -229,6 +278,7 @@ impl Live {
         if places.contains(&Place::Hosts) {
             let znode = connection.read(&self.state.hosts()).await?;
             self.take_in(Place::Hosts, znode);
+            self.measure_pages(connection).await?;
         }
         let rest = places.into_iter().filter(|place| *place != Place::Hosts);
         let reads = rest.filter_map(|place| Some((self.path(&place)?, place)));
@@ -240,6 +290,24 @@ impl Live {
         while let Some(read) = reads.next().await {
             let (place, znode) = read?;
             self.take_in(place, znode);
+        }
+        Ok(())
+    }
+
+    /// How large the pages are that were not known before.
+    async fn measure_pages(&self, connection: &Connection) -> Result<(), Error> {
+        let unknown = self.seen().unknown_pages();
+        let hosts = &self.state.hosts();
+        let stats = unknown.into_iter().filter_map(|page| {
+            let path = hosts.child(&page).ok()?;
+            Some(async move { connection.stat(&path).await.map(|stat| (page, stat)) })
+        });
+        let mut stats = stream::iter(stats).buffer_unordered(IN_FLIGHT);
+        while let Some(stat) = stats.next().await {
+            if let (page, Some(stat)) = stat? {
+                let bytes = stat.data_length.try_into().unwrap_or(0);
+                self.seen().pages.insert(page, Some(bytes));
+            }
         }
         Ok(())
     }
@@ -292,13 +360,30 @@ impl Seen {
         }
     }
 
+    fn bytes(&self) -> Bytes {
+        Bytes {
+            head: self.hosts.as_ref().map_or(0, |znode| znode.data.len()),
+            pages: self.pages.len(),
+            in_pages: self.pages.values().flatten().sum(),
+        }
+    }
+
+    fn unknown_pages(&self) -> Vec<String> {
+        let unknown = self.pages.iter().filter(|(_, bytes)| bytes.is_none());
+        unknown.map(|(page, _)| page.clone()).collect()
+    }
+
     fn published(&mut self, znode: Option<Znode>, tree: Option<&contract::Hosts>) {
         let head = znode.as_ref().map(|znode| Head::decode(&znode.data));
-        self.bytes.head = znode.as_ref().map_or(0, |znode| znode.data.len());
-        self.bytes.pages = match &head {
-            Some(Ok(Head::Paged(index))) => index.pages.len(),
-            _ => 0,
-        };
+        let mut known = std::mem::take(&mut self.pages);
+        if let Some(Ok(Head::Paged(index))) = &head {
+            let pages = index.pages.iter().map(|page| page.component());
+            let pages = pages.map(|page| {
+                let bytes = known.remove(&page).flatten();
+                (page, bytes)
+            });
+            self.pages = pages.collect();
+        }
         if let (Some(Ok(head)), Some(znode)) = (head, &znode) {
             let patience = 2 * head.presence() + PATIENCE;
             let at = znode.stat.mtime;

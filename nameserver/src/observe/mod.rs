@@ -2,6 +2,7 @@
 //!
 //! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
 //! * [`listing`]: which names there are, and what gives each of them.
+//! * `metrics`: what one replica tells, in numbers.
 //! * [`overview`]: what an operator sees of all replicas and agents.
 //! * [`convergence`]: how soon the agents have what is published.
 //! * [`feed`]: what was published lately.
@@ -14,6 +15,7 @@ pub mod convergence;
 pub mod feed;
 pub mod listing;
 pub mod live;
+mod metrics;
 pub mod monitor;
 pub mod overview;
 pub mod problems;

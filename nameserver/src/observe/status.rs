@@ -1,16 +1,19 @@
 //! What a running replica tells about itself over HTTP. [`crate::observe::overview`] tells of all replicas.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use contract::{Counted, ZnodePath};
 use daemon::systemd::{self, StatusLine};
-use daemon::{Health, Metrics, Observed, Tasks, time};
+use daemon::{Answer, Health, Histogram, Metrics, Observed, Page, Tasks, time};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 use zookeeper::{State, Tls};
 
 use crate::dns;
 use crate::observe::live::Live;
+use crate::observe::metrics::metrics;
 use crate::publish::Role;
 use crate::publish::hold::Held;
 
@@ -87,8 +90,34 @@ pub struct Status {
     pub dns: Option<dns::Told>,
     /// What stands below `STATE`, where somebody may ask for it.
     pub live: Option<Live>,
+    /// How long it takes to publish what is known.
+    pub propagation: Histogram,
+    /// How often the connection to ZooKeeper was made again.
+    pub reconnects: Reconnects,
     /// What works beside the tree.
     pub tasks: Tasks,
+}
+
+/// Asks how often the connection to ZooKeeper was made again.
+#[derive(Clone)]
+pub struct Reconnects(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Reconnects {
+    /// Asks this.
+    pub fn new(count: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(count))
+    }
+
+    /// How often.
+    pub fn count(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Reconnects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.count().fmt(f)
+    }
 }
 
 impl Status {
@@ -195,88 +224,25 @@ impl Observed for Status {
         }
     }
 
-    fn metrics(&self) -> Metrics {
-        let (session, progress) = (self.session.borrow(), self.progress.borrow());
-        let leads = progress.role == Role::Leading;
-        let held = progress.hold.as_ref();
-        let until = held.and_then(|held| held.until.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let metrics = Metrics::new("nameserver")
-            .info(
-                "build_info",
-                "The release that runs",
-                "version",
-                self.facts.version,
-            )
-            .health(&self.health())
-            .flag("leader", "1 while this replica leads", leads)
-            .flag(
-                "connected",
-                "1 while a ZooKeeper server answers",
-                session.is_connected(),
-            )
-            .flag(
-                "in_step",
-                "1 while the tree is followed and nothing is complained of",
-                session.is_connected() && progress.follows && progress.complaint.is_none(),
-            )
-            .gauge("znodes", "Znodes below the root", progress.znodes as f64)
-            .gauge("names", "Names that the tree gives", progress.names as f64)
-            .gauge(
-                "problems",
-                "Znodes with something to be mended",
-                progress.problems as f64,
-            )
-            .gauge(
-                "generation",
-                "The newest generation that this replica knows of",
-                progress.generation as f64,
-            )
-            .gauge(
-                "held_names",
-                "Names that the tree lost and that are still published",
-                held.map_or(0, |held| held.names) as f64,
-            )
-            .gauge(
-                "hold_until_timestamp_seconds",
-                "When the held names will go; 0 when nothing is held",
-                until.unwrap_or_default().as_secs_f64(),
-            )
-            .gauge(
-                "differs_seconds",
-                "For how long what is published differs from the tree as this replica sees it; 0 when it agrees",
-                progress
-                    .differs_since
-                    .and_then(|since| since.elapsed().ok())
-                    .unwrap_or_default()
-                    .as_secs_f64(),
-            )
-            .counter(
-                "publishes",
-                "Snapshots that this replica wrote",
-                progress.publishes,
-            )
-            .counter(
-                "task_panics",
-                "How often a task ended by a fault of its own, or for want of a thread",
-                self.tasks.panics(),
-            )
-            .certificates(
-                &self
-                    .facts
-                    .tls
-                    .as_ref()
-                    .map_or(Vec::new(), |tls| tls.ends().by_name()),
-            )
-            .counter("walks", "Times that it read the whole tree", progress.walks)
-            .counter(
-                "repairs",
-                "Znodes that reading the whole tree again found otherwise than was told of changes",
-                progress.repairs,
-            );
-        match &self.dns {
-            Some(dns) => dns.metrics(metrics),
-            None => metrics,
+    fn readiness(&self) -> Health {
+        let walks = self.progress.borrow().walks;
+        let unread = (walks == 0).then(|| "the tree was not read yet".to_owned());
+        Health {
+            reasons: unread.into_iter().collect(),
+            remarks: Vec::new(),
         }
+    }
+
+    fn metrics(&self) -> Metrics {
+        metrics(self, SystemTime::now())
+    }
+
+    fn page(&self) -> Page {
+        Page::new("nameserver", include_str!("page.js"))
+    }
+
+    async fn ask(&self, _: &str, _: &[(String, String)]) -> Option<Answer> {
+        None
     }
 }
 
@@ -304,6 +270,8 @@ mod tests {
             twin: watch::channel(None).1,
             dns: None,
             live: None,
+            propagation: Histogram::default(),
+            reconnects: Reconnects::new(|| 0),
             tasks: Tasks::default(),
         }
     }
@@ -359,6 +327,7 @@ mod tests {
         let metrics = status.metrics().text();
         for line in [
             "nameserver_leader 1.0",
+            "nameserver_zookeeper_reconnects_total 0",
             "nameserver_names 8.0",
             "nameserver_held_names 1.0",
             "nameserver_hold_until_timestamp_seconds 90.0",

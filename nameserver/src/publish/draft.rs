@@ -30,6 +30,8 @@ pub struct Draft {
     is_compared: bool,
     /// Whether `STATE/hosts` must be written even if no name differs.
     overdue: bool,
+    /// Since when something is known of the tree that is not published.
+    news: Option<Instant>,
     /// Where the published names are.
     paging: Paging,
     sizes: Sizes,
@@ -115,6 +117,7 @@ impl Draft {
             published: BTreeMap::new(),
             is_compared: false,
             overdue: false,
+            news: None,
             paging: Paging::new(Sizes::default()),
             sizes: Sizes::default(),
             revision: 0,
@@ -173,6 +176,7 @@ impl Draft {
         if let (Some(old), None) = (old, addresses) {
             self.hold.lose(name.clone(), old.clone(), now);
         }
+        self.news.get_or_insert(now);
         self.put(name, addresses.map(Addresses::from));
     }
 
@@ -237,6 +241,8 @@ impl Draft {
                 self.hold.lose(name.clone(), hosts[name].clone(), now);
             }
         }
+        // What is news of the tree, others may have published.
+        self.news = (!diff.is_empty()).then_some(now);
         self.remember(diff, hosts);
         self.overdue = taken.is_none_or(|Taken { snapshot: head, .. }| {
             head.leader != self.snapshot.leader
@@ -347,6 +353,7 @@ impl Draft {
         let diff = self.diff();
         if diff.is_empty() && !self.overdue {
             self.published.clear();
+            self.news = None;
             return Ok(None);
         }
         let generation = self.snapshot.generation.saturating_add(1);
@@ -398,13 +405,15 @@ impl Draft {
         }))
     }
 
-    /// The publication was written: it is now what `STATE/hosts` holds, with this version.
-    pub fn published(&mut self, publication: Publication, version: i32) {
+    /// The publication was written: it is now what `STATE/hosts` holds, with this version. Returns since when
+    /// the oldest of what it tells was known.
+    pub fn published(&mut self, publication: Publication, version: i32) -> Option<Instant> {
         self.snapshot.generation = publication.generation;
         self.paging = publication.paging;
         self.own = Some((publication.digest, version));
         self.published.clear();
         self.overdue = false;
+        self.news.take()
     }
 
     /// An index without pages and changes; what it will say in their place is no longer.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::{Address, Candidate, Head, Held, Hosts, Name, Page, State, ZnodePath};
+use daemon::Histogram;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use log::log;
@@ -33,6 +34,8 @@ pub struct Publisher {
     candidacy: Candidacy,
     /// How long the last publish took.
     cost: Duration,
+    /// How long it took from when a change was known until it was published.
+    propagation: Histogram,
     /// What of the next one was spent on its pages.
     pages_cost: Duration,
     /// When the agents were counted last.
@@ -59,6 +62,7 @@ impl Publisher {
             candidate: incarnation::current(id),
             candidacy: Candidacy::None,
             cost: Duration::ZERO,
+            propagation: Histogram::default(),
             pages_cost: Duration::ZERO,
             counted: None,
             ahead: JoinSet::new(),
@@ -84,6 +88,11 @@ impl Publisher {
     /// How long the last publish took.
     pub fn cost(&self) -> Duration {
         self.cost
+    }
+
+    /// How long it takes from when a change of the tree is known until it is published.
+    pub fn propagation(&self) -> Histogram {
+        self.propagation.clone()
     }
 
     /// What tells the other replicas of this one.
@@ -250,6 +259,9 @@ impl Publisher {
     fn take_in(&mut self, event: Event) -> Result<(), Error> {
         let broken = event.broken_connection().cloned();
         self.tell(event);
+        if let Some(took) = self.core.took() {
+            self.propagation.observe(took);
+        }
         broken.map_or(Ok(()), Err)
     }
 

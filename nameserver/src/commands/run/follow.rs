@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use contract::{Head, State};
-use daemon::{Signal, Signals, Tasks};
+use daemon::{Histogram, Signal, Signals, Tasks};
 use indicatif::ProgressBar;
 use log::{error, info};
 use tokio::sync::{Notify, watch};
@@ -118,6 +118,11 @@ impl Nameserver {
     /// What it has done, now and from now on.
     pub fn told(&self) -> watch::Receiver<Progress> {
         self.told.subscribe()
+    }
+
+    /// How long it takes from when a change of the tree is known until it is published.
+    pub fn propagation(&self) -> Histogram {
+        self.publisher.propagation()
     }
 
     /// The names that it finds in the tree, and those that it holds, now and from now on.

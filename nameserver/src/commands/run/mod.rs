@@ -17,7 +17,7 @@ use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::dns::zones::freshness::{self, Followed};
 use crate::ingest::walk::progress_bar;
 use crate::observe::live::Live;
-use crate::observe::status::{Facts, Progress, Status};
+use crate::observe::status::{Facts, Progress, Reconnects, Status};
 use crate::publish::hold::Hold;
 
 pub use follow::Nameserver;
@@ -56,6 +56,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             twin: nameserver.twin(),
             dns: None,
             live: None,
+            propagation: nameserver.propagation(),
+            reconnects: Reconnects::new(session.reconnects()),
             tasks: Tasks::default(),
         };
         let tasks = status.tasks.clone();

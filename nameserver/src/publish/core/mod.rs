@@ -57,6 +57,8 @@ pub(super) struct Core {
     /// The draft does not fit a znode, and this was said.
     too_large: Option<String>,
     publishes: u64,
+    /// How long it took to publish what was published last, if nobody has asked.
+    took: Option<Duration>,
     orphans: Orphans,
     /// Until when the agents have work with what was published.
     busy_until: Option<Instant>,
@@ -154,6 +156,7 @@ impl Core {
             complaint: None,
             too_large: None,
             publishes: 0,
+            took: None,
             orphans: Orphans::default(),
             busy_until: None,
         }
@@ -211,6 +214,11 @@ impl Core {
     /// How many snapshots were written.
     pub(super) fn publishes(&self) -> u64 {
         self.publishes
+    }
+
+    /// How long it took from when the oldest change of the last publish was known, told once.
+    pub(super) fn took(&mut self) -> Option<Duration> {
+        self.took.take()
     }
 
     /// When there will be something to do though nothing happens.

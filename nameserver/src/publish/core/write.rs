@@ -239,7 +239,8 @@ impl Core {
                 self.say(Level::Info, text);
                 self.pace(changed, now.monotonic);
                 self.forsake(&publication.gone, now);
-                self.draft.published(publication, version);
+                let news = self.draft.published(publication, version);
+                self.took = news.map(|since| now.monotonic.duration_since(since));
             }
             Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => term.look_again(),
             Err(error) => {

@@ -49,6 +49,26 @@ fn a_new_znode_is_written_even_without_names() {
 }
 
 #[test]
+fn since_when_the_oldest_news_is_known_is_told_with_its_publication() {
+    let (mut draft, begun) = (draft(), Instant::now());
+    let at = |seconds| begun + Duration::from_secs(seconds);
+    // Nobody knows what is published, so neither whether that is news.
+    draft.set(name("a"), Some(&addresses(1)), at(0));
+    draft.compare(None, true, at(5));
+    draft.set(name("b"), Some(&addresses(1)), at(6));
+    let publication = |draft: &mut Draft| draft.publication(SystemTime::UNIX_EPOCH).unwrap();
+    let first = publication(&mut draft).unwrap();
+    assert_eq!(draft.published(first, 0), Some(at(5)));
+    draft.set(name("b"), Some(&addresses(2)), at(7));
+    draft.set(name("b"), Some(&addresses(1)), at(8));
+    assert!(publication(&mut draft).is_none(), "it came to nothing");
+    draft.set(name("b"), Some(&addresses(3)), at(9));
+    draft.set(name("a"), None, at(10));
+    let second = publication(&mut draft).unwrap();
+    assert_eq!(draft.published(second, 1), Some(at(9)));
+}
+
+#[test]
 fn only_differences_are_due_and_the_generation_counts_on() {
     let mut draft = draft();
     draft.compare(None, true, Instant::now());

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
 
 use hickory_proto::ProtoError;
 use hickory_proto::op::ResponseCode;
@@ -60,6 +61,7 @@ pub enum Step {
 pub struct Lookup {
     query: Query,
     forwarder: Forwarder,
+    begun: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -113,6 +115,17 @@ impl Service {
         transport: Transport,
         out: &mut Vec<u8>,
     ) -> Step {
+        let begun = Instant::now();
+        let mut step = self.step(bytes, source, transport, out);
+        match &mut step {
+            Step::Respond => self.statistics.answered().observe(begun.elapsed()),
+            Step::Forward(lookup) => lookup.begun = begun,
+            Step::Ignore | Step::Transfer(_) => {}
+        }
+        step
+    }
+
+    fn step(&self, bytes: &[u8], source: IpAddr, transport: Transport, out: &mut Vec<u8>) -> Step {
         let recursion = self.recursion.as_ref();
         let recursion = recursion.filter(|recursion| recursion.allowed.contains(source));
         let query = match Query::parse(bytes, transport) {
@@ -172,6 +185,7 @@ impl Service {
         Step::Forward(Box::new(Lookup {
             query,
             forwarder: recursion.forwarder.clone(),
+            begun: Instant::now(),
             _permit: permit,
         }))
     }
@@ -189,6 +203,7 @@ impl Service {
             additionals: Vec::new(),
         };
         self.respond(&lookup.query, &content, out);
+        self.statistics.answered().observe(lookup.begun.elapsed());
     }
 
     /// AXFR over UDP is malformed, as BIND has it, since nothing says what it would be. IXFR over

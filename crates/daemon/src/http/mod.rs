@@ -1,40 +1,48 @@
-//! `--http`: status, metrics and health, for people and for monitoring.
+//! `--http`: status, metrics, health and a page, for people and for monitoring.
+//!
+//! `answer` says what becomes of a request; `events` tells the status again and again to whoever has the page
+//! open; `page` makes one HTML file of what a program shows. Nothing that anybody asks is waited for by the daemon's
+//! own work, and connections, their time and what is buffered for them are bounded.
+
+mod accept;
+mod answer;
+mod events;
+mod page;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use plain::{plain, plain_lines};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::{Health, Metrics, Tasks};
+pub use answer::Answer;
+use answer::Answering;
+use events::{Stream, Streams};
+pub use page::Page;
 
 /// How many connections are served at once. For one more, one of the client that has most is ended.
 const CONNECTIONS: usize = 32;
 /// How long a connection may take for its one request and the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After what time whoever has the page open has to connect anew.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// After an error of the system, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
-
-const INDEX: &str = "\
-/status   what this daemon does, as JSON
-/metrics  the same in numbers, for Prometheus
-/healthz  200 when healthy, perhaps with remarks; else 503 with the reasons
-";
 
 /// The flag of a daemon that tells about itself over HTTP, for `#[command(flatten)]`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct HttpArgs {
-    /// Tell about this daemon over HTTP here: /status as JSON, /metrics for Prometheus, /healthz;
+    /// Tell about this daemon over HTTP here: a page at /, /status as JSON, /metrics for Prometheus, /healthz;
     /// 127.0.0.1:PORT for this machine only, :PORT for all IPv4 addresses
     #[arg(long, value_name = "[ADDR]:PORT", value_parser = address, help_heading = "Daemon")]
     pub http: Option<SocketAddr>,
@@ -53,8 +61,18 @@ pub trait Observed: Send + Sync + 'static {
     fn status(&self) -> serde_json::Value;
     /// Whether it does its work, and why not.
     fn health(&self) -> Health;
+    /// What keeps it from being of use to others yet; that ZooKeeper is away later does not.
+    fn readiness(&self) -> Health;
     /// The same in numbers.
     fn metrics(&self) -> Metrics;
+    /// What it shows to people, of nothing but what it tells.
+    fn page(&self) -> Page;
+    /// What else it tells, of what a request asks for; none at a path that it does not know.
+    fn ask(
+        &self,
+        path: &str,
+        query: &[(String, String)],
+    ) -> impl Future<Output = Option<Answer>> + Send;
 }
 
 /// A port that is listened to.
@@ -90,16 +108,20 @@ impl Http {
         if let Ok(address) = listener.local_addr() {
             log::info!("status, metrics and health at http://{address}");
         }
-        let observed = Arc::new(observed);
-        let make = move || answer_all(Arc::clone(&listener), Arc::clone(&observed));
+        let answering = Arc::new(Answering::new(observed));
+        let make = move || answer_all(Arc::clone(&listener), Arc::clone(&answering));
         tokio::spawn(tasks.clone().keep("status over HTTP", make));
         Ok(())
     }
 }
 
 /// Answers for ever.
-async fn answer_all(listener: Arc<tokio::net::TcpListener>, observed: Arc<impl Observed>) {
+async fn answer_all(
+    listener: Arc<tokio::net::TcpListener>,
+    answering: Arc<Answering<impl Observed>>,
+) {
     let mut live = Vec::new();
+    let streams = Arc::new(Streams::default());
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -112,21 +134,43 @@ async fn answer_all(listener: Arc<tokio::net::TcpListener>, observed: Arc<impl O
                 live.remove(at).task.abort();
             }
         }
-        let observed = Arc::clone(&observed);
-        let task = tokio::spawn(async move {
-            let answer = service_fn(|request: Request<Incoming>| {
-                let response = answer(&request, &*observed);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), answer);
-            // Whoever breaks off or dawdles gets no answer, which is nobody else's loss.
-            let _ = tokio::time::timeout(PATIENCE, connection).await;
-        });
         let client = peer.ip().to_canonical();
+        let (answering, streams) = (Arc::clone(&answering), Arc::clone(&streams));
+        let task = tokio::spawn(serve(stream, client, answering, streams));
         live.push(Live { client, task });
+    }
+}
+
+/// Answers the one request of a connection. Whoever breaks off or dawdles gets no answer, which is nobody else's
+/// loss.
+async fn serve(
+    stream: TcpStream,
+    client: IpAddr,
+    answering: Arc<Answering<impl Observed>>,
+    streams: Arc<Streams>,
+) {
+    let listening = Arc::new(Stream::default());
+    let answer = service_fn(|request: Request<Incoming>| {
+        let (answering, streams) = (Arc::clone(&answering), Arc::clone(&streams));
+        let listening = Arc::clone(&listening);
+        async move {
+            let begin = || streams.begin(client, &listening);
+            Ok::<_, Infallible>(answering.answer(&request, begin).await)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = pin!(connection);
+    let ended = tokio::time::timeout(PATIENCE, &mut connection).await;
+    if ended.is_err() && listening.has_begun() {
+        // It does not end by itself. Who does not read what is told is ended with its successor.
+        tokio::select! {
+            _ = &mut connection => {}
+            () = listening.ended() => {}
+            () = tokio::time::sleep(LONGEST) => {}
+        }
     }
 }
 
@@ -143,60 +187,6 @@ fn greediest(clients: &[IpAddr]) -> Option<usize> {
     let count = |client: &IpAddr| clients.iter().filter(|other| *other == client).count();
     let most = clients.iter().map(count).max()?;
     clients.iter().position(|client| count(client) == most)
-}
-
-fn answer<B>(request: &Request<B>, observed: &impl Observed) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
-        let allowed = "GET, HEAD".parse().expect("a header");
-        response.headers_mut().insert(ALLOW, allowed);
-        return response;
-    }
-    match request.uri().path() {
-        "/" => text(StatusCode::OK, INDEX),
-        "/status" => {
-            let body = format!("{}\n", observed.status());
-            typed(StatusCode::OK, "application/json", body)
-        }
-        "/metrics" => typed(
-            StatusCode::OK,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            observed.metrics().text(),
-        ),
-        "/healthz" => healthz(&observed.health()),
-        _ => text(StatusCode::NOT_FOUND, INDEX),
-    }
-}
-
-/// The word, and below it all that there is to say, one a line.
-fn healthz(health: &Health) -> Response<Full<Bytes>> {
-    let status = if health.is_healthy() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    let lines = [health.word()].into_iter().chain(health.findings());
-    let body: String = lines.map(|line| plain(line) + "\n").collect();
-    text(status, body)
-}
-
-fn text(status: StatusCode, body: impl Into<String>) -> Response<Full<Bytes>> {
-    typed(status, "text/plain; charset=utf-8", body)
-}
-
-fn typed(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<String>,
-) -> Response<Full<Bytes>> {
-    // Whoever asks with curl sees it in a terminal.
-    let body = body.into();
-    let body = plain_lines(&body).into_owned();
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let content_type = content_type.parse().expect("a header");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
 }
 
 #[cfg(test)]
@@ -225,66 +215,5 @@ mod tests {
             let why = read(wrong).unwrap_err();
             assert!(why.contains(":9117"), "{wrong}: {why}");
         }
-    }
-
-    struct Sick;
-
-    impl Observed for Sick {
-        fn status(&self) -> serde_json::Value {
-            serde_json::json!({"ok": "\n\u{202e}"})
-        }
-
-        fn health(&self) -> Health {
-            Health {
-                reasons: vec!["no ZooKeeper".into(), "no\nnames\u{9b}".into()],
-                remarks: vec!["it rains".into()],
-            }
-        }
-
-        fn metrics(&self) -> Metrics {
-            Metrics::new("x").gauge("y", "z", 1.0)
-        }
-    }
-
-    fn ask(method: Method, path: &str) -> (u16, String) {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(())
-            .unwrap();
-        let response = answer(&request, &Sick);
-        let status = response.status().as_u16();
-        let body = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap()
-            .block_on(http_body_util::BodyExt::collect(response.into_body()))
-            .unwrap()
-            .to_bytes();
-        (status, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    #[test]
-    fn each_path_has_its_page() {
-        assert_eq!(
-            ask(Method::GET, "/status"),
-            (200, "{\"ok\":\"\\n\\u202e\"}\n".into())
-        );
-        assert_eq!(
-            ask(Method::GET, "/healthz"),
-            (
-                503,
-                "not healthy\nno ZooKeeper\nno\\nnames\\u009b\nit rains\n".into()
-            )
-        );
-        let remarked = Health {
-            remarks: vec!["it rains".into()],
-            ..Health::default()
-        };
-        assert_eq!(healthz(&remarked).status(), StatusCode::OK);
-        let (code, metrics) = ask(Method::GET, "/metrics?x");
-        assert!(code == 200 && metrics.contains("\nx_y 1.0\n"), "{metrics}");
-        assert_eq!(ask(Method::GET, "/").0, 200);
-        assert_eq!(ask(Method::GET, "/etc/passwd").0, 404);
-        assert_eq!(ask(Method::POST, "/status").0, 405);
     }
 }
