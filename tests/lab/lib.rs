@@ -24,6 +24,7 @@
 
 mod attempt;
 mod authority;
+mod browser;
 mod client;
 mod cluster;
 mod compose;
@@ -50,6 +51,7 @@ mod zookeeper;
 
 pub use attempt::{Attempt, CreateMode, Failure};
 pub use authority::{Authority, Certificate};
+pub use browser::Browser;
 pub use client::Client;
 pub use cluster::Ensemble;
 pub use compose::Compose;

@@ -32,6 +32,7 @@ mod mixed_tree;
 mod network;
 mod other_programs;
 mod packages;
+mod page;
 mod pages;
 mod presence;
 mod reading_pages;

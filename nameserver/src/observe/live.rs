@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use contract::{Agent, Head, State, ZnodePath, plain};
+use contract::{Agent, Head, MAX_ENCODED_BYTES, MAX_INDEX_BYTES, State, ZnodePath, plain};
 use daemon::Histogram;
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -102,6 +102,15 @@ pub struct Bytes {
     pub in_pages: usize,
 }
 
+/// The most bytes that may be published, in one znode each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// In `STATE/hosts`, where the names are in pages.
+    pub index: usize,
+    /// In a page.
+    pub page: usize,
+}
+
 /// Something below `STATE` that is told of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -120,6 +129,8 @@ pub struct Told {
     pub is_current: bool,
     /// How large what is published is.
     pub bytes: Bytes,
+    /// How large it may be.
+    pub limits: Limits,
     /// How many agents are behind, though some of them only are named.
     pub not_in_step: usize,
     /// All else.
@@ -176,6 +187,10 @@ impl Live {
         Told {
             is_current,
             bytes,
+            limits: Limits {
+                index: MAX_INDEX_BYTES,
+                page: MAX_ENCODED_BYTES,
+            },
             not_in_step,
             overview,
         }

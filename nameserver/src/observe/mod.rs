@@ -3,6 +3,7 @@
 //! * [`status`]: what one replica tells of itself: over HTTP, in metrics, to a service manager.
 //! * [`listing`]: which names there are, and what gives each of them.
 //! * `metrics`: what one replica tells, in numbers.
+//! * [`ask`]: what people ask of the tree over HTTP.
 //! * [`overview`]: what an operator sees of all replicas and agents.
 //! * [`convergence`]: how soon the agents have what is published.
 //! * [`feed`]: what was published lately.
@@ -11,6 +12,7 @@
 //! * [`roster`]: which agents run, and how far each of them is.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
 
+pub mod ask;
 pub mod convergence;
 pub mod feed;
 pub mod listing;

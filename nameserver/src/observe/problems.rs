@@ -1,7 +1,8 @@
 //! Telling the log of each problem once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use contract::{Counted, ZnodePath};
@@ -22,7 +23,9 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The problems that the log knows of.
 #[derive(Debug, Default)]
 pub struct Problems {
-    known: HashMap<ZnodePath, Vec<Finding>>,
+    known: BTreeMap<ZnodePath, Vec<Finding>>,
+    /// How many of them are of which kind.
+    kinds: BTreeMap<&'static str, usize>,
     /// How many of them lie directly below each znode.
     below: HashMap<ZnodePath, usize>,
     /// Znodes that held an address and now hold something else.
@@ -49,6 +52,23 @@ impl Problems {
     /// True when nothing is to be mended.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// How many there are of each kind; kinds of which there are none are left out.
+    pub fn kinds(&self) -> BTreeMap<&'static str, usize> {
+        let some = self.kinds.iter().filter(|(_, count)| **count > 0);
+        some.map(|(kind, count)| (*kind, *count)).collect()
+    }
+
+    /// So many of them behind a znode, in the order of the paths: the path, and what is wrong.
+    pub fn listed(&self, after: Option<&ZnodePath>, most: usize) -> Vec<(String, String)> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let some = self.known.range((begin, Bound::Unbounded)).take(most);
+        some.map(|(path, findings)| {
+            let said: Vec<_> = findings.iter().map(Finding::to_string).collect();
+            (shown(path), said.join("; "))
+        })
+        .collect()
     }
 
     /// Whether it is to be looked at, among all names, if a service without one has its addresses
@@ -82,6 +102,7 @@ impl Problems {
     /// Takes over the findings of the whole tree, and logs the problems that are new.
     pub fn replace(&mut self, findings: impl IntoIterator<Item = (ZnodePath, Vec<Finding>)>) {
         let old = mem::take(&mut self.known);
+        self.kinds.clear();
         self.below.clear();
         self.elsewhere.clear();
         let news = self.note(findings.into_iter().collect(), &old);
@@ -92,6 +113,9 @@ impl Problems {
     pub fn update(&mut self, findings: Vec<(ZnodePath, Vec<Finding>)>) {
         let taken = findings.iter().filter_map(|(path, _)| {
             let taken = self.known.remove_entry(path)?;
+            if let Some(count) = kind(&taken.1).and_then(|kind| self.kinds.get_mut(kind)) {
+                *count -= 1;
+            }
             if let Some(parent) = path.parent()
                 && let Some(count) = self.below.get_mut(&parent)
             {
@@ -111,7 +135,7 @@ impl Problems {
     fn note(
         &mut self,
         findings: Vec<(ZnodePath, Vec<Finding>)>,
-        old: &HashMap<ZnodePath, Vec<Finding>>,
+        old: &BTreeMap<ZnodePath, Vec<Finding>>,
     ) -> Vec<String> {
         let mut news = Vec::new();
         for (path, mut findings) in findings {
@@ -146,10 +170,26 @@ impl Problems {
             if !old.contains_key(&path) {
                 news.extend(line(&path, &findings, count));
             }
+            if let Some(kind) = kind(&findings) {
+                *self.kinds.entry(kind).or_default() += 1;
+            }
             self.known.insert(path, findings);
         }
         news
     }
+}
+
+/// The kind of a problem, the same for many.
+fn kind(findings: &[Finding]) -> Option<&'static str> {
+    findings.first().map(|finding| match finding {
+        Finding::Spoilt(_) => "held an address before, and holds none now",
+        Finding::Unnameable { .. } => "a service whose path makes no name",
+        Finding::HostName { .. } => "a host name that leads to no address",
+        Finding::Name(_) => "a path that makes no name",
+        Finding::Taken { .. } => "a name that another path has",
+        Finding::Shortened { .. } | Finding::TooMany { .. } => "more addresses than are given",
+        _ => "no address where one should be",
+    })
 }
 
 fn is_unnameable(finding: &Finding) -> bool {

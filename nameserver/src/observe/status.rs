@@ -1,5 +1,6 @@
 //! What a running replica tells about itself over HTTP. [`crate::observe::overview`] tells of all replicas.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use zookeeper::{State, Tls};
 
 use crate::dns;
+use crate::observe::ask::Asking;
 use crate::observe::live::Live;
 use crate::observe::metrics::metrics;
 use crate::publish::Role;
@@ -52,6 +54,8 @@ pub struct Progress {
     pub names: usize,
     /// Znodes with something to be mended.
     pub problems: usize,
+    /// How many of them are of which kind.
+    pub problem_kinds: BTreeMap<&'static str, usize>,
     /// The newest transaction that the tree reflects.
     pub zxid: i64,
     /// The newest generation that this replica knows of; 0 before it has led.
@@ -90,6 +94,8 @@ pub struct Status {
     pub dns: Option<dns::Told>,
     /// What stands below `STATE`, where somebody may ask for it.
     pub live: Option<Live>,
+    /// Asks the tree what is not told without being asked for.
+    pub asking: Option<Arc<Asking>>,
     /// How long it takes to publish what is known.
     pub propagation: Histogram,
     /// How often the connection to ZooKeeper was made again.
@@ -241,8 +247,8 @@ impl Observed for Status {
         Page::new("nameserver", include_str!("page.js"))
     }
 
-    async fn ask(&self, _: &str, _: &[(String, String)]) -> Option<Answer> {
-        None
+    async fn ask(&self, path: &str, query: &[(String, String)]) -> Option<Answer> {
+        self.asking.as_ref()?.answer(path, query).await
     }
 }
 
@@ -270,6 +276,7 @@ mod tests {
             twin: watch::channel(None).1,
             dns: None,
             live: None,
+            asking: None,
             propagation: Histogram::default(),
             reconnects: Reconnects::new(|| 0),
             tasks: Tasks::default(),

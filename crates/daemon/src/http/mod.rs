@@ -163,13 +163,19 @@ async fn serve(
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
-    let ended = tokio::time::timeout(PATIENCE, &mut connection).await;
-    if ended.is_err() && listening.has_begun() {
-        // It does not end by itself. Who does not read what is told is ended with its successor.
+    let mut patience = PATIENCE;
+    loop {
         tokio::select! {
-            _ = &mut connection => {}
-            () = listening.ended() => {}
-            () = tokio::time::sleep(LONGEST) => {}
+            _ = &mut connection => return,
+            // Whether it reads what it is told or not.
+            () = listening.ended() => return,
+            () = tokio::time::sleep(patience) => {
+                // Who follows does not end soon.
+                if !listening.has_begun() || patience == LONGEST {
+                    return;
+                }
+                patience = LONGEST;
+            }
         }
     }
 }

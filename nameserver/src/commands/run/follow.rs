@@ -3,22 +3,25 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use contract::{Head, State};
+use contract::{Head, Name, State};
 use daemon::{Histogram, Signal, Signals, Tasks};
 use indicatif::ProgressBar;
 use log::{error, info};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use zookeeper::{Connection, Error, Follower, Retry, Session};
 
 use super::tree::Following;
+use crate::commands::check::explain::Explanation;
 use crate::dns::SharedZones;
 use crate::ingest::resolver::Resolver;
 use crate::namespace::Namespace;
 use crate::namespace::scope::Scope;
+use crate::observe::ask::{Asked, Giver, Question, Questions};
+use crate::observe::listing::{self, Times};
 use crate::observe::problems::Problems;
 use crate::observe::status::Progress;
 use crate::publish::Role;
@@ -61,6 +64,8 @@ pub struct Nameserver {
     agreement: Option<Agreement>,
     found: watch::Sender<Found>,
     differs: watch::Receiver<Option<Differs>>,
+    /// What people ask over HTTP.
+    questions: Questions,
 }
 
 impl Nameserver {
@@ -91,6 +96,7 @@ impl Nameserver {
             differs: agreement.differs(),
             agreement: Some(agreement),
             found,
+            questions: Questions::default(),
         }
     }
 
@@ -123,6 +129,11 @@ impl Nameserver {
     /// How long it takes from when a change of the tree is known until it is published.
     pub fn propagation(&self) -> Histogram {
         self.publisher.propagation()
+    }
+
+    /// Where it is asked about the tree.
+    pub fn questions(&self) -> mpsc::Sender<Asked> {
+        self.questions.sender()
     }
 
     /// The names that it finds in the tree, and those that it holds, now and from now on.
@@ -164,6 +175,7 @@ impl Nameserver {
             znodes: self.namespace.len(),
             names: self.publisher.names(),
             problems: self.problems.len(),
+            problem_kinds: self.problems.kinds(),
             zxid: self.publisher.zxid(),
             generation: self.publisher.generation(),
             publishes: self.publisher.publishes(),
@@ -304,6 +316,7 @@ impl Nameserver {
                 }
                 woken = self.publisher.wake(), if publishes => woken?,
                 Ok(()) = self.differs.changed() => {}
+                asked = self.questions.next() => self.answer(asked),
                 () = asked.notified() => {
                     tree.read_again(self);
                     if publishes {
@@ -312,6 +325,30 @@ impl Nameserver {
                 }
             }
         }
+    }
+
+    /// Answers what people ask of the tree.
+    fn answer(&mut self, asked: Asked) {
+        let begun = Instant::now();
+        let answer = match &asked.question {
+            Question::Givers(names) => {
+                let givers = names.iter().map(|name| giver(&self.namespace, name));
+                serde_json::to_value(givers.collect::<Vec<_>>())
+            }
+            Question::Explain(path, data) => {
+                let explained = Explanation::new(&self.scope, &self.namespace, path, data);
+                serde_json::to_value(explained)
+            }
+            Question::Problems(after, most) => {
+                let (listed, all) = (
+                    self.problems.listed(after.as_ref(), *most),
+                    self.problems.len(),
+                );
+                Ok(serde_json::json!({"problems": listed, "all": all}))
+            }
+        };
+        asked.answer(answer.unwrap_or_default());
+        self.questions.answered(begun);
     }
 
     /// Whether nobody has published since this replica did.
@@ -371,6 +408,14 @@ impl Follower for Asking<'_> {
             error => format!("cannot use {state}: {error}"),
         });
     }
+}
+
+fn giver(namespace: &Namespace, name: &Name) -> Option<Giver> {
+    let row = listing::row(namespace, &Times::new(), name)?;
+    Some(Giver {
+        znode: row.znode,
+        kind: serde_json::to_value(row.kind).unwrap_or_default(),
+    })
 }
 
 /// Waits for the signal to stop.

@@ -5,6 +5,7 @@ mod tree;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::commands::block_on;
 use crate::commands::cli::{PROGRAM, RunArgs};
 use crate::dns::zones::freshness::{self, Followed};
 use crate::ingest::walk::progress_bar;
+use crate::observe::ask::Asking;
 use crate::observe::live::Live;
 use crate::observe::status::{Facts, Progress, Reconnects, Status};
 use crate::publish::hold::Hold;
@@ -56,6 +58,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             twin: nameserver.twin(),
             dns: None,
             live: None,
+            asking: None,
             propagation: nameserver.propagation(),
             reconnects: Reconnects::new(session.reconnects()),
             tasks: Tasks::default(),
@@ -77,6 +80,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             let make = move || following.clone().follow(of.clone());
             tokio::spawn(tasks.clone().keep("what is told over HTTP", make));
             status.live = Some(live);
+            let asking = Asking::new(
+                args.scope.scope()?,
+                session.clone(),
+                nameserver.questions(),
+                nameserver.found(),
+            );
+            status.asking = Some(Arc::new(asking));
             http.serve(status.clone(), &tasks)?;
         }
         let told = status.clone();
