@@ -336,3 +336,35 @@ fn settings_files_are_looked_at_without_being_used() {
         .expect_code(1)
         .expect_words(&[&glob, "--exclude"]);
 }
+
+#[test]
+fn what_once_would_change_is_shown_and_not_done() {
+    let (tree, hosts) = (tree("dry-run"), HostsFile::with(LOCALHOST));
+    tree.publish(1, &json!({"db": ["10.0.0.1"], "web": ["10.0.0.2"]}));
+    let program = hostsync(&tree, &hosts);
+    let dry = program.call(&["once", "--dry-run"]).expect_code(1);
+    dry.expect_words(&["--- ", "+10.0.0.1 db\n", " 127.0.0.1 localhost\n"]);
+    assert_eq!(hosts.text(), LOCALHOST);
+    assert_eq!(
+        std::fs::read_dir(hosts.directory().path())
+            .expect("a folder")
+            .count(),
+        1
+    );
+    let _ = program.call(&["once"]).expect_code(0);
+    let same = program.call(&["once", "--dry-run"]).expect_code(0);
+    assert_eq!(same.stdout, "");
+    tree.publish(2, &json!({"db": ["10.0.0.9"], "web": ["10.0.0.2"]}));
+    let dry = program.call(&["once", "-n"]).expect_code(1);
+    dry.expect_words(&["-10.0.0.1 db\n", "+10.0.0.9 db\n", " 10.0.0.2 web\n"]);
+    let agent = program.run();
+    hosts.soon_maps("db", &["10.0.0.9"]);
+    program.soon_well();
+    let once = program.call(&["once"]).expect_code(0);
+    once.expect_words(&["nothing to do: the agent with pid "]);
+    drop(agent);
+    let away = program
+        .flag("zookeeper", "127.0.0.1:9")
+        .flag("timeout", "1s");
+    let _ = away.call(&["once", "--dry-run"]).expect_code(2);
+}

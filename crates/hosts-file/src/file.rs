@@ -235,6 +235,16 @@ impl HostsFile {
         }))
     }
 
+    /// The file as it is, and as it would be were it replaced with what agrees. Nothing is written.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn preview(&self, wanted: &Hosts, last: &Hosts) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let before = self.read()?;
+        let after = block::plan(&before, wanted, last, &self.owner).text;
+        Ok((before, after))
+    }
+
     /// Takes our lines out, and leaves every other byte; in a file that cannot be replaced they
     /// become comments. `last` is as in [`Self::reconcile`].
     ///

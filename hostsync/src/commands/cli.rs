@@ -73,6 +73,8 @@ pub enum Command {
     /// the command gets SIGTERM, SIGINT or SIGQUIT, and when it ends.
     Exec(ExecArgs),
     /// Write the names once, then exit
+    ///
+    /// Beside an agent that keeps the file in step there is nothing to do. --dry-run shows what would change.
     Once(OnceArgs),
     /// Print the addresses that the hosts file gives to a name now, one a line
     ///
@@ -399,6 +401,13 @@ pub struct OnceArgs {
     /// Give up when ZooKeeper has not answered after this time
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub timeout: Duration,
+
+    /// Write nothing, and show what would change in the hosts file as a unified diff
+    ///
+    /// Exits as diff does: with 0 when nothing would change, with 1 when something would, and with 2 when that could
+    /// not be told.
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
 }
 
 /// `hostsync lookup`.

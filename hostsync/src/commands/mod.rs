@@ -2,6 +2,7 @@
 
 mod clean;
 pub mod cli;
+mod dry_run;
 mod exec;
 mod faults;
 mod lookup;
@@ -12,6 +13,7 @@ mod status;
 use std::process::ExitCode;
 
 use cli::{Cli, Command, PROGRAM};
+use daemon::Unanswered;
 
 /// Does what the command line asks for.
 ///
@@ -22,6 +24,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::exec(&args),
+        Command::Once(args) if args.dry_run => once::once(&args).map_err(Unanswered::because),
         Command::Once(args) => once::once(&args),
         Command::Lookup(args) => lookup::lookup(&args),
         Command::Status(args) => status::status(&args),

@@ -13,7 +13,9 @@ use crate::apply::remedy::Remedied;
 use crate::apply::report::list;
 use crate::apply::selection::Selection;
 use crate::commands::cli::OnceArgs;
+use crate::commands::dry_run;
 use crate::follow::published::Published;
+use crate::observe::control_socket;
 use crate::store::cache::Keeper;
 use crate::store::paths::{self, User};
 use crate::store::{Unwritten, UnwrittenFile};
@@ -29,11 +31,24 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
         names.state().hosts(),
         names.cache(&user, &path)?,
     );
+    if !args.dry_run
+        && let Some(agent) = control_socket::ask(&user, &path)
+    {
+        let (pid, file) = (agent.pid, path.display());
+        if agent.in_step {
+            say(&format!(
+                "nothing to do: the agent with pid {pid} keeps {file} in step"
+            ))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        warn(&format!(
+            "the agent with pid {pid} keeps {file} as well; see `hostsync status`"
+        ));
+    }
     let options = names.zookeeper.options()?;
     let warnings = names.zookeeper.warnings();
     warnings.iter().for_each(|warning| warn(warning));
     let mut hosts_file = names.write.open(&path);
-    hosts_file.remove_leftovers();
     let (kept, keeper) = cache.open();
     let published = daemon::runtime()?.block_on(read(options, &znode, args.timeout))?;
     let follows = published.follows(kept.as_ref());
@@ -41,6 +56,20 @@ pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let last = kept.map(|kept| kept.snapshot.hosts).unwrap_or_default();
     let unwritten = UnwrittenFile::new(paths::unwritten_file(cache.path()));
     let written = Selection::written(&last, &unwritten.load());
+    if args.dry_run {
+        let entries = selection.entries(&published.snapshot.hosts);
+        let (before, after) = hosts_file
+            .preview(&entries, &written)
+            .map_err(Remedied::from)?;
+        let Some(diff) = dry_run::changes(&path, &before, &after) else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        let mut stdout = daemon::stdout();
+        write!(stdout, "{diff}")?;
+        stdout.flush()?;
+        return Ok(ExitCode::FAILURE);
+    }
+    hosts_file.remove_leftovers();
     let pass = reconcile(&mut hosts_file, &selection, &published, &written)?;
     unwritten.keep(&Unwritten {
         select: names.globs(),
@@ -150,14 +179,16 @@ fn report(
     let diff = Diff::between(&selection.entries(last), &entries);
     let count = entries.len() - pass.shadowed.len();
     let generation = published.snapshot.generation;
-    let mut stdout = daemon::stdout();
-    writeln!(
-        stdout,
+    say(&format!(
         "generation {generation}: {diff}; {} in {file}",
         Counted(count, "name")
-    )?;
-    stdout.flush()?;
-    Ok(())
+    ))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut stdout = daemon::stdout();
+    writeln!(stdout, "{text}")?;
+    Ok(stdout.flush()?)
 }
 
 fn warn(text: &str) {
