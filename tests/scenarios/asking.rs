@@ -368,3 +368,47 @@ fn what_once_would_change_is_shown_and_not_done() {
         .flag("timeout", "1s");
     let _ = away.call(&["once", "--dry-run"]).expect_code(2);
 }
+
+#[test]
+fn what_moves_in_the_file_is_told_where_it_is_replaced_and_where_it_is_not() {
+    for write in ["replace", "slots"] {
+        let (tree, hosts) = (tree("monitor-file"), HostsFile::with(LOCALHOST));
+        tree.publish(1, &json!({"db": ["10.0.0.1"]}));
+        let program = hostsync(&tree, &hosts);
+        let agent = program.clone().flag("write", write).run();
+        hosts.soon_maps("db", &["10.0.0.1"]);
+        let mut monitor = Program::new("hostsync")
+            .flag("hosts-file", hosts.path())
+            .start("monitor", &[]);
+        let mut generation = 1;
+        wait_until("a first line", PATIENCE, || {
+            generation += 1;
+            tree.publish(
+                generation,
+                &json!({"db": [format!("10.0.1.{}", generation % 200)]}),
+            );
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            monitor.lines() > 0
+        });
+        generation += 1;
+        tree.publish(
+            generation,
+            &json!({"db": ["10.0.0.7"], "web": ["10.0.0.8"]}),
+        );
+        let file = hosts.path().display();
+        monitor.soon_says(&format!(
+            "web new → 10.0.0.8  {file}  generation {generation}"
+        ));
+        monitor.soon_says("→ 10.0.0.7  ");
+        drop(agent);
+        hosts.put(LOCALHOST);
+        monitor.soon_says(&format!("web 10.0.0.8 → gone  {file}"));
+        monitor.signal(Signal::SIGINT);
+        assert_eq!(
+            monitor.wait_end(PATIENCE).code(),
+            Some(0),
+            "{}",
+            monitor.log()
+        );
+    }
+}

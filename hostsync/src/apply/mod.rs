@@ -24,4 +24,4 @@ pub mod report;
 mod rivals;
 pub mod selection;
 mod shared;
-mod watch;
+pub(crate) mod watch;

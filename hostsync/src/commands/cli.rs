@@ -80,6 +80,11 @@ pub enum Command {
     ///
     /// Reads the whole file as the C library does, also the lines that are not ours.
     Lookup(LookupArgs),
+    /// Follow what moves in the hosts file: a line for each name, from which addresses to which
+    ///
+    /// Whoever writes it. Needs no ZooKeeper; where an agent keeps the file, the line says which generation it has read.
+    /// Ends with 0 on SIGINT, SIGTERM, and once nobody reads any more.
+    Monitor(MonitorArgs),
     /// Say whether the running agent is in step, and if not, why
     ///
     /// Exits with 0 when the hosts file agrees with the newest snapshot and all that was asked for is
@@ -419,6 +424,22 @@ pub struct LookupArgs {
 
     /// The name, such as primary.db
     pub name: String,
+}
+
+/// `hostsync monitor`.
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// Which file.
+    #[command(flatten)]
+    pub hosts_file: HostsFileArg,
+
+    /// Only names that match, such as '*.db'; * stands for dots as well
+    #[arg(value_name = "GLOB")]
+    pub names: Option<String>,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hostsync status`.

@@ -6,6 +6,7 @@ mod dry_run;
 mod exec;
 mod faults;
 mod lookup;
+mod monitor;
 mod once;
 mod run;
 mod status;
@@ -27,6 +28,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Once(args) if args.dry_run => once::once(&args).map_err(Unanswered::because),
         Command::Once(args) => once::once(&args),
         Command::Lookup(args) => lookup::lookup(&args),
+        Command::Monitor(args) => monitor::monitor(&args),
         Command::Status(args) => status::status(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Validate(args) => args.run::<Cli>(PROGRAM, |cli| match cli.command {
