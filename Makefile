@@ -1,6 +1,6 @@
 # Hostsync's commands. Each is a script or a cargo call, so nothing here is worth reading twice.
 
-.PHONY: help demo test bench soak chaos lint audit man deb deb-test image
+.PHONY: help demo test bench soak chaos lint audit man screenshots deb deb-test image
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -40,6 +40,11 @@ audit: ## dependencies with known faults, by the RustSec database (needs a netwo
 
 man: ## write man/ and completions/ from the command lines
 	@scripts/man
+
+screenshots: ## pictures of the pages in docs/, of both daemons at work
+	@scripts/setup test
+	cargo build
+	cargo run --quiet --package lab --bin screenshots
 
 deb: ## Debian packages of both daemons, checked by lintian
 	@scripts/deb

@@ -155,9 +155,13 @@ impl Browser {
         self.post("/goog/cdp/execute", &wanted)
     }
 
-    /// The whole page as PNG.
-    pub fn screenshot(&self) -> Vec<u8> {
-        let wanted = json!({"format": "png", "captureBeyondViewport": true});
+    /// The page as PNG, from its top down to at most this height.
+    pub fn screenshot(&self, tallest: u32) -> Vec<u8> {
+        let size = "const of = document.documentElement; return [of.scrollWidth, of.scrollHeight]";
+        let size = self.script(size, &[]);
+        let height = size[1].as_f64().unwrap_or_default().min(tallest.into());
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
+        let wanted = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", &wanted);
         let data = shot["data"].as_str().expect("a picture");
         STANDARD.decode(data).expect("base64")

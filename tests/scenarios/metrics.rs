@@ -290,3 +290,26 @@ fn every_setting_is_in_the_files_that_are_shown() {
         let _ = outcome.expect_code(1);
     }
 }
+
+/// A change is no repair; what somebody else takes out of the file, and hostsync puts back, is one.
+#[test]
+fn writes_are_counted_and_repairs_by_themselves() {
+    let both = Both::start("metrics-writes");
+    let counts = || {
+        let text = both.texts()[1].clone();
+        let of = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|count| count.trim().parse::<u64>().ok())
+                .expect("a count")
+        };
+        (of("hostsync_writes_total"), of("hostsync_mended_total"))
+    };
+    let (writes, mended) = counts();
+    assert!(writes >= 2, "{writes}");
+    assert_eq!(mended, 0);
+    both.hosts.put(LOCALHOST);
+    both.hosts.soon_maps("db.zk.internal", &["10.0.0.2"]);
+    wait_until("the repair to be counted", lab::PATIENCE, || {
+        counts() == (writes + 1, 1)
+    });
+}

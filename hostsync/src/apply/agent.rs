@@ -508,7 +508,7 @@ impl Agent {
             files: Vec::new(),
             repairs: before.0,
             writes: before.1 + u64::from(pass.wrote),
-            mended: before.2 + u64::from(pass.repaired),
+            mended: before.2 + u64::from(pass.repaired && change.before.is_none()),
         });
     }
 

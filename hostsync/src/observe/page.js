@@ -4,7 +4,7 @@ view("state", "State", false, (status) => {
   const word = status.in_step ? (status.remarks.length > 0 ? "in step, but" : "in step") : "not in step";
   document.title = `hostsync: ${word}`;
   return [
-    ...health(status, word, status.reasons, status.remarks),
+    ...health("health", word, status.reasons, status.remarks),
     pairs([
       ["agent", `pid ${status.pid}, since ${status.started}`],
       ["ZooKeeper", `${status.zookeeper.servers}: ${status.zookeeper.state}, since ${status.zookeeper.since}`],

@@ -162,6 +162,7 @@ impl Asking {
         let (names, more) = search(&hosts, wanted, after);
         let givers = self.ask(Question::Givers(names.clone())).await;
         // Without the loop, as without ZooKeeper, there are the names at least.
+        let asked = givers.is_ok();
         let mut givers: VecDeque<Value> = match givers {
             Ok(Value::Array(givers)) => givers.into(),
             _ => VecDeque::new(),
@@ -178,7 +179,7 @@ impl Asking {
             }))
         });
         let rows: Vec<_> = rows.collect();
-        Answer::Found(json!({"names": rows, "more": more, "all": hosts.len()}))
+        Answer::Found(json!({"names": rows, "more": more, "all": hosts.len(), "asked": asked}))
     }
 
     async fn explain(&self, path: &str) -> Answer {

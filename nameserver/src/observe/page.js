@@ -1,7 +1,7 @@
 // The page of a nameserver.
 
 function addresses(list) {
-  return list === null ? el("span", { class: "soft" }, "none") : el("span", { class: "mono" }, list.join(", "));
+  return list === null || list.length === 0 ? el("span", { class: "soft" }, "none") : el("span", { class: "mono" }, list.join(", "));
 }
 
 function pathButton(path) {
@@ -11,10 +11,14 @@ function pathButton(path) {
 view("state", "State", false, (status) => {
   const { replica, zookeeper, progress } = status;
   document.title = `nameserver ${replica.id}: ${status.health}`;
+  document.querySelector("h1").textContent = `nameserver ${replica.id}`;
+  const all = status.overview;
+  const unsaid = (text) => !status.reasons.includes(text) && !status.remarks.includes(text);
   return [
-    ...health(status, status.health, status.reasons, status.remarks),
+    ...health("health", status.health, status.reasons, status.remarks),
+    ...(all ? health("together", all.health, all.reasons.filter(unsaid), all.remarks.filter(unsaid), all.is_current ? "all replicas and agents: " : "all replicas and agents, as they were seen last: ") : []),
     pairs([
-      ["this replica", `${replica.id}: ${progress.role}, version ${replica.version}, pid ${replica.pid}, since ${replica.started}`],
+      ["this replica", `${replica.id}: ${zookeeper.connected ? "" : "was "}${progress.role}, version ${replica.version}, pid ${replica.pid}, since ${replica.started}`],
       ["ZooKeeper", `${replica.servers}: ${zookeeper.state}, since ${zookeeper.since}`],
       ["tree", `below ${replica.root}; its own below ${replica.state}`],
     ]),
@@ -66,7 +70,7 @@ view("generations", "What was published lately", false, (status) => {
     if (of.more > 0) moves.push(el("div", { class: "soft" }, `and ${count(of.more, "more name")}`));
     if (!of.is_known) moves.push(el("div", { class: "soft" }, "what changed was not seen"));
     if (of.is_known && moves.length === 0) moves.push(el("div", { class: "soft" }, "no name changed"));
-    return [[String(of.generation), " ", el("span", { class: "soft" }, time(of.published))], moves, converged(of.converged)];
+    return [el("span", { class: "keep" }, String(of.generation), " ", el("span", { class: "soft" }, time(of.published))), moves, converged(of.converged)];
   });
   return table(["generation", "names, before → after", "in the files of agents"], rows, true);
 });
@@ -86,7 +90,7 @@ view("agents", "Agents that are behind", true, (status) => {
   const overview = status.overview;
   if (!overview) return null;
   if (overview.behind.length === 0) return el("p", { class: "soft" }, `none of ${overview.agents}`);
-  const rows = overview.behind.map((agent) => [agent.id, agent.applied, agent.complaint || "has not told of the newest generation in its time"]);
+  const rows = overview.behind.map((agent) => [agent.id, el("span", { class: "keep" }, agent.applied > 0 ? `generation ${agent.applied}` : "nothing"), agent.complaint || "has not told of the newest generation in its time"]);
   const more = overview.not_in_step - overview.behind.length;
   return [table(["agent", "has", "why"], rows, true), more > 0 ? el("p", { class: "soft" }, `and ${more} more`) : null].filter((of) => of !== null);
 });
@@ -99,7 +103,7 @@ const names = asker((answer, failure) => {
   shown = shown.concat(answer.names);
   const rows = shown.map((row) => {
     const all = row.more > 0 ? [...row.addresses, `and ${row.more} more`] : row.addresses;
-    return [el("b", {}, row.name), addresses(all), row.by ? [pathButton(row.by.znode), el("span", { class: "soft" }, ` ${row.by.kind}`)] : ""];
+    return [el("b", {}, row.name), addresses(all), row.by ? [pathButton(row.by.znode), el("span", { class: "soft" }, ` ${row.by.kind}`)] : el("span", { class: "soft" }, answer.asked ? "none now: it is held" : "")];
   });
   const last = shown.length > 0 ? shown[shown.length - 1].name : "";
   const more = answer.more ? el("button", { type: "button", id: "more", click: () => names(`/names?q=${encodeURIComponent(search.value)}&after=${encodeURIComponent(last)}`) }, "more") : null;
@@ -149,11 +153,11 @@ tool("why", "Why", false, asking, explanation);
 const listed = el("div", { id: "listed" });
 const problems = asker((answer, failure) => {
   if (!answer) return listed.replaceChildren(el("p", { class: "bad" }, failure));
-  const rows = answer.problems.map(([of, what]) => [pathButton(of), what]);
+  const rows = answer.problems.map(([of, what]) => [el("div", { class: "path" }, pathButton(of)), what]);
   const more = answer.all - rows.length;
   listed.replaceChildren(...[table(["znode", "what is wrong"], rows, true), more > 0 ? el("p", { class: "soft" }, `and ${more} more; nameserver check lists them all`) : null].filter((of) => of !== null));
 });
-view("problems", "Problems", true, (status) => {
+view("problems", "Problems", false, (status) => {
   const kinds = Object.entries(status.progress.problem_kinds);
   if (kinds.length === 0) {
     listed.replaceChildren();
@@ -181,7 +185,7 @@ view("dns", "DNS", true, (status) => {
   const dns = status.dns;
   if (!dns) return null;
   const results = [...new Set(Object.values(dns.queries).flatMap((of) => Object.keys(of)))];
-  const rows = Object.entries(dns.queries).map(([type, of]) => [type, ...results.map((result) => of[result] || 0)]);
+  const rows = Object.entries(dns.queries).map(([type, of]) => [el("span", { class: "keep" }, type), ...results.map((result) => of[result] || 0)]);
   const asked = rows.length === 0 ? el("p", { class: "soft" }, "nobody has asked yet") : table(["type", ...results], rows);
   return [el("p", {}, `at ${dns.addresses.join(", ")}: ${dns.state}; ${count(dns.connections, "TCP connection")}, ${dns.forwarded.toLocaleString("en")} forwarded`), asked];
 });

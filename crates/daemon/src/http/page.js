@@ -84,12 +84,12 @@ function time(text) {
   return el("time", { title: whole }, short);
 }
 
-// The word of health, and what there is to say.
-function health(status, word, reasons, remarks) {
+// The word of health, of whom it is told, and what there is to say.
+function health(id, word, reasons, remarks, whose) {
   const kind = word === "healthy" || word === "in step" ? "good" : word.startsWith("not") ? "bad" : "warn";
   const said = [...reasons.map((text) => ["bad", text]), ...remarks.map((text) => ["warn", text])];
   const list = said.length === 0 ? null : el("ul", {}, said.map(([of, text]) => el("li", { class: of }, text)));
-  return [el("p", {}, el("span", { class: `badge ${kind}`, id: "health" }, word)), list].filter((of) => of !== null);
+  return [el("p", {}, whose, el("span", { class: `badge ${kind}`, id }, word)), list].filter((of) => of !== null);
 }
 
 // Asks the daemon for something; whoever asks again meanwhile gets the newer answer only.
