@@ -412,3 +412,45 @@ fn what_moves_in_the_file_is_told_where_it_is_replaced_and_where_it_is_not() {
         );
     }
 }
+
+#[test]
+fn the_log_answers_what_moved_when_and_where() {
+    let (tree, hosts) = (tree("log"), HostsFile::with(LOCALHOST));
+    tree.create("/services", "");
+    tree.create("/services/db", "10.0.0.5");
+    // Two ways to the one server, as of an ensemble.
+    let twice = {
+        let (server, chroot) = tree.address().split_once('/').expect("a chroot");
+        format!("{server},{server}/{chroot}")
+    };
+    let program = nameserver(&tree)
+        .flag("zookeeper", &twice)
+        .flag("root", "/services");
+    let leader = program.clone().flag("id", "ops1").run();
+    let line = leader.soon_says("nameserver 0.");
+    assert!(
+        line.contains("--root /services") && line.contains(&twice),
+        "{line}"
+    );
+    let line = leader.soon_says("connected to ZooKeeper");
+    assert!(line.contains(" at 127.0.0.1:"), "{line}");
+    tree.soon_maps("db", &["10.0.0.5"]);
+    let agent = hostsync(&tree, &hosts).flag("log-format", "json").run();
+    hosts.soon_maps("db", &["10.0.0.5"]);
+    let standby = program
+        .flag("id", "ops2")
+        .flag("log-format", "journald")
+        .run();
+    let line = standby.soon_says("standing by: ops1 leads");
+    assert!(line.starts_with("<6>standing by"), "{line}");
+    tree.set("/services/db", "10.0.0.7");
+    leader.soon_says(
+        "0 added, 1 changed (db), 0 removed; 1 name; db 10.0.0.5 → 10.0.0.7 (/services/db)",
+    );
+    let line = agent.soon_says("db 10.0.0.5 → 10.0.0.7");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(
+        (&line["level"], &line["target"]),
+        (&json!("info"), &json!("hostsync::apply::agent"))
+    );
+}

@@ -4,10 +4,12 @@ use std::fmt;
 
 use imbl::ordmap::DiffItem;
 
-use crate::{Hosts, Name};
+use crate::{Addresses, Hosts, Name};
 
 /// How many names of each kind the text form lists.
 const SHOWN: usize = 5;
+/// How many addresses of a name are shown.
+const SHOWN_ADDRESSES: usize = 3;
 
 /// The names that one mapping has and another has not, or has with other addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,9 +37,57 @@ impl Diff {
         diff
     }
 
+    /// The first names that differ, those that changed before those that are new or gone.
+    pub fn first(&self) -> impl Iterator<Item = &Name> {
+        let all = self.changed.iter().chain(&self.added).chain(&self.removed);
+        all.take(SHOWN)
+    }
+
+    /// How the first names moved from `old` to `new`, for the log, with a semicolon before each.
+    pub fn moves(&self, old: &Hosts, new: &Hosts) -> String {
+        let moved = self.first().map(|name| Moved {
+            name,
+            before: old.get(name),
+            after: new.get(name),
+        });
+        moved.map(|moved| format!("; {moved}")).collect()
+    }
+
     /// True when nothing differs.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// A name with its addresses before and after, for the log: `db 10.0.0.5 → 10.0.0.7`, of which some are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Moved<'a> {
+    /// The name.
+    pub name: &'a Name,
+    /// Its addresses before; none where it is new.
+    pub before: Option<&'a Addresses>,
+    /// Its addresses since; none where it is gone.
+    pub after: Option<&'a Addresses>,
+}
+
+impl fmt::Display for Moved<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |addresses: Option<&Addresses>, none: &str| match addresses {
+            None => none.to_owned(),
+            Some(addresses) => {
+                let shown = addresses
+                    .iter()
+                    .take(SHOWN_ADDRESSES)
+                    .map(ToString::to_string);
+                let shown: Vec<_> = shown.collect();
+                match addresses.len().saturating_sub(SHOWN_ADDRESSES) {
+                    0 => shown.join(","),
+                    more => format!("{},+{more}", shown.join(",")),
+                }
+            }
+        };
+        let (before, after) = (of(self.before, "new"), of(self.after, "gone"));
+        write!(f, "{} {before} → {after}", self.name)
     }
 }
 
@@ -65,7 +115,6 @@ impl fmt::Display for Diff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Addresses;
     use proptest::prelude::*;
 
     fn hosts(entries: &[(&str, &[&str])]) -> Hosts {
@@ -96,6 +145,17 @@ mod tests {
             "1 added (d), 1 changed (c), 1 removed (a)"
         );
         assert!(Diff::between(&old, &old).is_empty());
+    }
+
+    #[test]
+    fn from_where_to_where() {
+        let old = hosts(&[("a", &["10.0.0.1"]), ("b", &["10.0.0.1"])]);
+        let many: &[&str] = &["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
+        let new = hosts(&[("b", &["10.0.0.2"]), ("c", many)]);
+        assert_eq!(
+            Diff::between(&old, &new).moves(&old, &new),
+            "; b 10.0.0.1 → 10.0.0.2; c new → 10.0.0.1,10.0.0.2,10.0.0.3,+2; a 10.0.0.1 → gone"
+        );
     }
 
     #[test]

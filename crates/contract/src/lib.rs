@@ -33,7 +33,7 @@ pub use agent::{Agent, AgentFiles};
 pub use body::{BodyError, MAX_BODY_BYTES};
 pub use candidate::Candidate;
 pub use counted::Counted;
-pub use diff::Diff;
+pub use diff::{Diff, Moved};
 pub use held::Held;
 pub use hosts_file::{
     Address, AddressError, Addresses, Hosts, Label, LabelError, Name, NameError, Quoted,

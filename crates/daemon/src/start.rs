@@ -8,7 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use daemonize::{Daemonize, Outcome, Stdio};
 use log::LevelFilter;
 
-use crate::logging::{self, LogFile};
+use crate::command_line;
+use crate::logging::{self, LogFile, LogFormat};
 use crate::pid_file::PidFile;
 
 /// The flags of a program that can go to the background, for `#[command(flatten)]`.
@@ -30,6 +31,10 @@ pub struct DaemonArgs {
     /// Log messages of this level and above; from debug on also those of libraries
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
     pub log_level: LevelFilter,
+
+    /// What a line of the log looks like; journald has the levels as the journal reads them, such as <4>
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
 }
 
 /// Keep it until the end: dropping it removes the pid file and its lock.
@@ -66,10 +71,13 @@ impl DaemonArgs {
         };
         match log_file {
             Some(file) => {
-                logging::to_file(file, self.log_level);
+                logging::to_file(file, self.log_format, self.log_level);
                 crate::exit::log_warnings();
             }
-            None => logging::to_stderr(self.log_level),
+            None => logging::to_stderr_as(self.log_format, self.log_level),
+        }
+        if let Some(effective) = command_line::effective() {
+            log::info!("{program} {effective}");
         }
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
         if let Some(mut ready) = ready {

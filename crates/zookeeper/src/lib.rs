@@ -21,6 +21,7 @@ mod election;
 mod error;
 mod follow;
 mod options;
+mod peer;
 mod reconnect_jitter;
 mod servers;
 mod snapshot;

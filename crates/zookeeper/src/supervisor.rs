@@ -13,6 +13,7 @@ use zookeeper_client as zk;
 
 use crate::client_task::{self, Gone};
 use crate::diagnosis::diagnose;
+use crate::peer::peer;
 use crate::reconnect_jitter::paced;
 use crate::{Backoff, Connection, Options, State};
 
@@ -189,10 +190,10 @@ impl Supervisor {
             zk::SessionState::SyncConnected | zk::SessionState::ConnectedReadOnly => {
                 let session_id = client.session_id().0;
                 self.connects.fetch_add(1, Ordering::Relaxed);
-                info!(
-                    "connected to ZooKeeper {}, session {session_id:#x}",
-                    self.options.servers
-                );
+                let servers = &self.options.servers;
+                let at = peer(servers).map(|peer| format!(" at {peer}"));
+                let at = at.unwrap_or_default();
+                info!("connected to ZooKeeper {servers}{at}, session {session_id:#x}");
                 self.state
                     .send_replace(State::Connected { since, session_id });
                 self.connection.send_replace(Some(Connection {

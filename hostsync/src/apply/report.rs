@@ -84,8 +84,9 @@ impl Report {
                 lines.push((
                     self.routine(),
                     format!(
-                        "generation {generation}{kept}: {diff}; {} in {file}",
-                        Counted(count, "name")
+                        "generation {generation}{kept}: {diff}; {} in {file}{}",
+                        Counted(count, "name"),
+                        diff.moves(before, change.wanted)
                     ),
                 ));
             }

@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use contract::{
-    Address, Addresses, Diff, Digest, Hosts, Index, MAX_INDEX_BYTES, Name, PRESENCE, Page,
-    PageEntry, Snapshot, Sum,
+    Address, Addresses, Diff, Digest, Hosts, Index, MAX_INDEX_BYTES, Moved, Name, PRESENCE, Page,
+    PageEntry, Snapshot, Sum, ZnodePath,
 };
 
 use crate::namespace::scope::Scope;
 use crate::publish::hold::{Held, Hold, Timestamp};
 use crate::publish::paging::{Difference, Fold, Paging, Plan, Sizes};
+use crate::records::shown;
+
+/// Of how many names that differ the znode is kept.
+const GIVERS: usize = 64;
 
 /// The next snapshot: what the tree says, beside what `STATE/hosts` holds.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Draft {
     is_missing: bool,
     /// The published addresses of every name that may differ from the draft, once that was compared.
     published: BTreeMap<Name, Option<Addresses>>,
+    /// The znodes that gave some of those names, for the log.
+    givers: BTreeMap<Name, ZnodePath>,
     /// Whether it is known what `STATE/hosts` holds, or was once.
     is_compared: bool,
     /// Whether `STATE/hosts` must be written even if no name differs.
@@ -63,6 +69,8 @@ pub struct Publication {
     pub generation: u64,
     /// What it changes.
     pub diff: Diff,
+    /// How some of the names moved, and by which znodes, with a semicolon before each.
+    pub moves: String,
     /// How many names it holds.
     pub names: usize,
     paging: Paging,
@@ -115,6 +123,7 @@ impl Draft {
             hold,
             is_missing: false,
             published: BTreeMap::new(),
+            givers: BTreeMap::new(),
             is_compared: false,
             overdue: false,
             news: None,
@@ -180,6 +189,30 @@ impl Draft {
         self.put(name, addresses.map(Addresses::from));
     }
 
+    /// Takes note of the znode that gives, or gave, a name that differs from what is published.
+    pub fn given_by(&mut self, name: &Name, znode: &ZnodePath) {
+        if self.givers.len() < GIVERS && self.published.contains_key(name) {
+            self.givers.insert(name.clone(), znode.clone());
+        }
+    }
+
+    fn moves(&self, diff: &Diff) -> String {
+        let moved = diff.first().map(|name| {
+            let before = self.published.get(name).and_then(Option::as_ref);
+            let after = self.snapshot.hosts.get(name);
+            let moved = Moved {
+                name,
+                before,
+                after,
+            };
+            match self.givers.get(name) {
+                Some(znode) => format!("; {moved} ({})", shown(znode)),
+                None => format!("; {moved}"),
+            }
+        });
+        moved.collect()
+    }
+
     fn put(&mut self, name: Name, addresses: Option<Addresses>) {
         self.revision += 1;
         let old = match addresses {
@@ -206,6 +239,7 @@ impl Draft {
     /// had another root or domain. What somebody else wrote over our own is not, and is put right.
     pub fn compare(&mut self, head: Option<(i32, Option<&Taken>)>, trusted: bool, now: Instant) {
         self.published.clear();
+        self.givers.clear();
         self.is_compared = true;
         self.revision += 1;
         self.own = None;
@@ -399,6 +433,7 @@ impl Draft {
             bytes,
             gone,
             generation,
+            moves: self.moves(&diff),
             diff,
             names: index.names,
             paging,
@@ -412,6 +447,7 @@ impl Draft {
         self.paging = publication.paging;
         self.own = Some((publication.digest, version));
         self.published.clear();
+        self.givers.clear();
         self.overdue = false;
         self.news.take()
     }

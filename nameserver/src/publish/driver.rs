@@ -145,6 +145,11 @@ impl Publisher {
         self.core.set(name, addresses, now);
     }
 
+    /// Takes note of the znode that gives, or gave, a name.
+    pub fn given_by(&mut self, name: &Name, znode: &ZnodePath) {
+        self.core.given_by(name, znode);
+    }
+
     /// Takes over what the tree says of all names.
     pub fn set_all(&mut self, hosts: Hosts, now: Instant) {
         self.core.set_all(hosts, now);

@@ -31,8 +31,21 @@ pub struct Notice {
     candidate: Candidate,
     complaint: watch::Sender<Option<String>>,
     twin: watch::Sender<Option<String>>,
+    /// All candidates that were seen, with the transaction that created each.
+    candidates: Vec<Seen>,
+    /// Whom this replica said last that it stands by for.
+    leader: Option<String>,
     /// When each candidate with our id was first seen.
     seen: HashMap<String, Instant>,
+}
+
+/// A candidate, as it was seen last.
+#[derive(Debug, Clone)]
+struct Seen {
+    czxid: i64,
+    path: ZnodePath,
+    is_own: bool,
+    id: String,
 }
 
 impl Notice {
@@ -45,6 +58,8 @@ impl Notice {
             candidate,
             complaint: watch::Sender::default(),
             twin: watch::Sender::default(),
+            candidates: Vec::new(),
+            leader: None,
             seen: HashMap::new(),
         }
     }
@@ -70,6 +85,7 @@ impl Notice {
         let patience = connection.session_timeout() + TICK;
         let (now, before) = (Instant::now(), std::mem::take(&mut self.seen));
         let (mut own, mut twin, mut again) = (None, None, None);
+        let mut candidates = Vec::new();
         for child in connection
             .children(&self.election)
             .await?
@@ -84,7 +100,16 @@ impl Notice {
             if !is_candidate(&child, &znode.stat) {
                 continue;
             }
-            if znode.stat.ephemeral_owner == connection.session_id() {
+            let is_own = znode.stat.ephemeral_owner == connection.session_id();
+            let known = Candidate::decode(&znode.data).ok();
+            let id = known.map_or_else(|| child.clone(), |known| known.id);
+            candidates.push(Seen {
+                czxid: znode.stat.czxid,
+                path: path.clone(),
+                is_own,
+                id,
+            });
+            if is_own {
                 own = Some((path, znode.data));
                 continue;
             }
@@ -101,6 +126,8 @@ impl Notice {
             }
         }
         self.meet(twin);
+        self.candidates = candidates;
+        self.stand_by();
         self.candidate.complaint = self.complaint.borrow().clone();
         match own {
             Some((path, data)) => {
@@ -111,6 +138,21 @@ impl Notice {
             None => {}
         }
         Ok(again)
+    }
+
+    /// Says who leads, once, where this replica stands by for another one.
+    fn stand_by(&mut self) {
+        let stands = self.candidates.iter().any(|candidate| candidate.is_own);
+        let first = self
+            .candidates
+            .iter()
+            .min_by_key(|candidate| candidate.czxid);
+        let leader = first.filter(|first| stands && !first.is_own);
+        let leader = leader.map(|first| first.id.clone());
+        if let Some(id) = leader.as_ref().filter(|_| leader != self.leader) {
+            info!("standing by: {id} leads");
+        }
+        self.leader = leader;
     }
 
     /// Takes note of the twin, and says so once.
@@ -213,7 +255,12 @@ impl Follower for Notice {
                 tokio::select! {
                     event = changes.next() => {
                         // One that goes matters only to its twin: a takeover asks for nothing here.
-                        if event?.change != Change::Deleted || !self.seen.is_empty() {
+                        let event = event?;
+                        if event.change == Change::Deleted {
+                            self.candidates.retain(|candidate| candidate.path != event.path);
+                            self.stand_by();
+                        }
+                        if event.change != Change::Deleted || !self.seen.is_empty() {
                             break;
                         }
                     }

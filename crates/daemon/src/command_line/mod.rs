@@ -20,6 +20,7 @@
 //! Only clap's `requires` looks at the command line alone; the daemons do not use it.
 
 mod alike;
+mod effective;
 mod file;
 mod flags;
 mod layers;
@@ -38,6 +39,7 @@ use clap::builder::TypedValueParser;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 pub use alike::to as alike;
+pub(crate) use effective::effective;
 pub use refusal::Refusal;
 
 /// Parses this process's command line; prints help, the version or what is wrong and exits where
@@ -90,6 +92,7 @@ pub fn resolve<C: CommandFactory + FromArgMatches>(
     let settings = layers::settings(program, &plain, &given, variable)?;
     let mut command = layers::as_defaults(plain, &given, &settings);
     let matches = command.try_get_matches_from_mut(arguments)?;
+    effective::keep(effective::described(&command, &matches, &settings));
     C::from_arg_matches(&matches).map_err(|error| Refusal::from(error.format(&mut command)))
 }
 

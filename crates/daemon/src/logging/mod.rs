@@ -4,6 +4,7 @@
 //! flood, and what matters of them is said by the session.
 
 mod file;
+mod format;
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
@@ -16,6 +17,9 @@ use simplelog::{
 };
 
 pub(crate) use file::LogFile;
+pub use format::LogFormat;
+
+use format::Lines;
 
 const TIME: &[FormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -46,10 +50,35 @@ pub fn to_stderr(level: LevelFilter) {
     );
 }
 
+/// The same, of a daemon, as `format` says. Where the journal has stderr, text has no time of its own.
+pub(crate) fn to_stderr_as(format: LogFormat, level: LevelFilter) {
+    match format {
+        LogFormat::Text if is_journal() => {
+            let mut config = base();
+            config.set_time_level(LevelFilter::Off);
+            install(WriteLogger::new(level, config.build(), io::stderr()), level);
+        }
+        LogFormat::Text => to_stderr(level),
+        format => install(Lines::new(format, level, io::stderr()), level),
+    }
+}
+
+/// Whether what is written to stderr goes to the journal: whoever starts us says which file that is.
+fn is_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {
+        return false;
+    };
+    let of = nix::sys::stat::fstat(io::stderr());
+    of.is_ok_and(|stat| stream.to_str() == Some(&format!("{}:{}", stat.st_dev, stat.st_ino)))
+}
+
 /// Logs to a file.
-pub(crate) fn to_file(file: LogFile, level: LevelFilter) {
+pub(crate) fn to_file(file: LogFile, format: LogFormat, level: LevelFilter) {
     let file = FILE.get_or_init(|| file);
-    install(WriteLogger::new(level, config(), file), level);
+    match format {
+        LogFormat::Text => install(WriteLogger::new(level, config(), file), level),
+        format => install(Lines::new(format, level, file), level),
+    }
 }
 
 /// Whether there is a log file, so that what is said on stderr should also be said in the log.
@@ -79,13 +108,17 @@ fn install(logger: Box<impl Log + 'static>, level: LevelFilter) {
 }
 
 fn config() -> Config {
+    base().build()
+}
+
+fn base() -> ConfigBuilder {
     let mut config = ConfigBuilder::new();
     config.set_time_format_custom(TIME);
     config
         .set_thread_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off);
     config.set_target_level(LevelFilter::Debug);
-    config.build()
+    config
 }
 
 /// Escapes what could end a line or drive a terminal: messages hold texts from outside.

@@ -317,14 +317,17 @@ impl Nameserver {
         if let Some(zones) = &self.zones {
             zones.update(&self.namespace, &touched);
         }
-        for name in touched
-            .iter()
-            .flat_map(|path| self.namespace.names_of(path))
-        {
+        let names = touched.iter().flat_map(|path| {
+            let names = self.namespace.names_of(path);
+            names.map(move |name| (path, name))
+        });
+        for (path, name) in names {
             let name = self.namespace.shared(name);
             let addresses = self.namespace.addresses(&name);
             self.publisher
                 .set(name.clone(), addresses.map(|all| &**all), now);
+            let giver = self.namespace.giver(&name).unwrap_or(path);
+            self.publisher.given_by(&name, giver);
         }
         let mut published = None;
         let found = touched.into_iter().map(|path| {

@@ -182,6 +182,11 @@ impl Core {
         self.draft.set(name, addresses, now);
     }
 
+    /// Takes note of the znode that gives, or gave, a name.
+    pub(super) fn given_by(&mut self, name: &Name, znode: &ZnodePath) {
+        self.draft.given_by(name, znode);
+    }
+
     /// Takes over what the tree says of all names.
     pub(super) fn set_all(&mut self, hosts: Hosts, now: Instant) {
         self.draft.set_all(hosts, now);

@@ -235,7 +235,8 @@ impl Core {
                 self.complaint = None;
                 let (diff, names) = (&publication.diff, Counted(publication.names, "name"));
                 let changed = diff.added.len() + diff.changed.len() + diff.removed.len();
-                let text = format!("generation {}: {diff}; {names}", publication.generation);
+                let (generation, moves) = (publication.generation, &publication.moves);
+                let text = format!("generation {generation}: {diff}; {names}{moves}");
                 self.say(Level::Info, text);
                 self.pace(changed, now.monotonic);
                 self.forsake(&publication.gone, now);
