@@ -234,7 +234,9 @@ fn without_zookeeper_a_daemon_lives_and_is_ready_and_leads_no_more() {
     wait_until("the outage", lab::PATIENCE, || {
         http_get(&address(&server), "/healthz", &[]).code == 503
     });
-    assert_eq!(metric("nameserver_leader "), "0.0");
+    wait_until("it to lead no more", lab::PATIENCE, || {
+        metric("nameserver_leader ") == "0.0"
+    });
     for daemon in [&server, &agent] {
         for path in ["/livez", "/readyz"] {
             assert_eq!(http_get(&address(daemon), path, &[]).code, 200, "{path}");

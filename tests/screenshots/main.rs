@@ -92,13 +92,13 @@ fn plant(tree: &Tree) {
     for number in 1..4 {
         tree.create(
             &format!("/services/db/replica-{number}"),
-            &format!("10.0.0.{}:5432", 5 + number),
+            format!("10.0.0.{}:5432", 5 + number),
         );
     }
     for number in 0..30 {
         tree.create(
             &format!("/services/web/w-{number:02}"),
-            &format!("10.0.1.{}:8080", 1 + number),
+            format!("10.0.1.{}:8080", 1 + number),
         );
     }
     for number in 1..4 {
@@ -108,7 +108,7 @@ fn plant(tree: &Tree) {
             format!("10.0.2.{number}:6379")
         };
         let record = json!({"host": word, "port": 6379});
-        tree.create(&format!("/services/cache/c-{number}"), &record.to_string());
+        tree.create(&format!("/services/cache/c-{number}"), record.to_string());
     }
     tree.create(
         "/services/queue/-q-",
