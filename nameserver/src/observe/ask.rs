@@ -26,6 +26,8 @@ const ADDRESSES: usize = 8;
 const WAITING: usize = 8;
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long names wait for what gives them: they are of use without it.
+const BRIEFLY: Duration = Duration::from_millis(400);
 /// After an answer, so many times as long as that took nothing is answered.
 const PAUSES: u32 = 9;
 
@@ -150,7 +152,7 @@ impl Asking {
             "/explain" => self.explain(value("path").unwrap_or_default()).await,
             "/problems" => {
                 let after = value("after").and_then(|after| after.parse().ok());
-                let answer = self.ask(Question::Problems(after, PAGE)).await;
+                let answer = self.ask(Question::Problems(after, PAGE), PATIENCE).await;
                 answer.map_or_else(Answer::Later, Answer::Found)
             }
             _ => return None,
@@ -160,7 +162,7 @@ impl Asking {
     async fn names(&self, wanted: &str, after: &str) -> Answer {
         let hosts = self.hosts();
         let (names, more) = search(&hosts, wanted, after);
-        let givers = self.ask(Question::Givers(names.clone())).await;
+        let givers = self.ask(Question::Givers(names.clone()), BRIEFLY).await;
         // Without the loop, as without ZooKeeper, there are the names at least.
         let asked = givers.is_ok();
         let mut givers: VecDeque<Value> = match givers {
@@ -197,7 +199,7 @@ impl Asking {
                 Err(_) => return Answer::Later(format!("cannot read {path}: ZooKeeper is away")),
             };
         }
-        let answer = self.ask(Question::Explain(path, data)).await;
+        let answer = self.ask(Question::Explain(path, data), PATIENCE).await;
         answer.map_or_else(Answer::Later, Answer::Found)
     }
 
@@ -209,13 +211,13 @@ impl Asking {
         last.clone()
     }
 
-    async fn ask(&self, question: Question) -> Result<Value, String> {
+    async fn ask(&self, question: Question, patience: Duration) -> Result<Value, String> {
         let (answer, answered) = oneshot::channel();
         let asked = Asked { question, answer };
         if self.to.try_send(asked).is_err() {
             return Err("too many ask at once; try again".to_owned());
         }
-        match tokio::time::timeout(PATIENCE, answered).await {
+        match tokio::time::timeout(patience, answered).await {
             Ok(Ok(value)) => Ok(value),
             _ => Err("the tree is not followed now; try again".to_owned()),
         }
