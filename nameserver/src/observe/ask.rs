@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{Hosts, Name, ZnodePath};
@@ -16,7 +15,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use zookeeper::Session;
 
 use crate::namespace::scope::Scope;
-use crate::publish::agreement::Found;
 
 /// How many names, or problems, one answer has.
 const PAGE: usize = 50;
@@ -115,9 +113,8 @@ pub struct Asking {
     scope: Scope,
     session: Session,
     to: mpsc::Sender<Asked>,
-    found: watch::Receiver<Found>,
-    /// The names of the last tree that was followed.
-    last: Mutex<Hosts>,
+    /// The names of the tree that is followed, or was last.
+    names: watch::Receiver<Hosts>,
 }
 
 impl Asking {
@@ -126,14 +123,13 @@ impl Asking {
         scope: Scope,
         session: Session,
         to: mpsc::Sender<Asked>,
-        found: watch::Receiver<Found>,
+        names: watch::Receiver<Hosts>,
     ) -> Self {
         Self {
             scope,
             session,
             to,
-            found,
-            last: Mutex::default(),
+            names,
         }
     }
 
@@ -160,7 +156,7 @@ impl Asking {
     }
 
     async fn names(&self, wanted: &str, after: &str) -> Answer {
-        let hosts = self.hosts();
+        let hosts = self.names.borrow().clone();
         let (names, more) = search(&hosts, wanted, after);
         let givers = self.ask(Question::Givers(names.clone()), BRIEFLY).await;
         // Without the loop, as without ZooKeeper, there are the names at least.
@@ -201,14 +197,6 @@ impl Asking {
         }
         let answer = self.ask(Question::Explain(path, data), PATIENCE).await;
         answer.map_or_else(Answer::Later, Answer::Found)
-    }
-
-    fn hosts(&self) -> Hosts {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = &*self.found.borrow() {
-            last.clone_from(found);
-        }
-        last.clone()
     }
 
     async fn ask(&self, question: Question, patience: Duration) -> Result<Value, String> {

@@ -498,3 +498,73 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zookeeper::Stat;
+
+    fn znode(data: &str, millis: u64) -> Znode {
+        Znode {
+            data: data.into(),
+            stat: Stat {
+                czxid: 1,
+                mzxid: 1,
+                mtime: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
+                pzxid: 1,
+                version: 0,
+                ephemeral_owner: 1,
+                num_children: 0,
+                data_length: 0,
+            },
+        }
+    }
+
+    fn head(generation: u64, millis: u64) -> Znode {
+        let json = format!(
+            r#"{{"domain":"","format":1,"generation":{generation},"hosts":{{}},"leader":"ns1","names":0,"published":"2026-11-20T10:00:00.000Z","root":"/","zxid":1}}"#
+        );
+        znode(&json, millis)
+    }
+
+    #[test]
+    fn an_agent_had_it_by_so_much_sooner_as_it_says() {
+        let mut seen = Seen::default();
+        seen.published(Some(head(1, 1_000)), None);
+        let agent = |word: &str, millis| (Place::Agent("a1".into()), Some(znode(word, millis)));
+        let (place, word) = agent(r#"{"applied":1}"#, 1_500);
+        seen.take_in(place, word);
+        seen.published(Some(head(2, 2_000)), None);
+        let (place, word) = agent(r#"{"ago_ms":880,"applied":2}"#, 2_900);
+        seen.take_in(place, word);
+        let last = seen.convergence.of(2).unwrap().last;
+        assert_eq!(last, Some(Duration::from_millis(20)));
+        seen.take_in(Place::Agent("a1".into()), None);
+        assert!(seen.agents.is_empty());
+    }
+
+    #[test]
+    fn what_anybody_may_write_takes_up_no_more_than_so_much() {
+        let mut seen = Seen::default();
+        let long = format!(
+            r#"{{"applied":1,"complaint":"{}"}}"#,
+            "x".repeat(MOST_BYTES)
+        );
+        for number in 0..MOST_AGENTS + 10 {
+            let word = if number == 0 { long.as_str() } else { "{}" };
+            let place = Place::Agent(format!("a{number:06}"));
+            seen.take_in(place, Some(znode(word, 1)));
+        }
+        assert_eq!(seen.agents.len(), MOST_AGENTS);
+        assert_eq!(
+            seen.agents["a000000"].data.len(),
+            0,
+            "junk is told of, and not kept"
+        );
+        seen.take_in(
+            Place::Candidate("no candidate".into()),
+            Some(znode("{}", 1)),
+        );
+        assert!(seen.candidates.is_empty());
+    }
+}

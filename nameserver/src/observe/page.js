@@ -98,9 +98,12 @@ view("agents", "Agents that are behind", true, (status) => {
 const found = el("div", { id: "found" });
 const search = el("input", { id: "search", type: "search", placeholder: "any part of a name", autocomplete: "off", spellcheck: "false", "aria-label": "search names" });
 let shown = [];
+let again;
 const names = asker((answer, failure) => {
   if (!answer) return found.replaceChildren(el("p", { class: "bad" }, failure));
   shown = shown.concat(answer.names);
+  // What gives them was not known in time, as while much is published.
+  if (!answer.asked && shown.length === answer.names.length) again = setTimeout(lookUp, 1500);
   const rows = shown.map((row) => {
     const all = row.more > 0 ? [...row.addresses, `and ${row.more} more`] : row.addresses;
     return [el("b", {}, row.name), addresses(all), row.by ? [pathButton(row.by.znode), el("span", { class: "soft" }, ` ${row.by.kind}`)] : el("span", { class: "soft" }, answer.asked ? "none now: it is held" : "")];
@@ -111,6 +114,7 @@ const names = asker((answer, failure) => {
   found.replaceChildren(...[none, more].filter((of) => of !== null));
 });
 function lookUp() {
+  clearTimeout(again);
   shown = [];
   names(`/names?q=${encodeURIComponent(search.value)}`);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use contract::{Head, Name, State};
+use contract::{Head, Hosts, Name, State};
 use daemon::{Histogram, Signal, Signals, Tasks};
 use indicatif::ProgressBar;
 use log::{error, info};
@@ -63,6 +63,8 @@ pub struct Nameserver {
     /// What compares what is published with the tree; none once it is at work.
     agreement: Option<Agreement>,
     found: watch::Sender<Found>,
+    /// The names of the tree that is followed, or was last.
+    names: watch::Sender<Hosts>,
     differs: watch::Receiver<Option<Differs>>,
     /// What people ask over HTTP.
     questions: Questions,
@@ -96,6 +98,7 @@ impl Nameserver {
             differs: agreement.differs(),
             agreement: Some(agreement),
             found,
+            names: watch::Sender::default(),
             questions: Questions::default(),
         }
     }
@@ -131,6 +134,11 @@ impl Nameserver {
         self.publisher.propagation()
     }
 
+    /// The names of the tree that is followed, or was last.
+    pub fn names(&self) -> watch::Receiver<Hosts> {
+        self.names.subscribe()
+    }
+
     /// Where it is asked about the tree.
     pub fn questions(&self) -> mpsc::Sender<Asked> {
         self.questions.sender()
@@ -158,6 +166,9 @@ impl Nameserver {
             };
             if is_news {
                 *found = now.cloned();
+                if let Some(now) = now {
+                    self.names.send_replace(now.clone());
+                }
             }
             is_news
         });

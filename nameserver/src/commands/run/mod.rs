@@ -84,7 +84,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
                 args.scope.scope()?,
                 session.clone(),
                 nameserver.questions(),
-                nameserver.found(),
+                nameserver.names(),
             );
             status.asking = Some(Arc::new(asking));
             http.serve(status.clone(), &tasks)?;
