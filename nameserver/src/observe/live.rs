@@ -510,6 +510,7 @@ mod tests {
             stat: Stat {
                 czxid: 1,
                 mzxid: 1,
+                ctime: SystemTime::UNIX_EPOCH,
                 mtime: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
                 pzxid: 1,
                 version: 0,
