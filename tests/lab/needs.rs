@@ -20,6 +20,8 @@ pub enum Need {
     /// A Docker engine. The one need that a machine may lack with `CI=true` too, if it has no
     /// `docker` command either: not everywhere can an engine run.
     Docker,
+    /// Chromium and its chromedriver. A machine may lack them: Ubuntu has no package of them.
+    Browser,
     /// A Docker engine and docker-compose 1.29 or `docker compose`; it may be lacking as the engine may.
     Compose,
     /// Podman and runc, and root.
@@ -32,6 +34,7 @@ impl Need {
             Need::Root => "root",
             Need::OtherUser => "root and setpriv, to become another user",
             Need::MountNamespace => "root and mount namespaces",
+            Need::Browser => "chromium and chromedriver",
             Need::Docker => "a Docker engine",
             Need::Compose => "a Docker engine and docker-compose",
             Need::Podman => "root, podman and runc",
@@ -64,6 +67,7 @@ impl Need {
                     && succeeds("podman", &["--version"])
                     && succeeds("runc", &["--version"])
             }
+            Need::Browser => succeeds("chromedriver", &["--version"]),
             Need::Compose => Need::Docker.met() && compose::program().is_some(),
         }
     }
@@ -72,6 +76,7 @@ impl Need {
     fn is_out_of_reach(self) -> bool {
         match self {
             Need::Docker => !succeeds("sh", &["-c", "command -v docker"]),
+            Need::Browser => !succeeds("sh", &["-c", "command -v chromedriver"]),
             Need::Compose => compose::program().is_none(),
             _ => false,
         }

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use lab::{
-    Browser, HostsFile, PATIENCE, Running, Stopwatch, hostsync, http_get, nameserver, tree,
-    wait_until,
+    Browser, HostsFile, Need, PATIENCE, Running, Stopwatch, hostsync, http_get, nameserver, needs,
+    tree, wait_until,
 };
 use serde_json::Value;
 
@@ -45,6 +45,9 @@ impl Open {
 
 #[test]
 fn it_follows_what_happens_without_being_loaded_again() {
+    if !needs(Need::Browser) {
+        return;
+    }
     let (tree, hosts) = (tree("page"), HostsFile::with(LOCALHOST));
     tree.create("/db", "");
     tree.create("/db/primary", "10.0.0.5");
@@ -108,6 +111,9 @@ fn it_follows_what_happens_without_being_loaded_again() {
 /// What stands in a znode, or is its name, is text.
 #[test]
 fn what_others_write_is_shown_as_text() {
+    if !needs(Need::Browser) {
+        return;
+    }
     let (tree, hosts) = (tree("page-text"), HostsFile::with(LOCALHOST));
     let script = "<script>window.harmed=1<script>";
     let image = "<img src=x onerror=window.harmed=1>";
@@ -154,6 +160,9 @@ fn what_others_write_is_shown_as_text() {
 
 #[test]
 fn what_is_amiss_is_shown_and_that_nobody_answers_any_more() {
+    if !needs(Need::Browser) {
+        return;
+    }
     let mut zookeeper = lab::ZooKeeper::start();
     let (tree, hosts) = (zookeeper.tree("page-amiss"), HostsFile::with(LOCALHOST));
     for number in 0..12 {
@@ -259,6 +268,9 @@ fn who_does_not_read_and_many_who_follow_hold_nothing_up() {
 /// `PAGE_NAMES` sets how many; 100,000 want a release build.
 #[test]
 fn with_many_names_it_loads_and_finds_within_a_second() {
+    if !needs(Need::Browser) {
+        return;
+    }
     let count = std::env::var("PAGE_NAMES").map_or(20_000, |text| text.parse().expect("a number"));
     let tree = tree("page-many");
     let paths: Vec<_> = (0..count).map(|number| format!("/n{number:06}")).collect();
