@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use lab::{
-    HostsFile, Options, PATIENCE, Program, Proxy, Running, Snapshot, Stopwatch, Tree, ZooKeeper,
-    hostsync, nameserver, tree, wait_until,
+    HostsFile, Need, Options, PATIENCE, Program, Proxy, Running, Snapshot, Stopwatch, Tree,
+    ZooKeeper, hostsync, nameserver, needs, tree, wait_until,
 };
 
 /// A replica whose session ends after two seconds.
@@ -248,4 +248,58 @@ fn what_is_no_candidate_neither_leads_nor_ends_anybody() {
     drop(one);
     soon_leads(&tree, "two");
     assert!(!two.log().contains("panicked"), "{}", two.log());
+}
+
+/// As in our own unit, whose `/proc` shows processes and nothing else.
+#[test]
+fn a_killed_leader_is_followed_at_once_where_proc_shows_little() {
+    if !needs(Need::MountNamespace) {
+        return;
+    }
+    let tree = tree("subset");
+    tree.create("/db", "10.0.0.1");
+    let mounts = "BOOT_ID=$(cat /proc/sys/kernel/random/boot_id); export BOOT_ID
+        mount -t proc -o subset=pid proc /proc";
+    let program = nameserver(&tree)
+        .flag("id", "ns")
+        .flag("session-timeout", "40s")
+        .after_mounting(mounts);
+    let mut running = program.run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    running.crash_and_run();
+    tree.set("/db", "10.0.0.2");
+    tree.soon_maps("db", &["10.0.0.2"]);
+}
+
+/// What a user may not see is not gone: with hidden processes, replicas of two users leave each other alone.
+#[test]
+fn replicas_of_users_who_do_not_see_each_other_live_side_by_side() {
+    if !needs(Need::MountNamespace) || !needs(Need::OtherUser) {
+        return;
+    }
+    let tree = tree("hidepid");
+    tree.create("/db", "10.0.0.1");
+    let replica = |user: &str| {
+        let script = format!(
+            "mount -t proc -o hidepid=2 proc /proc
+            exec setpriv --reuid={user} --regid={user} --clear-groups \"$@\""
+        );
+        nameserver(&tree)
+            .flag("id", format!("ns-{user}"))
+            .after_mounting(&script)
+    };
+    let first = replica("65534").run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    let second = replica("65533").run();
+    let election = || tree.children("/nameserver/election");
+    wait_until("both to stand", PATIENCE, || election().len() == 2);
+    let (stood, begun) = (election(), Stopwatch::start());
+    wait_until("two seconds", PATIENCE, || {
+        assert_eq!(election(), stood);
+        begun.elapsed() > Duration::from_secs(2)
+    });
+    drop(first);
+    tree.set("/db", "10.0.0.2");
+    tree.soon_maps("db", &["10.0.0.2"]);
+    drop(second);
 }

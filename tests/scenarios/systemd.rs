@@ -82,7 +82,11 @@ fn both_units_serve_restart_and_are_watched() {
     });
     let machine = Machine::boot(&tree, mounts.as_flattened());
     machine.configure(&[]);
-    machine.done("echo NAMESERVER_DNS=127.0.0.1:53 >>/etc/default/nameserver");
+    // A session outlives its process for longer than anything here waits.
+    machine.done(
+        "printf 'NAMESERVER_DNS=127.0.0.1:53\\nNAMESERVER_SESSION_TIMEOUT=40s\\n' \
+         >>/etc/default/nameserver",
+    );
 
     // This returns once both have said that they are ready.
     let _ = machine
@@ -117,6 +121,12 @@ fn both_units_serve_restart_and_are_watched() {
     tree.set("/db", "10.0.0.6");
     machine.soon_maps("db", "10.0.0.6");
 
+    // Killed, it leads again without waiting for what it has left behind.
+    machine.done("systemctl kill --signal=KILL nameserver");
+    machine.soon_shows("NRestarts", "nameserver", "1");
+    tree.set("/db", "10.0.0.7");
+    machine.soon_maps("db", "10.0.0.7");
+
     let timeout = format!("HOSTSYNC_SESSION_TIMEOUT={}s", SESSION.as_secs());
     machine.configure(&[
         "HOSTSYNC_ID=c1",
@@ -134,8 +144,8 @@ fn both_units_serve_restart_and_are_watched() {
             .call(&format!("systemctl kill --signal=STOP {unit}"))
             .expect_code(0);
     }
-    for unit in ["nameserver", "hostsync"] {
-        machine.soon_shows("NRestarts", unit, "1");
+    for (unit, restarts) in [("nameserver", "2"), ("hostsync", "1")] {
+        machine.soon_shows("NRestarts", unit, restarts);
         machine.soon_shows("ActiveState", unit, "active");
     }
     tree.set("/db", "10.0.0.7");

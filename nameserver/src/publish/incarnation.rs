@@ -2,11 +2,17 @@
 //!
 //! The znode of a killed replica stays until its session times out, and until then nobody else can
 //! lead. Where the same machine starts another one, that one can see that the process is gone, and
-//! need not wait.
+//! need not wait. Only what is certain counts: a process that this user may not see is not gone.
 
 use std::fs;
 
 use contract::Candidate;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+/// The variable by which a unit hands over the number of the boot, where `/proc` does not show it.
+const BOOT_ID: &str = "BOOT_ID";
 
 /// This process, as the replica `id`.
 pub fn current(id: String) -> Candidate {
@@ -23,12 +29,12 @@ pub fn current(id: String) -> Candidate {
 
 /// True when the data of a znode was written by a process of this machine that is gone.
 pub fn wrote_and_is_gone(data: &[u8]) -> bool {
-    of_this_machine(data).is_some_and(|other| !runs(&other))
+    of_this_machine(data).is_some_and(|other| runs(&other) == Some(false))
 }
 
 /// True when it was written by a process of this machine that runs.
 pub fn wrote_and_runs(data: &[u8]) -> bool {
-    of_this_machine(data).is_some_and(|other| runs(&other))
+    of_this_machine(data).is_some_and(|other| runs(&other) == Some(true))
 }
 
 /// True when it was written by another process that calls itself the same as `own` and may run.
@@ -46,16 +52,28 @@ fn of_this_machine(data: &[u8]) -> Option<Candidate> {
     (!machine.is_empty() && other.machine == machine).then_some(other)
 }
 
-fn runs(candidate: &Candidate) -> bool {
-    started(candidate.pid) == Some(candidate.started)
+/// Whether that process still runs; none where that cannot be known.
+fn runs(candidate: &Candidate) -> Option<bool> {
+    let process = Pid::from_raw(candidate.pid.try_into().ok()?);
+    match kill(process, None) {
+        Err(Errno::ESRCH) => Some(false),
+        // It may be another one with that number, of a user whose processes are hidden from us.
+        _ if !fs::exists(format!("/proc/{process}/stat")).ok()? => None,
+        _ => Some(started(candidate.pid) == Some(candidate.started)),
+    }
 }
 
 /// Empty where the system does not tell.
 fn machine() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    let boot = boot.or_else(|| std::env::var(BOOT_ID).ok());
+    // systemd writes it without dashes.
+    let boot = boot.map(|boot| boot.trim().replace('-', ""));
     let namespace = fs::read_link("/proc/self/ns/pid");
     match (boot, namespace) {
-        (Ok(boot), Ok(namespace)) => format!("{} {}", boot.trim(), namespace.display()),
+        (Some(boot), Ok(namespace)) if !boot.is_empty() => {
+            format!("{boot} {}", namespace.display())
+        }
         _ => String::new(),
     }
 }
