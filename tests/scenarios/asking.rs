@@ -454,3 +454,78 @@ fn the_log_answers_what_moved_when_and_where() {
         (&json!("info"), &json!("hostsync::apply::agent"))
     );
 }
+
+/// A terminal of tmux's, which shows what a person would see.
+struct Screen {
+    socket: String,
+}
+
+impl Screen {
+    fn run(command: &str) -> Self {
+        let screen = Self {
+            socket: format!("hostsync-{}", std::process::id()),
+        };
+        screen.tmux(&[
+            "new-session",
+            "-d",
+            "-x",
+            "100",
+            "-y",
+            "30",
+            &format!("{command}; echo \"ended with $?\"; cat"),
+        ]);
+        screen
+    }
+
+    fn tmux(&self, words: &[&str]) -> String {
+        let mut command = std::process::Command::new("tmux");
+        let out = command
+            .args(["-f", "/dev/null", "-L", &self.socket])
+            .args(words)
+            .output();
+        let out = out.expect("tmux");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    fn soon_shows(&self, words: &[&str]) {
+        let look = || self.tmux(&["capture-pane", "-p"]);
+        let shows = |text: &String| words.iter().all(|word| text.contains(word));
+        wait_for(
+            &format!("the terminal to show {words:?}"),
+            PATIENCE,
+            look,
+            shows,
+        );
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn the_page_at_the_terminal_is_live_and_leaves_it_as_it_was() {
+    let tree = tree("top");
+    tree.create("/db", "10.0.0.1");
+    let program = nameserver(&tree).flag("id", "ns1");
+    program
+        .call(&["top"])
+        .expect_code(2)
+        .expect_words(&["needs a terminal"]);
+    let _server = program.run();
+    tree.soon_maps("db", &["10.0.0.1"]);
+    let path = lab::binary("nameserver").display().to_string();
+    let screen = Screen::run(&format!("{path} top -z {}", tree.address()));
+    screen.soon_shows(&["ns1 leads", "1 name", "healthy"]);
+    tree.set("/db", "10.0.0.7");
+    screen.soon_shows(&["db 10.0.0.1 → 10.0.0.7"]);
+    let hostile = json!({"applied": 0, "complaint": "no \u{1b}[2Jroom", "id": "x"});
+    tree.create("/nameserver/agents/x", hostile.to_string());
+    screen.soon_shows(&["x at 0: no \\u001b[2Jroom", "0 of 1 agents in step"]);
+    screen.tmux(&["resize-window", "-x", "40", "-y", "12"]);
+    screen.soon_shows(&["ns1 leads"]);
+    screen.tmux(&["send-keys", "q"]);
+    screen.soon_shows(&["ended with 0"]);
+}

@@ -79,6 +79,10 @@ pub enum Command {
     /// Without a GLOB, agents that come, go or fall out of step, a new leader and what is held are told too. Ends
     /// with 0 on SIGINT, SIGTERM, and once nobody reads any more.
     Monitor(MonitorArgs),
+    /// Show all that at the terminal, as it changes: who leads, what moved, who is not in step
+    ///
+    /// q, Escape and Ctrl-C end it; the arrows scroll.
+    Top(TopArgs),
     /// Say who leads, what is published and held, and which agents are behind
     ///
     /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
@@ -361,6 +365,18 @@ pub struct AgentsArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `nameserver top`.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// How to reach ZooKeeper.
+    #[command(flatten)]
+    pub zookeeper: ZooKeeperArgs,
+
+    /// Where nameserver keeps its own.
+    #[command(flatten)]
+    pub state: StateArg,
 }
 
 /// `nameserver monitor`.

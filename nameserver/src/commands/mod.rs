@@ -13,6 +13,7 @@ mod purge;
 mod release;
 pub mod run;
 mod status;
+mod top;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::list(&args).map_err(Unanswered::because),
         Command::Agents(args) => agents::agents(&args).map_err(Unanswered::because),
         Command::Monitor(args) => monitor::monitor(&args),
+        Command::Top(args) => top::top(&args),
         Command::Status(args) => status::status(&args),
         Command::Release(args) => release::release(&args),
         Command::Purge(args) => purge::purge(&args),
