@@ -529,3 +529,33 @@ fn the_page_at_the_terminal_is_live_and_leaves_it_as_it_was() {
     screen.tmux(&["send-keys", "q"]);
     screen.soon_shows(&["ended with 0"]);
 }
+
+#[test]
+fn the_man_pages_are_clean_and_have_what_an_operator_looks_for() {
+    let scratch = Scratch::new("man");
+    for name in ["nameserver", "hostsync"] {
+        let folder = scratch.join(name).display().to_string();
+        let _ = Program::new(name)
+            .call(&["generate", "man", "--dir", &folder])
+            .expect_code(0);
+        let pages = std::fs::read_dir(&folder).expect("pages");
+        for page in pages.map(|page| page.expect("a page").path()) {
+            let mut groff = std::process::Command::new("groff");
+            let out = groff.args(["-ww", "-man", "-Tutf8"]).arg(&page).output();
+            let out = out.expect("groff");
+            assert!(
+                out.status.success() && out.stderr.is_empty(),
+                "{page:?}: {out:?}"
+            );
+            let text = std::fs::read_to_string(&page).expect("a page");
+            for section in ["EXIT STATUS", "SEE ALSO"] {
+                assert!(text.contains(section), "{section} is not in {page:?}");
+            }
+        }
+        let run = std::fs::read_to_string(scratch.join(name).join(format!("{name}-run.8")));
+        let run = run.expect("the page of run");
+        for section in ["SIGNALS", "FILES", "EXAMPLES"] {
+            assert!(run.contains(section), "{section} is not in {name}-run.8");
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod dry_run;
 mod exec;
 mod faults;
 mod lookup;
+mod manual;
 mod monitor;
 mod once;
 mod run;
@@ -35,6 +36,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Run(args) => Ok(args.registering.check().map(drop)?),
             _ => Ok(()),
         }),
-        Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
+        Command::Generate(args) => args
+            .run::<Cli>(PROGRAM, manual::manual)
+            .map(|()| ExitCode::SUCCESS),
     }
 }

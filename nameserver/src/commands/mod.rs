@@ -6,6 +6,7 @@ pub mod cli;
 mod following;
 mod list;
 mod lookup;
+mod manual;
 mod monitor;
 pub mod name_glob;
 mod published;
@@ -55,7 +56,9 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Run(args) => Ok(args.scope.scope().map(drop)?),
             _ => Ok(()),
         }),
-        Command::Generate(args) => args.run::<Cli>(PROGRAM).map(|()| ExitCode::SUCCESS),
+        Command::Generate(args) => args
+            .run::<Cli>(PROGRAM, manual::manual)
+            .map(|()| ExitCode::SUCCESS),
     }
 }
 
