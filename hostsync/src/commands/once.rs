@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use contract::{Counted, Diff, Hosts, Name, ZnodePath};
 use hosts_file::{HostsFile, Outcome, Pass};
-use zookeeper::{Connection, Options, Session, State};
+use zookeeper::{Connection, Options, Servers, Session, State};
 
 use crate::apply::remedy::Remedied;
 use crate::apply::report::list;
 use crate::apply::selection::Selection;
-use crate::commands::cli::OnceArgs;
+use crate::commands::cli::{OnceArgs, PROGRAM};
 use crate::commands::dry_run;
 use crate::follow::published::Published;
 use crate::observe::control_socket;
@@ -22,6 +22,8 @@ use crate::store::{Unwritten, UnwrittenFile};
 
 /// How often a file is looked at that somebody is rewriting.
 const LOOK: Duration = Duration::from_millis(100);
+/// A wait for ZooKeeper that takes longer is told of.
+const NOTICE: Duration = Duration::from_secs(1);
 
 pub(super) fn once(args: &OnceArgs) -> anyhow::Result<ExitCode> {
     let (names, user) = (&args.names, User::current());
@@ -87,8 +89,16 @@ async fn read(options: Options, znode: &ZnodePath, limit: Duration) -> anyhow::R
     let servers = options.servers.clone();
     let session = Session::start(options);
     let reading = async {
-        let connection = session.connected().await;
-        read_over(&connection, znode).await
+        let connection = match tokio::time::timeout(NOTICE, session.connected()).await {
+            Ok(connection) => connection,
+            Err(_) => {
+                let limit = humantime::format_duration(limit);
+                let text = format!("waiting for ZooKeeper {servers}, {limit} at most");
+                daemon::notice(PROGRAM, &text);
+                session.connected().await
+            }
+        };
+        read_over(&connection, &servers, znode).await
     };
     let result = match tokio::time::timeout(limit, reading).await {
         Ok(result) => result,
@@ -111,11 +121,16 @@ async fn read(options: Options, znode: &ZnodePath, limit: Duration) -> anyhow::R
     result
 }
 
-async fn read_over(connection: &Connection, znode: &ZnodePath) -> anyhow::Result<Published> {
+async fn read_over(
+    connection: &Connection,
+    servers: &Servers,
+    znode: &ZnodePath,
+) -> anyhow::Result<Published> {
     connection.sync().await.context("cannot read ZooKeeper")?;
     let found = connection.read_snapshot(znode).await;
     let found = found.with_context(|| format!("cannot read {znode}"))?;
     let Some((stat, snapshot)) = found else {
+        let znode = servers.in_chroot(znode);
         bail!("{znode} does not exist: start a nameserver, or see --state");
     };
     Ok(Published {
@@ -192,5 +207,5 @@ fn say(text: &str) -> anyhow::Result<()> {
 }
 
 fn warn(text: &str) {
-    daemon::warning("hostsync", text);
+    daemon::warning(PROGRAM, text);
 }
