@@ -47,7 +47,7 @@ fn a_root_that_may_not_be_read_is_no_empty_tree() {
     server.soon_says("auth");
     let snapshot = tree.snapshot().expect("a snapshot");
     assert_eq!(snapshot.addresses("db"), ["10.0.0.1"]);
-    let outcome = stranger.call(&["check"]).expect_code(1);
+    let outcome = stranger.call(&["check"]).expect_code(2);
     outcome.expect_words(&["/private", "--auth"]);
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use contract::ZnodePath;
+use daemon::No;
 use zookeeper::Connection;
 
 use crate::commands::cli::CheckArgs;
@@ -75,6 +76,6 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 async fn data_of(connection: &Connection, path: &ZnodePath) -> anyhow::Result<Vec<u8>> {
     let znode = connection.read(path).await;
     let znode = znode.with_context(|| format!("cannot read {path}"))?;
-    let znode = znode.with_context(|| format!("there is no znode {path}"))?;
+    let znode = znode.ok_or_else(|| No(format!("there is no znode {path}")))?;
     Ok(znode.data.to_vec())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use contract::{Counted, Hosts, Name, hosts_line};
+use contract::{Counted, Hosts, MAX_ADDRESSES_PER_NAME, Name, hosts_line};
 use serde::Serialize;
 
 use crate::namespace::Namespace;
@@ -18,6 +18,9 @@ use crate::records::{Format, Reading, shown};
 const SHOWN: usize = 10;
 /// How many problems are shown: they are what one looks for.
 const PROBLEMS: usize = 50;
+
+/// A limit is told before it is met, from four fifths of it on.
+const NEAR: usize = MAX_ADDRESSES_PER_NAME * 4 / 5;
 
 /// What a tree gives, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -40,6 +43,9 @@ pub struct Report {
     pub problems: Vec<Line>,
     /// Names that a hosts file has from somebody else, in the order of its lines.
     pub shadowed: Vec<Shadow>,
+    /// Names that have nearly as many addresses as one may have, or more, with how many.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub crowded: BTreeMap<Name, usize>,
     /// Every name, where that is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listed: Option<Vec<Row>>,
@@ -83,6 +89,7 @@ impl Report {
             left_out: Vec::new(),
             problems: Vec::new(),
             shadowed: Vec::new(),
+            crowded: crowded(&hosts),
             listed: None,
         };
         for (path, findings) in namespace.findings() {
@@ -178,6 +185,13 @@ impl Report {
                 Counted(more, "more shadowed name")
             )?;
         }
+        for (name, count) in &self.crowded {
+            writeln!(
+                to,
+                "near a limit: {name} has {count} addresses; a name may have {MAX_ADDRESSES_PER_NAME}, and any more \
+                 are left out"
+            )?;
+        }
         self.write_counts(to)
     }
 
@@ -240,6 +254,14 @@ fn largest<'a>(counts: &BTreeMap<&'a str, usize>) -> Vec<(&'a str, usize)> {
     let mut all: Vec<_> = counts.iter().map(|(&kind, &count)| (kind, count)).collect();
     all.sort_by_key(|&(_, count)| usize::MAX - count);
     all
+}
+
+fn crowded(hosts: &Hosts) -> BTreeMap<Name, usize> {
+    let counts = hosts
+        .iter()
+        .map(|(name, addresses)| (name, addresses.len()));
+    let near = counts.filter(|(_, count)| *count >= NEAR);
+    near.map(|(name, count)| (name.clone(), count)).collect()
 }
 
 fn formats(namespace: &Namespace) -> BTreeMap<Format, usize> {
@@ -387,6 +409,20 @@ pub(super) mod tests {
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_will_have_too_many_addresses_is_told_of_before_it_has() {
+        let of = |count: usize| {
+            let address = |i: usize| -> contract::Address {
+                format!("10.1.{}.{}", i / 250, 1 + i % 250).parse().unwrap()
+            };
+            let addresses: contract::Addresses = (0..count).map(address).collect();
+            let hosts = [("web".parse::<Name>().unwrap(), addresses)];
+            crowded(&hosts.into_iter().collect())
+        };
+        assert!(of(NEAR - 1).is_empty());
+        assert_eq!(of(NEAR).into_values().collect::<Vec<_>>(), [NEAR]);
     }
 
     #[test]
