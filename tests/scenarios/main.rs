@@ -30,6 +30,7 @@ mod many_names;
 mod metrics;
 mod mixed_tree;
 mod network;
+mod operators_day;
 mod other_programs;
 mod packages;
 mod page;
