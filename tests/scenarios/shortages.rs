@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::process::Command;
 
-use lab::{HostsFile, Need, PATIENCE, Running, ZooKeeper, hostsync, nameserver, needs, wait_until};
+use lab::{
+    HostsFile, Need, Outcome, PATIENCE, Running, ZooKeeper, hostsync, nameserver, needs, wait_until,
+};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
 
@@ -194,9 +196,15 @@ fn no_threads_at_the_start_end_with_one_line() {
         for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
             let ended = program.inside(&around).call(&["run"]).expect_code(1);
             ended.expect_words(&["cannot start the threads", "ulimit -u"]);
-            assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+            assert_eq!(errors(&ended), 1, "{ended:?}");
         }
     }
+}
+
+/// How many lines there are beside the one with which the log begins.
+fn errors(ended: &Outcome) -> usize {
+    let lines = ended.stderr.lines();
+    lines.filter(|line| !line.contains("[INFO]")).count()
 }
 
 #[test]
@@ -208,7 +216,7 @@ fn no_descriptors_at_the_start_end_with_one_line() {
         for program in [nameserver(&tree), hostsync(&tree, &hosts)] {
             let ended = program.inside(&limited).call(&["run"]).expect_code(1);
             ended.expect_words(&["cannot open the files and sockets", "ulimit -n"]);
-            assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+            assert_eq!(errors(&ended), 1, "{ended:?}");
         }
     }
     // What is said to be enough is enough.

@@ -244,7 +244,9 @@ mod tests {
         };
         assert_eq!(
             texts(report.done(&change, &pass(true, &[]))),
-            ["generation 8: 1 added (web), 0 changed, 0 removed; 2 names in /etc/hosts"]
+            [
+                "generation 8: 1 added (web), 0 changed, 0 removed; 2 names in /etc/hosts; web new → 10.0.0.2"
+            ]
         );
         change.before = None;
         assert_eq!(texts(report.done(&change, &pass(false, &[]))), [""; 0]);
