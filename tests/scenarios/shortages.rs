@@ -189,7 +189,7 @@ fn no_threads_at_the_start_end_with_one_line() {
         "nproc=7",
         "nproc=8",
         "nproc=9",
-        "as=40000000",
+        "as=45000000",
     ] {
         let limited = ["prlimit".to_owned(), format!("--{limit}")];
         let around = [&user.1[..], &limited[..]].concat();
