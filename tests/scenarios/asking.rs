@@ -1,12 +1,33 @@
 //! The commands that answer an operator's questions: what names are there, who has them, and why is mine not there.
 
+use std::time::Duration;
+
 use lab::{
-    HostsFile, PATIENCE, Program, Scratch, hostsync, nameserver, tree, wait_for, wait_until,
+    HostsFile, PATIENCE, Program, Running, Scratch, hostsync, nameserver, tree, wait_for,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
+
+/// Who follows is there once something has moved that it tells of: changes go on until then, some twenty a second.
+fn change_until(mut change: impl FnMut(), done: impl Fn() -> bool) {
+    wait_until("who follows to tell of a change", PATIENCE, || {
+        change();
+        std::thread::sleep(Duration::from_millis(50));
+        done()
+    });
+}
+
+/// Waits for the end of what was interrupted, or ends by itself, and that is no failure.
+fn ends_well(running: &mut Running, signal: Option<Signal>) {
+    if let Some(signal) = signal {
+        running.signal(signal);
+    }
+    let code = running.wait_end(PATIENCE).code();
+    assert_eq!(code, Some(0), "{}", running.log());
+}
 
 #[test]
 fn names_are_listed_with_what_gives_them_and_nothing_drives_the_terminal() {
@@ -77,7 +98,7 @@ fn a_list_is_followed_until_the_interrupt() {
     list.soon_says(r#""addresses":[]"#);
     assert_eq!(list.lines(), lines + 3, "{}", list.log());
     list.signal(Signal::SIGINT);
-    assert_eq!(list.wait_end(PATIENCE).code(), Some(0), "{}", list.log());
+    ends_well(&mut list, None);
 }
 
 #[test]
@@ -172,14 +193,14 @@ fn what_moves_is_told_once_the_agents_have_it() {
     let mut some = program.start("monitor", &["primary.*"]);
     let mut all = program.start("monitor", &["--json"]);
     // Each is there once it has told of something.
-    wait_until("both to follow", PATIENCE, || {
-        let last = tree
-            .stat("/services/db/primary")
-            .map_or(0, |stat| stat.version);
-        tree.set("/services/db/primary", format!("10.0.1.{}", last % 200 + 1));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        some.lines() > 0 && all.lines() > 0
-    });
+    change_until(
+        || {
+            let last = tree.stat("/services/db/primary");
+            let last = last.map_or(0, |stat| stat.version);
+            tree.set("/services/db/primary", format!("10.0.1.{}", last % 200 + 1));
+        },
+        || some.lines() > 0 && all.lines() > 0,
+    );
     tree.set("/services/db/primary", "10.0.0.7");
     let line = some.soon_says("→ 10.0.0.7  /services/db/primary  generation ");
     assert!(line.contains(", applied by 1 of 1 after "), "{line}");
@@ -195,13 +216,7 @@ fn what_moves_is_told_once_the_agents_have_it() {
     );
     all.soon_says(r#""name":"db","before":["10.0.0.7"],"after":null"#);
     for monitor in [&mut some, &mut all] {
-        monitor.signal(Signal::SIGINT);
-        assert_eq!(
-            monitor.wait_end(PATIENCE).code(),
-            Some(0),
-            "{}",
-            monitor.log()
-        );
+        ends_well(monitor, Some(Signal::SIGINT));
     }
 }
 
@@ -215,18 +230,14 @@ fn a_monitor_that_nobody_reads_ends() {
     let script = "set -o pipefail; \"$@\" | head -n 1";
     let monitor = nameserver(&tree).inside(&["bash", "-c", script, "bash"]);
     let mut monitor = monitor.start("monitor", &["db"]);
-    wait_until("a line", PATIENCE, || {
-        let last = tree.stat("/db").map_or(0, |stat| stat.version);
-        tree.set("/db", format!("10.0.1.{}", last % 200 + 1));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        monitor.lines() > 0
-    });
-    assert_eq!(
-        monitor.wait_end(PATIENCE).code(),
-        Some(0),
-        "{}",
-        monitor.log()
+    change_until(
+        || {
+            let last = tree.stat("/db").map_or(0, |stat| stat.version);
+            tree.set("/db", format!("10.0.1.{}", last % 200 + 1));
+        },
+        || monitor.lines() > 0,
     );
+    ends_well(&mut monitor, None);
     assert_eq!(monitor.lines(), 1, "{}", monitor.log());
 }
 
@@ -387,7 +398,6 @@ fn what_moves_in_the_file_is_told_where_it_is_replaced_and_where_it_is_not() {
                 generation,
                 &json!({"db": [format!("10.0.1.{}", generation % 200)]}),
             );
-            std::thread::sleep(std::time::Duration::from_millis(50));
             monitor.lines() > 0
         });
         generation += 1;
@@ -403,13 +413,7 @@ fn what_moves_in_the_file_is_told_where_it_is_replaced_and_where_it_is_not() {
         drop(agent);
         hosts.put(LOCALHOST);
         monitor.soon_says(&format!("web 10.0.0.8 → gone  {file}"));
-        monitor.signal(Signal::SIGINT);
-        assert_eq!(
-            monitor.wait_end(PATIENCE).code(),
-            Some(0),
-            "{}",
-            monitor.log()
-        );
+        ends_well(&mut monitor, Some(Signal::SIGINT));
     }
 }
 

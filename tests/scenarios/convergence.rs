@@ -35,6 +35,19 @@ fn soon_told(server: &Running, generation: u64, done: impl Fn(&Value) -> bool) -
     wait_for(&what, lab::PATIENCE, of, |told| done(&told["converged"]))
 }
 
+/// Waits until all of them have the first names, and the nameserver knows of each.
+fn all_are_known(server: &Running, agents: &[(Running, HostsFile)]) {
+    for (_, hosts) in agents {
+        hosts.soon_maps("db", &["10.0.0.1"]);
+    }
+    wait_for(
+        "all agents to be known",
+        lab::PATIENCE,
+        || status(server)["overview"]["agents"].clone(),
+        |count| *count == agents.len(),
+    );
+}
+
 #[test]
 fn what_is_told_is_what_the_files_of_the_agents_show() {
     const AGENTS: usize = 5;
@@ -43,15 +56,7 @@ fn what_is_told_is_what_the_files_of_the_agents_show() {
     let server = nameserver(&tree).flag("http", ANY_PORT).run();
     tree.soon_maps("db", &["10.0.0.1"]);
     let agents = agents(&tree, AGENTS);
-    for (_, hosts) in &agents {
-        hosts.soon_maps("db", &["10.0.0.1"]);
-    }
-    wait_for(
-        "all agents to be known",
-        lab::PATIENCE,
-        || status(&server)["overview"]["agents"].clone(),
-        |count| *count == AGENTS,
-    );
+    all_are_known(&server, &agents);
     let (mut told_late, mut rounds) = (Vec::new(), 0);
     for last in 2..8 {
         let address = format!("10.0.0.{last}");
@@ -117,15 +122,7 @@ fn an_agent_that_cannot_write_is_waited_for_until_it_is_gone() {
     let server = nameserver(&tree).flag("http", ANY_PORT).run();
     tree.soon_maps("db", &["10.0.0.1"]);
     let mut agents = agents(&tree, 3);
-    for (_, hosts) in &agents {
-        hosts.soon_maps("db", &["10.0.0.1"]);
-    }
-    wait_for(
-        "all agents to be known",
-        lab::PATIENCE,
-        || status(&server)["overview"]["agents"].clone(),
-        |count| *count == 3,
-    );
+    all_are_known(&server, &agents);
     let stuck = agents[1].1.path().to_owned();
     std::fs::remove_file(&stuck).expect("it is there");
     std::fs::create_dir(&stuck).expect("a directory in its place");

@@ -2,7 +2,6 @@
 //! makes into `/etc/hosts` of a container is?
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -75,7 +74,7 @@ impl Mounts {
         let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt"));
         let mut seen: HashSet<PathBuf> = namespace("self").into_iter().collect();
         for entry in fs::read_dir("/proc")? {
-            let name: OsString = entry?.file_name();
+            let name = entry?.file_name();
             let Some(process) = name.to_str().filter(|name| name.parse::<u32>().is_ok()) else {
                 continue;
             };

@@ -1,7 +1,6 @@
 //! Who writes a file, as far as the kernel tells: it tells root, and nobody in most containers.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -69,10 +68,9 @@ fn is_of(path: &Path, name: &Path) -> bool {
 
 fn named(process: i32) -> String {
     let name = fs::read(format!("/proc/{process}/comm")).unwrap_or_default();
-    let name = OsString::from(String::from_utf8_lossy(&name).trim().to_owned());
-    match name.is_empty() {
-        true => format!("pid {process}, which has ended"),
-        false => format!("{} (pid {process})", name.display()),
+    match String::from_utf8_lossy(&name).trim() {
+        "" => format!("pid {process}, which has ended"),
+        name => format!("{name} (pid {process})"),
     }
 }
 

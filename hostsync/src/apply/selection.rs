@@ -20,11 +20,13 @@ impl Selections {
     pub fn new(select: &[String]) -> Self {
         let mut selections = Self::default();
         for word in select {
-            let globs = match word.rsplit_once('=') {
-                Some((of, _)) => selections.special.entry(of.trim().to_owned()).or_default(),
-                None => &mut selections.general,
+            let (globs, glob) = match word.rsplit_once('=') {
+                Some((of, glob)) => {
+                    let of = of.trim().to_owned();
+                    (selections.special.entry(of).or_default(), glob)
+                }
+                None => (&mut selections.general, &word[..]),
             };
-            let glob = word.rsplit('=').next().unwrap_or_default();
             globs.push(glob.trim().to_owned());
         }
         selections

@@ -5,6 +5,7 @@ pub mod cli;
 mod dry_run;
 mod exec;
 mod faults;
+mod files;
 mod lookup;
 mod manual;
 mod monitor;

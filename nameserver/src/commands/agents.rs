@@ -8,12 +8,12 @@ use anyhow::Context;
 use contract::State;
 use daemon::warning;
 
-use crate::commands::cli::{AgentsArgs, PROGRAM};
+use crate::commands::cli::{AskArgs, PROGRAM};
 use crate::commands::status::find;
 use crate::commands::with_connection;
 use crate::observe::roster::Roster;
 
-pub(super) fn agents(args: &AgentsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn agents(args: &AskArgs) -> anyhow::Result<ExitCode> {
     let state = &State::new(args.state.state.clone());
     let found = with_connection(&args.zookeeper, async |connection| {
         let found = find(&connection, state).await;

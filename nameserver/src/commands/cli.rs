@@ -72,7 +72,7 @@ pub enum Command {
     /// and how many that is behind, how long ago it told so, for how long it runs, the names and the file or how many
     /// files it keeps, and why it is not in step. Exits with 0 when there are some and all are in step, else with 1,
     /// and with 2 when that could not be told.
-    Agents(AgentsArgs),
+    Agents(AskArgs),
     /// Follow what moves: a line for each name, from which addresses to which
     ///
     /// The line comes once all agents have it, and says after what time, or after a second, and says how many have.
@@ -82,14 +82,14 @@ pub enum Command {
     /// Show all that at the terminal, as it changes: who leads, what moved, who is not in step
     ///
     /// q, Escape and Ctrl-C end it; the arrows scroll.
-    Top(TopArgs),
+    Top(PlaceArgs),
     /// Say who leads, what is published and held, and which agents are behind
     ///
     /// The first line is 'healthy', 'healthy, but …' or 'not healthy: …'. Exits with 1 for the last:
     /// nobody leads, the leader cannot publish, or nothing good is published. Else with 0.
-    Status(StatusArgs),
+    Status(AskArgs),
     /// Publish a large drop of names now that is held because it is in doubt; see run --drop-hold
-    Release(ReleaseArgs),
+    Release(PlaceArgs),
     /// Remove all that a system that runs no more has left below --state, after asking
     ///
     /// Refuses while a replica or an agent runs. Exits with 0 when it is gone, and with 1 when nothing was deleted.
@@ -299,9 +299,9 @@ pub struct StateArg {
     pub state: ZnodePath,
 }
 
-/// `nameserver status`.
+/// `nameserver status` and `agents`.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub struct AskArgs {
     /// How to reach ZooKeeper.
     #[command(flatten)]
     pub zookeeper: ZooKeeperArgs,
@@ -315,9 +315,9 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
-/// `nameserver release`.
+/// `nameserver release` and `top`.
 #[derive(Debug, Args)]
-pub struct ReleaseArgs {
+pub struct PlaceArgs {
     /// How to reach ZooKeeper.
     #[command(flatten)]
     pub zookeeper: ZooKeeperArgs,
@@ -349,34 +349,6 @@ pub struct ListArgs {
     /// Print one JSON array; with --watch, one object a line
     #[arg(long)]
     pub json: bool,
-}
-
-/// `nameserver agents`.
-#[derive(Debug, Args)]
-pub struct AgentsArgs {
-    /// How to reach ZooKeeper.
-    #[command(flatten)]
-    pub zookeeper: ZooKeeperArgs,
-
-    /// Where nameserver keeps its own.
-    #[command(flatten)]
-    pub state: StateArg,
-
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `nameserver top`.
-#[derive(Debug, Args)]
-pub struct TopArgs {
-    /// How to reach ZooKeeper.
-    #[command(flatten)]
-    pub zookeeper: ZooKeeperArgs,
-
-    /// Where nameserver keeps its own.
-    #[command(flatten)]
-    pub state: StateArg,
 }
 
 /// `nameserver monitor`.

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use contract::{Counted, Head, Held, State};
 use zookeeper::{Connection, Error};
 
-use crate::commands::cli::ReleaseArgs;
+use crate::commands::cli::PlaceArgs;
 use crate::commands::with_connection;
 
 /// Ends a hold, and waits for what comes of it.
-pub(super) fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn release(args: &PlaceArgs) -> anyhow::Result<ExitCode> {
     let state = &State::new(args.state.state.clone());
     let patience = args.zookeeper.session_timeout;
     let said = with_connection(&args.zookeeper, async |connection| {

@@ -9,7 +9,7 @@ use contract::{State, ZnodePath, plain};
 use futures::{StreamExt, stream};
 use zookeeper::{Connection, Error, Znode, is_candidate};
 
-use crate::commands::cli::StatusArgs;
+use crate::commands::cli::AskArgs;
 use crate::commands::with_connection;
 use crate::observe::overview::{Findings, Overview, Written};
 
@@ -22,7 +22,7 @@ const TAKEOVER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints the overview of `STATE`.
-pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn status(args: &AskArgs) -> anyhow::Result<ExitCode> {
     let state = &State::new(args.state.state.clone());
     let overview = with_connection(&args.zookeeper, async |connection| {
         let overview = look(&connection, state).await;

@@ -15,14 +15,14 @@ use tokio::sync::{mpsc, watch};
 use zookeeper::Session;
 
 use crate::commands::block_on;
-use crate::commands::cli::{PROGRAM, TopArgs};
+use crate::commands::cli::{PROGRAM, PlaceArgs};
 use crate::observe::live::Live;
 use page::Page;
 
 /// How often ages are shown anew; nothing is asked for that.
 const TICK: Duration = Duration::from_secs(1);
 
-pub(super) fn top(args: &TopArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn top(args: &PlaceArgs) -> anyhow::Result<ExitCode> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let error =
             anyhow!("top needs a terminal; see `nameserver status` and `nameserver monitor`");
