@@ -227,6 +227,13 @@ fn a_monitor_that_nobody_reads_ends() {
     tree.create("/db", "10.0.0.1");
     let _server = nameserver(&tree).run();
     tree.soon_maps("db", &["10.0.0.1"]);
+    let early = nameserver(&tree).start("monitor", &["--state", "/elsewhere"]);
+    early.soon_says("nothing is published at /elsewhere/hosts yet");
+    let scratch = Scratch::new("monitor");
+    let missing = Program::new("hostsync").flag("hosts-file", scratch.join("hosts"));
+    let missing = missing.start("monitor", &[]);
+    missing.soon_says("/hosts does not exist yet");
+    drop((early, missing));
     let script = "set -o pipefail; \"$@\" | head -n 1";
     let monitor = nameserver(&tree).inside(&["bash", "-c", script, "bash"]);
     let mut monitor = monitor.start("monitor", &["db"]);

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::apply::remedy::Remedied;
 use crate::apply::watch::Watch;
-use crate::commands::cli::MonitorArgs;
+use crate::commands::cli::{MonitorArgs, PROGRAM};
 use crate::observe::control_socket;
 use crate::store::paths::User;
 
@@ -63,6 +63,13 @@ async fn follow(path: &Path, glob: Option<&GlobMatcher>, json: bool) -> anyhow::
     let mut watch = Watch::default();
     watch.follow(&watch_set(path));
     let mut before = read(path)?;
+    if !path.exists() {
+        let text = format!(
+            "{} does not exist yet; its names are told from then on",
+            path.display()
+        );
+        daemon::notice(PROGRAM, &text);
+    }
     loop {
         watch.changed().await;
         // A symbolic link may lead elsewhere now.

@@ -229,6 +229,11 @@ impl Follower for Monitor {
         connection.sync().await?;
         let (hosts, hold, agents) = (self.state.hosts(), self.state.hold(), self.state.agents());
         self.hosts(connection).await?;
+        if self.held.is_none() && !self.is_begun {
+            let text =
+                format!("nothing is published at {hosts} yet; what moves is told from then on");
+            daemon::notice(PROGRAM, &text);
+        }
         let mut ids: BTreeSet<_> = self.agents.keys().cloned().collect();
         ids.extend(connection.children(&agents).await?.unwrap_or_default());
         self.agents(connection, ids).await?;
