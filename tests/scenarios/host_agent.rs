@@ -99,6 +99,9 @@ fn one_containers_file_is_never_replaced_from_outside() {
 
 #[test]
 fn what_is_planted_leads_nowhere_and_costs_no_other() {
+    if !needs(Need::Root) {
+        return;
+    }
     let tree = tree("host-agent-planted");
     tree.publish(1, &json!({"db": ["10.0.0.5"]}));
     let engine = Engine::new();
@@ -109,6 +112,18 @@ fn what_is_planted_leads_nowhere_and_costs_no_other() {
     nix::unistd::mkfifo(&engine.folder(4), nix::sys::stat::Mode::S_IRWXU).expect("made");
     fs::create_dir(engine.folder(5)).expect("made");
     symlink(engine.scratch.path(), engine.containers.join("6")).expect("made");
+    // The null device, and a file of somebody who owns neither its folder nor that of all.
+    let device = nix::sys::stat::makedev(1, 3);
+    let mode = nix::sys::stat::Mode::S_IRWXU;
+    nix::sys::stat::mknod(
+        &engine.folder(7),
+        nix::sys::stat::SFlag::S_IFCHR,
+        mode,
+        device,
+    )
+    .expect("made");
+    let strange = engine.container(8);
+    std::os::unix::fs::chown(&strange, Some(4321), None).expect("ours");
     let identity = || {
         let metadata = fs::metadata(&outside).expect("a file");
         (
@@ -123,20 +138,21 @@ fn what_is_planted_leads_nowhere_and_costs_no_other() {
     let running = agent.run();
     soon_says(&good, "db", &["10.0.0.5"]);
     let status = soon_status(&agent, "all to be told", |status| {
-        status.stdout.matches(": failing,").count() == 4
+        status.stdout.matches(": failing,").count() == 6
     });
     assert_eq!(status.code(), 1);
     status.expect_words(&[
-        "4 of 5 files cannot be kept",
+        "6 of 7 files cannot be kept",
         "symbolic link",
         "hard link",
         "not a regular file",
         "is a directory",
+        "belongs to user 4321",
         ": in step, 1 name",
     ]);
     // That is no fault of the agent, which nothing is gained by starting again.
     let health = agent.call(&["status", "--health"]).expect_code(0);
-    health.expect_words(&["healthy, but 4 of 5 files"]);
+    health.expect_words(&["healthy, but 6 of 7 files"]);
     tree.publish(2, &json!({"db": ["10.0.0.6"]}));
     soon_says(&good, "db", &["10.0.0.6"]);
     // A good one in place of a planted one is kept, and one that is planted later is not.
@@ -148,14 +164,52 @@ fn what_is_planted_leads_nowhere_and_costs_no_other() {
     tree.publish(3, &json!({"db": ["10.0.0.7"]}));
     soon_says(&mended, "db", &["10.0.0.7"]);
     soon_status(&agent, "the later one to be told", |status| {
-        status.stdout.contains("4 of 5 files") && status.stdout.matches("symbolic link").count() > 0
+        status.stdout.contains("6 of 7 files") && status.stdout.matches("symbolic link").count() > 0
     });
     assert_eq!(text(&outside), "root\n");
     assert_eq!(identity(), before);
+    assert_eq!(text(&strange), FOREIGN);
     drop(running);
 }
 
 /// As the unit and the DaemonSet give it: the right to write files of others, and nothing else.
+/// A full disk and a read-only mount of some containers cost the others nothing, and those only as long as that lasts.
+#[test]
+fn a_full_and_a_read_only_one_cost_no_other() {
+    if !needs(Need::MountNamespace) {
+        return;
+    }
+    let tree = tree("host-agent-full");
+    tree.publish(1, &json!({"db": ["10.0.0.5"]}));
+    let engine = Engine::new();
+    let good = engine.container(1);
+    let [full, fixed] = [2, 3].map(|number| {
+        let folder = engine.folder(number);
+        folder.parent().expect("a folder").display().to_string()
+    });
+    let mounts = format!(
+        "mount -t tmpfs -o size=8k none {full}
+        (head -c 4094 /dev/zero | tr '\\0' '#'; echo) >{full}/hosts
+        head -c 8k /dev/zero >{full}/filler 2>/dev/null || true
+        mount -t tmpfs none {fixed}; echo '127.0.0.1 localhost' >{fixed}/hosts
+        mount -o remount,ro {fixed}"
+    );
+    let agent = engine.agent(&tree);
+    let running = agent.clone().after_mounting(&mounts).run();
+    soon_says(&good, "db", &["10.0.0.5"]);
+    let status = soon_status(&agent, "both to be told", |status| {
+        status.stdout.matches(": failing,").count() == 2
+    });
+    status.expect_words(&["No space left", "ead-only file system", ": in step, 1 name"]);
+    tree.publish(2, &json!({"db": ["10.0.0.6"]}));
+    soon_says(&good, "db", &["10.0.0.6"]);
+    // As the agent sees them.
+    let seen = |folder: &str| PathBuf::from(format!("/proc/{}/root{folder}", running.pid()));
+    fs::remove_file(seen(&full).join("filler")).expect("removed");
+    soon_says(&seen(&full).join("hosts"), "db", &["10.0.0.6"]);
+    let _ = agent.call(&["status", "--health"]).expect_code(0);
+}
+
 #[test]
 fn the_right_to_write_is_all_that_it_needs() {
     if !needs(Need::OtherUser) {
