@@ -6,7 +6,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use lab::{Need, Outcome, PATIENCE, Program, Running, Scratch, Tree, needs, tree, wait_for};
+use lab::{
+    Need, Outcome, PATIENCE, Program, Running, Scratch, Stopwatch, Tree, needs, tree, wait_for,
+};
 use serde_json::{Value, json};
 
 use crate::container::addresses;
@@ -386,8 +388,13 @@ fn fifty_come_go_and_survive_a_killed_agent() {
         // In the middle of it, at another moment each time.
         soon_says(&all[round as usize * 9], "db", &[&address]);
         running.crash_and_run();
+        let begun = Stopwatch::start();
         for path in all.iter().chain([&first]) {
             soon_says(path, "db", &[&address]);
+        }
+        let took = begun.elapsed();
+        println!("measured: fifty hosts files right after a killed agent started again: {took:?}");
+        for path in all.iter().chain([&first]) {
             let text = text(path);
             assert!(text.starts_with(FOREIGN), "{text}");
             assert_eq!(addresses(&text, "more"), ["10.0.0.9"]);

@@ -57,7 +57,9 @@ fn containers_that_know_nothing_of_it_follow_the_names() {
         wait_until("the names to be there", AT_ONCE, || {
             container.call(&["getent", "ahostsv4", "db"]).code() == 0
         });
-        assert!(begun.elapsed() < AT_ONCE);
+        let took = begun.elapsed();
+        println!("measured: names in a container, kept from outside, after its start: {took:?}");
+        assert!(took < AT_ONCE);
     }
     let inode = fs::metadata(&path).expect("a file").ino();
     tree.publish(2, &json!({"db": ["10.0.0.6"], "new": ["10.0.0.9"]}));
