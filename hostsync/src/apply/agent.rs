@@ -336,14 +336,26 @@ impl Agent {
             self.rivals = Rivals::default();
             log::info!("{} stays right again", self.hosts_file.path().display());
             self.applied.send_modify(|applied| applied.trouble = None);
-        } else if let Some(ends) = self.fight.ends() {
-            let ends = Instant::from_std(ends);
-            self.next = Some(self.next.map_or(ends, |next| next.min(ends)));
         }
+        self.wake_after_the_fight();
     }
 
-    /// What there is to say of a file that was put right; in a fight, why it is not in step.
-    fn repaired(&mut self, target: &Path) -> (Option<u32>, Option<String>) {
+    fn wake_after_the_fight(&mut self) {
+        let ends = self.fight.ends().map(Instant::from_std);
+        self.next = self.next.into_iter().chain(ends).min();
+    }
+
+    /// Why a file that is fought for is not in step.
+    fn fought(&self, target: &Path) -> Option<String> {
+        self.fight.ends()?;
+        let (file, rivals) = (target.display(), &self.rivals);
+        Some(format!(
+            "{file} is changed as fast as it is put right, by {rivals}"
+        ))
+    }
+
+    /// Counts that a file was put right; how often that was, where it is to be told now.
+    fn repaired(&mut self, target: &Path) -> Option<u32> {
         let repair = self.fight.repaired(Instant::now().into_std());
         let file = target.display();
         if repair.begins {
@@ -357,13 +369,7 @@ impl Agent {
                 self.rivals
             );
         }
-        let trouble = self.fight.ends().map(|_| {
-            format!(
-                "{file} is changed as fast as it is put right, by {}",
-                self.rivals
-            )
-        });
-        (repair.told, trouble)
+        repair.told
     }
 
     fn has_applied(&self, wanted: &Arc<Published>, bound: &Arc<Bound>) -> bool {
@@ -387,16 +393,15 @@ impl Agent {
                 self.common.former().note(&written, &entries);
                 self.known = without(entries.clone(), pass.shadowed.iter());
                 let is_repair = !is_news && pass.repaired;
-                let repair = is_repair.then(|| self.repaired(&pass.target));
-                let (repairs, trouble) = repair.unwrap_or_default();
+                let repairs = is_repair.then(|| self.repaired(&pass.target));
                 let change = Change {
-                    repairs,
+                    repairs: repairs.flatten(),
                     generation: wanted.snapshot.generation,
                     before: is_news.then_some(&written),
                     wanted: &entries,
                     kept: is(self.kept.as_ref(), wanted),
                 };
-                self.done(wanted, &change, pass, trouble);
+                self.done(wanted, &change, pass);
             }
             Ok(Outcome::Unsettled(wait)) => self.next = Some(Instant::now() + wait),
             Err(error) => self.follow(wanted, bound, entries, error),
@@ -454,13 +459,7 @@ impl Agent {
         });
     }
 
-    fn done(
-        &mut self,
-        wanted: &Arc<Published>,
-        change: &Change<'_>,
-        pass: Pass,
-        trouble: Option<String>,
-    ) {
+    fn done(&mut self, wanted: &Arc<Published>, change: &Change<'_>, pass: Pass) {
         self.backoff.reset();
         self.kept_since = None;
         self.next = pass.wake.map(|wait| Instant::now() + wait);
@@ -471,13 +470,8 @@ impl Agent {
         for (level, line) in self.report.done(change, &pass) {
             log::log!(level, "{line}");
         }
-        // It goes on until it is over, whatever is written meanwhile.
-        let fought = self.applied.borrow().trouble.clone();
-        let fought = fought.filter(|_| self.fight.ends().is_some());
-        if let Some(ends) = self.fight.ends() {
-            let ends = Instant::from_std(ends);
-            self.next = Some(self.next.map_or(ends, |next| next.min(ends)));
-        }
+        self.wake_after_the_fight();
+        let trouble = self.fought(&pass.target);
         let own = self.common.entries().own().cloned();
         if let Some((level, line)) = self.report.own(own.as_ref()) {
             log::log!(level, "{line}");
@@ -504,7 +498,7 @@ impl Agent {
             followed: None,
             slots: pass.slots,
             failure: None,
-            trouble: trouble.or(fought),
+            trouble,
             files: Vec::new(),
             repairs: before.0,
             writes: before.1 + u64::from(pass.wrote),

@@ -353,6 +353,7 @@ fn sum(each: Vec<(PathBuf, Applied)>, newest: Option<Arc<Published>>) -> Applied
         all.shadowed.extend(applied.shadowed);
         all.stale.extend(applied.stale);
         all.repairs += applied.repairs;
+        all.trouble = all.trouble.or(applied.trouble);
         all.writes += applied.writes;
         all.mended += applied.mended;
         all.files.push(FileState {
