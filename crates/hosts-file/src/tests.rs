@@ -502,9 +502,9 @@ fn a_foreign_rewrite_is_repaired_at_once() {
     for (rewritten, rewrites) in [
         ("127.0.0.1 localhost\n".to_owned(), 1),
         (podman, 2),
-        (docker, 3),
-        (text.replace("10.0.0.5 db", "10.0.0.9 db"), 4),
-        (format!("192.168.0.1 new\n{text}"), 5),
+        (text.replace("10.0.0.5 db", "10.0.0.9 db"), 3),
+        (docker.clone(), 4),
+        (format!("192.168.0.1 new\n{docker}"), 5),
     ] {
         fs::write(&path, &rewritten).unwrap();
         let pass = pass();

@@ -17,8 +17,21 @@ pub(super) struct Agenda {
     due: BTreeSet<(Time, Name)>,
     /// How many lines retire.
     lines: usize,
-    /// Names that lack slots.
-    hungry: BTreeSet<Name>,
+    /// Names that lack slots, for which the file grows,
+    lacking: BTreeSet<Name>,
+    /// and those that wait for slots that become ready by themselves.
+    waiting: BTreeSet<Name>,
+}
+
+/// Whether a name has the slots that it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It has them.
+    None,
+    /// It can wait for some.
+    Later,
+    /// The file is to grow for it.
+    Now,
 }
 
 impl Agenda {
@@ -35,18 +48,24 @@ impl Agenda {
         }
     }
 
-    /// Whether a name lacks slots.
-    pub(super) fn starve(&mut self, name: &Name, is_hungry: bool) {
-        if is_hungry {
-            self.hungry.insert(name.clone());
-        } else {
-            self.hungry.remove(name);
+    /// What a name lacks.
+    pub(super) fn needs(&mut self, name: &Name, need: Need) {
+        let sets = [
+            (&mut self.lacking, Need::Now),
+            (&mut self.waiting, Need::Later),
+        ];
+        for (names, of) in sets {
+            if need == of {
+                names.insert(name.clone());
+            } else {
+                names.remove(name);
+            }
         }
     }
 
-    /// True when some name lacks slots.
+    /// True when some name lacks slots, or waits for them.
     pub(super) fn is_hungry(&self) -> bool {
-        !self.hungry.is_empty()
+        !self.lacking.is_empty() || !self.waiting.is_empty()
     }
 
     /// A name is to be looked at now.
@@ -55,8 +74,14 @@ impl Agenda {
     }
 
     /// Those that lack slots are to be looked at now.
-    pub(super) fn feed(&mut self) {
-        self.queue.append(&mut self.hungry);
+    pub(super) fn feed_lacking(&mut self) {
+        self.queue.append(&mut self.lacking);
+    }
+
+    /// So are those that wait for them.
+    pub(super) fn feed_all(&mut self) {
+        self.feed_lacking();
+        self.queue.append(&mut self.waiting);
     }
 
     /// So many of the names that are to be looked at now, those among them of which lines may go.

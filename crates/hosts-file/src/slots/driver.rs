@@ -17,8 +17,15 @@ use crate::{Error, Hosts, MAX_BYTES, Name, Owner};
 
 /// How often a pass starts over when others change the file meanwhile.
 const ATTEMPTS: usize = 20;
+/// How many rounds a pass may take that nobody disturbs: one or two do, and without end it must not be.
+const ROUNDS: usize = 1000;
 /// How long a file may be empty before that is what somebody wants: engines truncate it, and then write.
 const EMPTY: Duration = Duration::from_millis(100);
+/// How long one that somebody has made shorter, and that lacks names of theirs, is left alone after each of their
+/// writes: they are probably writing it anew, piece by piece, over all that is appended meanwhile;
+const SHORT: Duration = Duration::from_millis(200);
+/// and how long at most.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// About as many names are written at a time, to hold few bytes.
 const LIMIT: usize = 2048;
 
@@ -37,6 +44,8 @@ pub(crate) struct Driver<S = FileStore> {
     seen: Option<Stamp>,
     /// Since when it is empty.
     empty_since: Option<Time>,
+    /// Since when it is shorter than we left it, what it looked like last, and since when it does.
+    short: Option<(Time, Stamp, Time)>,
     /// When to set the time of change once more, and to look at the whole file.
     touch_at: Option<Time>,
     /// When there is more to do though nothing changes.
@@ -94,6 +103,7 @@ impl<S: Store> Driver<S> {
             limit: LIMIT,
             seen: None,
             empty_since: None,
+            short: None,
             touch_at: None,
             wake_at: None,
             rewrites: 0,
@@ -114,14 +124,33 @@ impl<S: Store> Driver<S> {
     /// How long to wait, where somebody seems to have just truncated the file to write it: what was appended
     /// meanwhile, they would write over.
     pub(crate) fn unsettled(&mut self) -> Result<Option<Duration>, Error> {
-        if self.store.stamp()?.size > 0 {
-            self.empty_since = None;
+        let (stamp, now) = (self.store.stamp()?, self.store.now());
+        let left = |until: Time| Some(until.saturating_sub(now)).filter(|left| !left.is_zero());
+        if stamp.size == 0 {
+            let since = *self.empty_since.get_or_insert(now);
+            return Ok(left(since + EMPTY));
+        }
+        self.empty_since = None;
+        let is_short = self.seen.is_some_and(|seen| stamp.size < seen.size);
+        if !is_short || !self.lacks_names_of_others()? {
+            self.short = None;
             return Ok(None);
         }
-        let now = self.store.now();
-        let since = *self.empty_since.get_or_insert(now);
-        let left = (since + EMPTY).saturating_sub(now);
-        Ok(Some(left).filter(|left| !left.is_zero()))
+        let (since, last, last_since) = self.short.unwrap_or((now, stamp, now));
+        let last_since = if last == stamp { last_since } else { now };
+        self.short = Some((since, stamp, last_since));
+        Ok(left((last_since + SHORT).min(since + PATIENCE)))
+    }
+
+    /// True where names that lines of others said are said no longer.
+    fn lacks_names_of_others(&mut self) -> Result<bool, Error> {
+        let Some(table) = &self.table else {
+            return Ok(false);
+        };
+        let (hosts, memory) = (Hosts::new(), Memory::default());
+        let found = reading::read(&mut self.store, &self.owner, &Known::of(&hosts, &memory))?;
+        let now = found.layout.foreign_names;
+        Ok(!table.foreign_names().is_subset(&now))
     }
 
     /// How many lines of ours there are. `last` is as in [`Self::pass`].
@@ -144,10 +173,10 @@ impl<S: Store> Driver<S> {
         let mut wrote = false;
         let rewrites = self.rewrites;
         self.look(wanted, last)?;
-        let mut attempts = 0;
+        let (mut attempts, mut rounds) = (0, 0);
         // How many batches stand in the file of which only the last one's bytes were looked at since.
         let mut unseen = 0;
-        while attempts < ATTEMPTS {
+        while attempts < ATTEMPTS && rounds < ROUNDS {
             let now = self.store.now();
             let Some(table) = &mut self.table else {
                 self.adopt(wanted, last, None)?;
@@ -167,7 +196,7 @@ impl<S: Store> Driver<S> {
                 let repaired = wrote && self.rewrites > rewrites;
                 return Ok(self.progress(wrote, repaired, now));
             }
-            attempts += usize::from(batch.is_last);
+            rounds += usize::from(batch.is_last);
             if batch.operations.is_empty() {
                 continue;
             }
@@ -175,7 +204,7 @@ impl<S: Store> Driver<S> {
             unseen += 1;
             if !self.write(&batch.operations, wanted, last)? {
                 // They landed while somebody else truncated the file and wrote it again.
-                attempts += usize::from(!batch.is_last);
+                attempts += 1;
                 unseen = 0;
                 self.rewrites += 1;
                 self.adopt(wanted, last, None)?;
@@ -293,11 +322,15 @@ impl<S: Store> Driver<S> {
     }
 
     /// Stops where somebody else has changed the file: a byte at a place of before would damage
-    /// their lines or ours. A sync can take long enough for it.
+    /// their lines or ours. A sync can take long enough for it; and their write may leave the same length as
+    /// there was, and its time be hidden behind that of ours, so that nothing but the bytes tells.
     fn perform(&mut self, operations: &[Operation]) -> Result<Performed, Error> {
         let mut performed = Performed::All;
         for operation in operations {
             if self.seen.is_some() && Some(self.store.stamp()?) != self.seen {
+                return Ok(Performed::Interrupted);
+            }
+            if !self.is_at_its_place(operation)? {
                 return Ok(Performed::Interrupted);
             }
             match operation {
@@ -322,6 +355,26 @@ impl<S: Store> Driver<S> {
             }
         }
         Ok(performed)
+    }
+
+    /// True when what is there is what the operation is for.
+    fn is_at_its_place(&mut self, operation: &Operation) -> Result<bool, Error> {
+        let (Operation::Body { offset, .. } | Operation::Flip { offset, .. }) = operation else {
+            return Ok(true);
+        };
+        let mut bytes = [0; 2];
+        let (bytes, at) = match offset.checked_sub(1) {
+            Some(before) => (&mut bytes[..], before),
+            None => (&mut bytes[1..], 0),
+        };
+        let expected = bytes.len();
+        let is_there = self.store.read_at(at, bytes)? == expected;
+        Ok(is_there
+            && match *bytes {
+                [before, now] => operation.is_for(Some(before), now),
+                [now] => operation.is_for(None, now),
+                _ => false,
+            })
     }
 
     /// True when the bytes that make slots live or dead are still what we wrote.
@@ -372,8 +425,8 @@ fn appended(operations: &[Operation]) -> Option<(&[u8], u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::path::PathBuf;
+    use std::{fs, io};
 
     use tempfile::TempDir;
 
@@ -425,6 +478,48 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text + "10.9.9.9 mine\n").unwrap();
         assert!(!driver.is_at_rest(), "somebody else has changed it");
+    }
+
+    /// What we append while somebody writes the file piece by piece, they write over.
+    #[test]
+    fn who_writes_the_file_anew_is_waited_for_while_they_do() {
+        let (_directory, path, mut driver) = opened();
+        let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
+        driver.pass(&wanted, &Hosts::new()).unwrap();
+        assert_eq!(driver.unsettled().unwrap(), None);
+        let wait = |driver: &mut Driver| {
+            let wait = driver.unsettled().unwrap().expect("it is being written");
+            assert!(wait <= SHORT);
+            driver.store.advance(wait - Duration::from_millis(1));
+        };
+        fs::write(&path, "# mine\n").unwrap();
+        for _ in 0..3 {
+            wait(&mut driver);
+            let mut file = File::options().append(true).open(&path).unwrap();
+            io::Write::write_all(&mut file, b"10.9.9.9 mine\n").unwrap();
+        }
+        let whole = fs::read_to_string(&path).unwrap() + "127.0.0.1 localhost\n";
+        fs::write(&path, whole).unwrap();
+        assert_eq!(driver.unsettled().unwrap(), None, "all of theirs is there");
+        driver.pass(&wanted, &wanted).unwrap();
+        // One that lacks it for good is waited for once, and never for long.
+        fs::write(&path, "# short\n").unwrap();
+        wait(&mut driver);
+        driver.store.advance(Duration::from_millis(2));
+        assert_eq!(driver.unsettled().unwrap(), None);
+        driver.pass(&wanted, &wanted).unwrap();
+        fs::write(&path, "10.9.9.9 mine\n").unwrap();
+        driver.pass(&wanted, &wanted).unwrap();
+        fs::write(&path, "# short\n").unwrap();
+        for piece in 0..30 {
+            let Some(wait) = driver.unsettled().unwrap() else {
+                assert!(piece > 9, "{piece}");
+                return;
+            };
+            driver.store.advance(wait / 2);
+            fs::write(&path, format!("# {piece}\n")).unwrap();
+        }
+        panic!("they are waited for without end");
     }
 
     #[test]

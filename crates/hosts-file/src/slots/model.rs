@@ -24,6 +24,9 @@ const READERS: usize = 4;
 /// whole slots.
 const SECTOR: usize = GROUP as usize;
 
+/// What somebody writes first.
+pub(super) const SHIFT: &[u8] = b"10.9.9.9 mine\n";
+
 pub(super) fn owner() -> Owner {
     Owner::new("hostsync").unwrap()
 }
@@ -67,6 +70,9 @@ pub(super) enum Fault {
     /// Somebody else has read the file before and writes that back, right before the next setting of
     /// the time.
     Revert,
+    /// Somebody else writes the file anew while we write, with a line of theirs first and as many bytes
+    /// less at the end: neither length nor time tells it from our own write.
+    Shift,
 }
 
 /// A file, the readers in it, and what they must find.
@@ -296,6 +302,8 @@ impl ModelStore {
             }
             Some(Fault::Revert) if matches!(call, Call::Touch) => disk.revert(),
             Some(Fault::Revert) => disk.fault = Some((0, Fault::Revert)),
+            Some(Fault::Shift) if matches!(call, Call::Write(..)) => disk.shift(),
+            Some(Fault::Shift) => disk.fault = Some((0, Fault::Shift)),
             Some(Fault::Refuse) => return Err(error(Errno::EIO)),
             Some(Fault::Short(part)) => {
                 if let Call::Write(offset, bytes) = call {
@@ -471,6 +479,14 @@ impl Disk {
             self.rewrite(before);
             self.is_disturbed = true;
         }
+    }
+
+    /// Somebody else writes it with a line of theirs first, and no longer than it is.
+    fn shift(&mut self) {
+        let kept = self.text.len() - SHIFT.len();
+        self.foreign = [SHIFT, &self.foreign].concat();
+        self.rewrite([SHIFT, &self.text[..kept]].concat());
+        self.is_disturbed = true;
     }
 
     /// Somebody else makes the file this.

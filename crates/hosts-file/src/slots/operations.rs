@@ -2,6 +2,8 @@
 
 use std::slice;
 
+use super::PAGE;
+
 /// One write. Between any two of them, and in any mixture of the bytes before and after one, every
 /// line of the file is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,20 @@ impl Operation {
             Self::Sync => None,
         }
     }
+
+    /// Whether the bytes around the place where this writes are those that it is for, from one before it on.
+    /// All lines that somebody else has shifted begin elsewhere.
+    pub(super) fn is_for(&self, before: Option<u8>, now: u8) -> bool {
+        let begins_line = matches!(before, None | Some(b'\n'));
+        match self {
+            // Behind the first byte of a dead slot, or over lines that are dead.
+            Self::Body { .. } => begins_line || before == Some(b'#'),
+            Self::Flip { byte: b'#', .. } => begins_line && now != b'#',
+            Self::Flip { byte: b'-', .. } => before.is_some_and(|byte| byte.is_ascii_whitespace()),
+            Self::Flip { .. } => begins_line && now == b'#',
+            Self::Sync | Self::Append { .. } => true,
+        }
+    }
 }
 
 /// The writes of a batch, sorted by what must precede what: bodies, then what comes alive, then
@@ -45,10 +61,12 @@ pub(super) struct Writes {
 
 impl Writes {
     /// Writes the bytes of a dead slot behind its first one. Slots in a row become one write, in
-    /// which the first bytes of the later ones stay `#`.
+    /// which the first bytes of the later ones stay `#`, of a page at most: so much is damaged where somebody
+    /// else writes the file in that very moment.
     pub(super) fn body(&mut self, slot: u64, rest: &[u8]) {
         if let Some(Operation::Body { offset, bytes }) = self.bodies.last_mut()
             && *offset + bytes.len() as u64 == slot
+            && bytes.len() + rest.len() < PAGE as usize
         {
             bytes.push(b'#');
             bytes.extend_from_slice(rest);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Need};
 use super::difference::{Difference, says_exactly};
 use super::free::Free;
 use super::growth::Growth;
@@ -69,8 +69,10 @@ pub(super) struct Table {
     /// The comparison of all names with what is wanted, while that is under way.
     scan: Option<Scan>,
     agenda: Agenda,
-    /// Whether there are slots that hungry names have not been offered.
+    /// Whether slots have become ready that no name has been offered yet,
     is_fed: bool,
+    /// and whether the file has grown by some, for those names alone that cannot wait.
+    is_grown: bool,
     /// By what the file is still to grow.
     growth: Growth,
 }
@@ -122,6 +124,7 @@ impl Table {
             scan: Some(Scan::default()),
             agenda: Agenda::default(),
             is_fed: false,
+            is_grown: false,
             growth: Growth::default(),
         }
     }
@@ -150,6 +153,11 @@ impl Table {
         &self.shadowed
     }
 
+    /// The names, in lower case, that lines of others map.
+    pub(super) fn foreign_names(&self) -> &BTreeSet<String> {
+        &self.foreign_names
+    }
+
     /// What our part of the file consists of.
     pub(super) fn counts(&self) -> SlotCounts {
         let (dead, waiting) = self.free.counts();
@@ -174,7 +182,7 @@ impl Table {
             self.free.put(offset, cells);
         }
         (self.size, self.is_terminated) = (grown.size, grown.is_terminated);
-        self.is_fed = true;
+        self.is_grown = true;
     }
 
     /// What is to be done next so that the file says what is `wanted`, of about `limit` names at most; to be
@@ -198,16 +206,20 @@ impl Table {
         let mut unplaced = Vec::new();
         let mut retiring = Vec::new();
         for name in self.unsettled(wanted, now, limit) {
-            let mut is_hungry = false;
+            let mut need = Need::None;
             if let Some(mut difference) = self.difference(&name, wanted) {
                 let lacking = unplaced.len();
                 let waits = self.activate(&name, &mut difference, now, &mut writes, &mut unplaced);
-                is_hungry = waits || unplaced.len() > lacking;
+                need = match unplaced.len() > lacking {
+                    true => Need::Now,
+                    false if waits => Need::Later,
+                    false => Need::None,
+                };
                 retiring.push((name.clone(), difference));
             } else {
                 self.agenda.retire(&name, None);
             }
-            self.agenda.starve(&name, is_hungry);
+            self.agenda.needs(&name, need);
         }
         for (name, difference) in retiring {
             let is_wanted =
@@ -287,7 +299,9 @@ impl Table {
         }
         // Slots that come by themselves are waited for.
         if std::mem::take(&mut self.is_fed) || !self.awaits_slots() {
-            self.agenda.feed();
+            self.agenda.feed_all();
+        } else if std::mem::take(&mut self.is_grown) {
+            self.agenda.feed_lacking();
         }
         let mut names = BTreeSet::from_iter(self.agenda.take(now, limit));
         if let Some(scan) = self.scan.take() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{Address, Addresses, Hosts, Name, line};
 use proptest::prelude::*;
 
-use super::model::{Disk, Fault, Model, hosts, said};
+use super::model::{Disk, Fault, Model, SHIFT, hosts, said};
 use super::{CELL, GRACE, PAGE};
 
 /// Goes on until there is nothing more to do.
@@ -552,6 +552,56 @@ fn what_was_put_back_over_several_batches_is_seen_at_once() {
         Event::Want(second, Some((10, Fault::Revert))),
     ];
     play(events, 4);
+}
+
+/// Somebody else writes the file while we do. That may be seen by nothing but the bytes themselves, and of
+/// ours only what was on its way lands in theirs: a page of what is dead, or one byte.
+#[test]
+fn somebody_else_who_writes_beside_us_is_damaged_once_at_most() {
+    let wanted = many(400);
+    let others = wanted
+        .keys()
+        .map(|name| {
+            (
+                name.clone(),
+                Addresses::from(vec!["10.1.1.1".parse().unwrap()]),
+            )
+        })
+        .collect();
+    // Bodies, what comes alive, and later what dies.
+    for calls in (0..3_000).step_by(60) {
+        let mut model = Model::new("127.0.0.1 localhost\n");
+        model.disk_mut().is_watched = false;
+        rest(&mut model, &wanted);
+        let before = model.disk().text.clone();
+        model.reconcile(&others, Some((calls, Fault::Shift)));
+        model.pass_time(GRACE);
+        let disk = model.disk().text.clone();
+        let known = |line: &[u8]| {
+            let text = String::from_utf8_lossy(line);
+            let text = text.trim_end();
+            let words: Vec<_> = text.trim_start_matches('#').split(' ').collect();
+            line == SHIFT
+                || line::lines(&before).any(|old| old == line)
+                || text.trim_start_matches(['#', ' ']).is_empty()
+                || words.len() == 2
+                    && words[1]
+                        .parse::<Name>()
+                        .is_ok_and(|name| wanted.contains_key(&name))
+        };
+        let strange = line::lines(&disk).filter(|line| !known(line)).count();
+        let most = PAGE as usize / CELL + 1;
+        assert!(strange <= most, "{calls}: {strange}");
+        rest(&mut model, &others);
+        let said = said(&model.disk().text);
+        let is_said = |(name, addresses): (&Name, &Addresses)| {
+            said.get(name)
+                .is_some_and(|said| said.iter().eq(addresses.iter()))
+        };
+        // Where what was dead landed in the middle of a line of theirs, that may say a name now.
+        let wrong = others.iter().filter(|entry| !is_said(*entry)).count();
+        assert!(wrong <= 1, "{calls}: {wrong}");
+    }
 }
 
 /// In a line of others, a name of ours becomes one that nobody asks for, and theirs stays.

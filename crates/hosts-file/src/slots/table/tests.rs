@@ -75,6 +75,35 @@ fn it_grows_once_for_all_that_is_lacking() {
     }
 }
 
+/// Others have shifted all our lines, whose names wait for cells, and one name more has no line at all.
+#[test]
+fn what_the_file_grew_by_for_one_name_is_not_taken_by_those_that_can_wait() {
+    let names: Vec<String> = (0..300).map(|number| format!("n{number:03}")).collect();
+    let mut entries: Vec<(&str, &[u8])> = names.iter().map(|name| (&name[..], &[1][..])).collect();
+    let shifted: String = names
+        .iter()
+        .map(|name| format!("10.0.0.1 {name}\n"))
+        .collect();
+    let dead = format!("{:width$}\n", "#", width = CELL - 1);
+    let begin = format!("{:width$}\n", "# BEGIN hostsync", width = CELL - 1);
+    entries.push(("z", &[1]));
+    let wanted = hosts(&entries);
+    for limit in [7, 1000] {
+        let mut table = table(&format!("{begin}{dead}{shifted}# END hostsync\n"));
+        let mut growths = 0;
+        loop {
+            let batch = step(&mut table, &wanted, NOW, limit);
+            let grown = |operation: &Operation| matches!(operation, Operation::Append { .. });
+            growths += usize::from(batch.operations.iter().any(grown));
+            if batch.operations.is_empty() && batch.is_last {
+                break;
+            }
+        }
+        assert_eq!(growths, 1, "{limit} names a step");
+        assert_eq!(lines(&table, "z").len(), 1);
+    }
+}
+
 /// A name that changes while all are being compared, whether its turn has been or is still to come.
 #[test]
 fn what_changes_during_the_comparison_of_all_names_is_seen() {
