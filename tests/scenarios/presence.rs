@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use lab::{
-    HostsFile, PATIENCE, Proxy, Running, Snapshot, Stopwatch, Tree, ZooKeeper, hostsync,
-    nameserver, tree, wait_for, wait_until,
+    HostsFile, Outcome, PATIENCE, Proxy, Running, Snapshot, Stopwatch, Tree, ZooKeeper, free_port,
+    hostsync, nameserver, tree, wait_for, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -227,4 +227,46 @@ fn the_leader_gives_many_agents_more_time_and_so_does_its_successor() {
         next.0["presence"], 3,
         "and the first publish of a successor"
     );
+}
+
+/// Who went is told by a replica that followed it; without one, it is said that nobody knows, and once back, it is lost no more.
+#[test]
+fn agents_that_went_lately_are_listed_where_a_replica_can_be_asked() {
+    let (tree, hosts) = (tree("agents-lost"), HostsFile::with(LOCALHOST));
+    tree.create("/db", "10.0.0.5");
+    let program = nameserver(&tree).flag("id", "ns1");
+    let look = || program.call(&["agents"]);
+    let server = program.run();
+    let agent = hostsync(&tree, &hosts).flag("id", "web-1");
+    let mut running = agent.run();
+    let all = wait_for("the agent", PATIENCE, look, |all| all.code() == 0);
+    all.expect_words(&["went lately is not known", "--http"]);
+    assert!(!all.stdout.contains("LOST"), "{all:#?}");
+    let json = program.call(&["agents", "--json"]).json();
+    assert!(json["lost"].is_null(), "{json}");
+    assert!(json["lost_unknown"].is_string(), "{json}");
+
+    drop(server);
+    let port = free_port();
+    let _server = program
+        .clone()
+        .flag("http", format!("127.0.0.1:{port}"))
+        .run();
+    let knows = |all: &Outcome| all.code() == 0 && !all.stderr.contains("not known");
+    let all = wait_for("a replica to ask", PATIENCE, look, knows);
+    assert!(!all.stdout.contains("LOST"), "{all:#?}");
+    running.stop();
+    let all = wait_for("the loss", PATIENCE, look, |all| {
+        all.stdout.contains("LOST")
+    });
+    let all = all.expect_code(1);
+    all.expect_words(&["no agent runs"]);
+    let row = all.stdout.lines().nth(1).unwrap_or_default().to_owned();
+    assert!(row.starts_with("web-1 ") && row.ends_with('s'), "{all:#?}");
+    let json = program.call(&["agents", "--json"]).json();
+    assert_eq!(json["lost"]["agents"][0]["id"], "web-1", "{json}");
+
+    let _running = agent.run();
+    let all = wait_for("the agent again", PATIENCE, look, |all| all.code() == 0);
+    assert!(!all.stdout.contains("LOST"), "{all:#?}");
 }

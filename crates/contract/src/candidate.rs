@@ -25,6 +25,13 @@ pub struct Candidate {
         skip_serializing_if = "Option::is_none"
     )]
     pub complaint: Option<String>,
+    /// Where it tells of itself over HTTP, as HOST:PORT, where it does.
+    #[serde(
+        default,
+        deserialize_with = "crate::plain::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub http: Option<String>,
     /// Another replica has its id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shares_id: bool,

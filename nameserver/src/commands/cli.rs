@@ -70,7 +70,8 @@ pub enum Command {
     ///
     /// A line each, those that are not in step first: the id, the machine, the release, the generation that it has
     /// and how many that is behind, how long ago it told so, for how long it runs, the names and the file or how many
-    /// files it keeps, and why it is not in step. Exits with 0 when there are some and all are in step, else with 1,
+    /// files it keeps, and why it is not in step. Those that went within the last hour follow, where a replica with
+    /// --http can be asked. Exits with 0 when there are some and all are in step, else with 1,
     /// and with 2 when that could not be told.
     Agents(AskArgs),
     /// Follow what moves: a line for each name, from which addresses to which

@@ -17,6 +17,7 @@ use zookeeper::{Connection, Error, Follower, Retry, Session, Znode, is_candidate
 
 use crate::observe::convergence::{Converged, Convergence};
 use crate::observe::feed::{Entry, Feed};
+use crate::observe::lost::{Lately, Lost};
 use crate::observe::overview::{Findings, Overview, PATIENCE, Written};
 use crate::publish::agreement::Found;
 
@@ -87,6 +88,7 @@ struct Seen {
     candidates: BTreeMap<String, Znode>,
     aside: BTreeMap<String, Vec<u8>>,
     agents: BTreeMap<String, Written>,
+    lost: Lost,
     feed: Feed,
     convergence: Convergence,
 }
@@ -133,6 +135,8 @@ pub struct Told {
     pub limits: Limits,
     /// How many agents are behind, though some of them only are named.
     pub not_in_step: usize,
+    /// Those that went lately.
+    pub lost: Option<Lately>,
     /// All else.
     #[serde(flatten)]
     pub overview: Overview,
@@ -192,6 +196,7 @@ impl Live {
                 page: MAX_ENCODED_BYTES,
             },
             not_in_step,
+            lost: self.seen().lost.lately(now),
             overview,
         }
     }
@@ -423,7 +428,11 @@ impl Seen {
             (Place::Agent(name), Some(znode)) => self.told(name, short(znode)),
             (Place::Agent(name), None) => {
                 self.convergence.gone(&name);
-                self.agents.remove(&name);
+                if let Some(word) = self.agents.remove(&name) {
+                    let host = Agent::decode(&word.data).ok().and_then(|agent| agent.host);
+                    let name = plain(&name).into_owned();
+                    self.lost.gone(name, host, SystemTime::now());
+                }
             }
         }
     }
@@ -436,7 +445,10 @@ impl Seen {
         if let Ok(agent) = Agent::decode(&word.data) {
             self.convergence.heard(&name, &agent, word.at);
         }
-        self.agents.insert(name, word);
+        let shown = plain(&name).into_owned();
+        if self.agents.insert(name, word).is_none() {
+            self.lost.back(&shown);
+        }
     }
 }
 
@@ -483,6 +495,7 @@ impl Live {
         let mut watch = connection.watch(self.state.path()).await?;
         let all = self.all(connection).await?;
         self.look(connection, all).await?;
+        self.seen().lost.follows(SystemTime::now());
         self.is_current_now(true);
         retry.succeeded();
         loop {
@@ -540,8 +553,19 @@ mod tests {
         seen.take_in(place, word);
         let last = seen.convergence.of(2).unwrap().last;
         assert_eq!(last, Some(Duration::from_millis(20)));
+        assert_eq!(
+            seen.lost.lately(SystemTime::now()),
+            None,
+            "not followed yet"
+        );
+        seen.lost.follows(SystemTime::now());
         seen.take_in(Place::Agent("a1".into()), None);
         assert!(seen.agents.is_empty());
+        let lost = |seen: &Seen| seen.lost.lately(SystemTime::now()).unwrap().agents;
+        assert_eq!(lost(&seen)[0].id, "a1");
+        let (place, word) = agent(r#"{"applied":2}"#, 3_900);
+        seen.take_in(place, word);
+        assert_eq!(lost(&seen), [], "it is back");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! * [`convergence`]: how soon the agents have what is published.
 //! * [`feed`]: what was published lately.
 //! * [`live`]: both of them and the overview, followed live.
+//! * [`lost`]: which agents went lately.
 //! * [`monitor`]: a line for each name that moves.
 //! * [`roster`]: which agents run, and how far each of them is.
 //! * [`problems`]: what is wrong with the tree, in the log, once each.
@@ -17,6 +18,7 @@ pub mod convergence;
 pub mod feed;
 pub mod listing;
 pub mod live;
+pub mod lost;
 mod metrics;
 pub mod monitor;
 pub mod overview;

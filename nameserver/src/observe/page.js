@@ -89,10 +89,14 @@ view("replicas", "Replicas", true, (status) => {
 view("agents", "Agents that are behind", true, (status) => {
   const overview = status.overview;
   if (!overview) return null;
-  if (overview.behind.length === 0) return el("p", { class: "soft" }, `none of ${overview.agents}`);
+  const gone = overview.lost ? overview.lost.agents : [];
+  const names = gone.slice(0, 20).map((agent) => `${agent.id} at ${agent.at.slice(0, 19)}Z`).join(", ");
+  const lost = gone.length > 0 ? el("p", { class: "warn" }, `${count(gone.length, "agent")} went within the last hour: ${names}${gone.length > 20 ? ", …" : ""}`) : null;
+  const all = (parts) => parts.filter((of) => of !== null);
+  if (overview.behind.length === 0) return all([el("p", { class: "soft" }, `none of ${overview.agents}`), lost]);
   const rows = overview.behind.map((agent) => [agent.id, el("span", { class: "keep" }, agent.applied > 0 ? `generation ${agent.applied}` : "nothing"), agent.complaint || "has not told of the newest generation in its time"]);
   const more = overview.not_in_step - overview.behind.length;
-  return [table(["agent", "has", "why"], rows, true), more > 0 ? el("p", { class: "soft" }, `and ${more} more`) : null].filter((of) => of !== null);
+  return all([table(["agent", "has", "why"], rows, true), more > 0 ? el("p", { class: "soft" }, `and ${more} more`) : null, lost]);
 });
 
 const found = el("div", { id: "found" });

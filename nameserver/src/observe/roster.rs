@@ -9,6 +9,7 @@ use contract::{Agent, AgentFiles, Counted, State};
 use daemon::{Table, age};
 use serde::Serialize;
 
+use crate::observe::lost::Lately;
 use crate::observe::overview::{Findings, Overview, Written};
 
 /// All agents that run.
@@ -20,6 +21,11 @@ pub struct Roster {
     pub behind: usize,
     /// Those that are not in step first, then in the order of their ids.
     pub agents: Vec<Row>,
+    /// Those that went lately, where a replica tells.
+    pub lost: Option<Lately>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_unknown: Option<String>,
 }
 
 /// One agent.
@@ -95,6 +101,8 @@ impl Roster {
             generation: newest,
             behind: overview.behind.len(),
             agents,
+            lost: None,
+            lost_unknown: None,
         }
     }
 

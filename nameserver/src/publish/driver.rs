@@ -75,6 +75,11 @@ impl Publisher {
         self.core.take_over(takes_over);
     }
 
+    /// Tells the others that this replica answers over HTTP there.
+    pub fn reached_at(&mut self, http: Option<String>) {
+        self.candidate.http = http;
+    }
+
     /// Where the snapshot is published.
     pub fn hosts(&self) -> ZnodePath {
         self.state.hosts()

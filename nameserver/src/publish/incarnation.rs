@@ -23,6 +23,7 @@ pub fn current(id: String) -> Candidate {
         pid,
         started: started(pid).unwrap_or_default(),
         complaint: None,
+        http: None,
         shares_id: false,
     }
 }

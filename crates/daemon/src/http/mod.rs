@@ -98,6 +98,16 @@ impl HttpArgs {
 }
 
 impl Http {
+    /// Where others reach it, as HOST:PORT: by the name of this machine where it listens at all addresses.
+    pub fn address(&self) -> Option<String> {
+        let address = self.listener.local_addr().ok()?;
+        if address.ip().is_unspecified() {
+            let host = crate::host_name().ok()?;
+            return Some(format!("{host}:{}", address.port()));
+        }
+        Some(address.to_string())
+    }
+
     /// Answers from now on, as one of the `tasks`. Must be called within a tokio runtime.
     ///
     /// # Errors

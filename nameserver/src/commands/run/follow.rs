@@ -117,6 +117,16 @@ impl Nameserver {
         self
     }
 
+    /// Tells the others that this replica answers over HTTP there, as HOST:PORT.
+    #[must_use]
+    pub fn reached_at(mut self, http: Option<String>) -> Self {
+        self.publisher.reached_at(http);
+        let notice = self.publisher.notice();
+        self.noticed = notice.complaint();
+        self.notice = Some(notice);
+        self
+    }
+
     /// Keeps what DNS is answered from in step with the tree.
     #[must_use]
     pub fn answering(mut self, zones: SharedZones) -> Self {

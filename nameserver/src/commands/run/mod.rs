@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use daemon::{HeldSignals, Signals, Tasks, systemd};
+use daemon::{HeldSignals, Http, Signals, Tasks, systemd};
 use indicatif::ProgressBar;
 use zookeeper::{Options, Session};
 
@@ -49,7 +49,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let session = Session::start(options);
         let mut nameserver = Nameserver::new(scope, id, Hold::new(args.drop_hold), progress)
             .resolving(resolves)
-            .taking_over(args.take_over);
+            .taking_over(args.take_over)
+            .reached_at(http.as_ref().and_then(Http::address));
         let (states, told) = (session.states(), nameserver.told());
         let mut status = Status {
             facts,
