@@ -66,6 +66,26 @@ impl Client {
         client
     }
 
+    /// Creates a persistent znode that only this client's identity may use, if nobody was quicker.
+    pub fn try_create_private(&self, path: &str) -> bool {
+        let options = CreateMode::Persistent.with_acls(Acls::creator_all());
+        self.call(|inner| {
+            let options = options.clone();
+            async move { inner.create(path, b"", &options).await.map(drop) }
+        })
+        .is_ok()
+    }
+
+    /// Creates an ephemeral znode, if nobody was quicker.
+    pub fn try_create_ephemeral(&self, path: &str) -> bool {
+        let options = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+        self.call(|inner| {
+            let options = options.clone();
+            async move { inner.create(path, b"", &options).await.map(drop) }
+        })
+        .is_ok()
+    }
+
     /// Creates a persistent znode that only this client's identity may read or change.
     pub fn create_private(&self, path: &str, data: impl AsRef<[u8]>) {
         let options = CreateMode::Persistent.with_acls(Acls::creator_all());
@@ -99,6 +119,31 @@ impl Client {
             async move { inner.set_acl(path, &[acl], None).await }
         })
         .unwrap_or_else(|error| panic!("set the ACL of {path}: {error}"));
+    }
+
+    /// Gives a znode to somebody whom nobody is.
+    pub fn give_away(&self, path: &str) {
+        let somebody =
+            zookeeper_client::AuthId::new("digest", "somebody:AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let all = zookeeper_client::Acl::new(zookeeper_client::Permission::ALL, somebody);
+        self.call(|inner| {
+            let all = all.clone();
+            async move { inner.set_acl(path, &[all], None).await }
+        })
+        .unwrap_or_else(|error| panic!("set the ACL of {path}: {error}"));
+    }
+
+    /// The entries of a znode's ACL, as `SCHEME:USER:PERMISSIONS` has them in Rust's words.
+    pub fn rights(&self, path: &str) -> Vec<String> {
+        let get = |inner: Inner| async move { inner.get_acl(path).await };
+        let (acl, _) = self
+            .call(get)
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let entries = acl.iter().map(|acl| {
+            let user = acl.auth_id().id().split(':').next().unwrap_or_default();
+            format!("{}:{user}:{}", acl.auth_id().scheme(), acl.permission())
+        });
+        entries.collect()
     }
 
     /// Whether this client may set a znode's data, which it leaves alone.

@@ -1,6 +1,7 @@
 //! Somebody else writes to STATE: the leader puts it right within a second, and the names stay.
 //! What hostsync makes of bad snapshots while there is no leader, `bad_snapshots` shows.
 
+mod closed;
 mod local_users;
 mod small_input;
 

@@ -100,7 +100,7 @@ impl State {
         instance.child(id)
     }
 
-    /// The znodes below which everybody may create, since agents have no identity. All others are
+    /// The znodes below which everybody may create, unless agents have an identity. All others are
     /// the nameservers' alone.
     pub fn open(&self) -> [ZnodePath; 2] {
         [self.agents(), self.bindings()]

@@ -83,6 +83,13 @@ pub struct ZooKeeperArgs {
     #[arg(long, value_name = "SCHEME:ID:PERMISSIONS")]
     pub acl: Vec<Acl>,
 
+    /// Agents are who the first line of this file says, USER:PASSWORD: hostsync shows it beside who it is otherwise, and
+    /// nameserver lets nobody else write where agents tell what they have applied, and to what they are bound
+    ///
+    /// Give it to all agents first, and then to the nameservers. Without it, everybody may write there.
+    #[arg(long, value_name = "FILE")]
+    pub agent_auth: Option<PathBuf>,
+
     /// Speak TLS to all of the servers, on the port that they have for it (secureClientPort). A server is
     /// believed when its certificate is for the name or address by which --zookeeper names it
     #[arg(long)]
@@ -118,6 +125,8 @@ impl ZooKeeperArgs {
             auth: self.identity()?,
             sasl: self.sasl()?,
             acl: self.acl.clone(),
+            agents: self.agents()?,
+            is_agent: false,
             tls: self.tls()?,
             session_timeout: self.session_timeout,
         })
@@ -143,6 +152,7 @@ impl ZooKeeperArgs {
         }
         let secrets = [
             (&self.auth_file, "a password"),
+            (&self.agent_auth, "a password"),
             (&self.sasl_password_file, "a password"),
             (&self.tls_key, "a private key"),
         ];
@@ -225,12 +235,18 @@ impl ZooKeeperArgs {
         let Some(path) = &self.auth_file else {
             return Ok(None);
         };
-        let line = first_line(path, "USER:PASSWORD")
-            .with_context(|| format!("cannot read the auth file {}", path.display()))?;
-        let auth = Auth::digest(&line)
-            .with_context(|| format!("cannot use the first line of {}", path.display()))?;
-        Ok(Some(auth))
+        identity_in(path).map(Some)
     }
+
+    fn agents(&self) -> anyhow::Result<Option<Auth>> {
+        self.agent_auth.as_deref().map(identity_in).transpose()
+    }
+}
+
+fn identity_in(path: &Path) -> anyhow::Result<Auth> {
+    let line = first_line(path, "USER:PASSWORD")
+        .with_context(|| format!("cannot read the auth file {}", path.display()))?;
+    Auth::digest(&line).with_context(|| format!("cannot use the first line of {}", path.display()))
 }
 
 /// The first line of a descriptor.
@@ -284,6 +300,7 @@ mod tests {
             sasl_password_file: None,
             sasl_password_fd: None,
             acl: Vec::new(),
+            agent_auth: None,
             tls: false,
             tls_ca: None,
             tls_cert: None,

@@ -10,6 +10,7 @@ use futures::FutureExt;
 use zookeeper_client as zk;
 
 use crate::client_task::Gone;
+use crate::open::Agents;
 use crate::{Error, Watch};
 
 /// One unbroken connection to ZooKeeper. Cheap to clone; share one among all that must see the
@@ -23,6 +24,9 @@ pub struct Connection {
     pub(crate) deadline: Duration,
     /// The ACL of what is created.
     pub(crate) acls: Arc<[zk::Acl]>,
+    /// The ACL of what is created for agents to create below it.
+    pub(crate) open: Arc<[zk::Acl]>,
+    pub(crate) agents: Arc<Agents>,
 }
 
 /// A znode's data and what ZooKeeper knows about it.
@@ -168,7 +172,7 @@ impl Connection {
         let mut missing = Vec::new();
         let mut at = path.clone();
         while let Some(parent) = at.parent() {
-            match self.create(&at, b"", Create::Persistent).await {
+            match self.create_with(&at, &self.agents.other).await {
                 Ok(()) | Err(Error::NodeExists) => break,
                 Err(Error::NoNode) => missing.push(std::mem::replace(&mut at, parent)),
                 Err(error) => return Err(error),
@@ -178,27 +182,12 @@ impl Connection {
             return Err(Error::NoNode);
         }
         while let Some(path) = missing.pop() {
-            match self.create(&path, b"", Create::Persistent).await {
+            match self.create_with(&path, &self.agents.other).await {
                 Ok(()) | Err(Error::NodeExists) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
-    }
-
-    /// Creates a persistent znode without data that everybody may write below, where it is missing.
-    ///
-    /// # Errors
-    /// As [`Connection::read`]; [`Error::NoNode`] without a parent.
-    pub async fn create_open(&self, path: &ZnodePath) -> Result<(), Error> {
-        let options = zk::CreateMode::Persistent.with_acls(zk::Acls::anyone_all());
-        match self
-            .call(self.client.create(path.as_str(), b"", &options))
-            .await
-        {
-            Ok(_) | Err(Error::NodeExists) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Sets a znode's data, when it still has the given version.

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
 use zookeeper_client as zk;
 
 use crate::{Acl, Servers, Tls};
@@ -18,6 +21,10 @@ pub struct Options {
     pub sasl: Option<Auth>,
     /// The ACL of what is created; none for what follows from whom we are.
     pub acl: Vec<Acl>,
+    /// Whom agents are; none where they are nobody, and everybody may write where they do.
+    pub agents: Option<Auth>,
+    /// Whether this is an agent, which shows that it is one.
+    pub is_agent: bool,
     /// How to speak TLS, if that is to be spoken.
     pub tls: Option<Tls>,
     /// How long the servers are to keep the session of a client that they do not hear from, at most
@@ -29,7 +36,28 @@ pub struct Options {
 /// is two seconds long by default. A second of it is allowed for.
 const LATE: Duration = Duration::from_millis(1_500);
 
+/// What an agent needs to do with a znode below which it creates, and deletes what is its own.
+const FOLDER: [zk::Permission; 3] = [
+    zk::Permission::CREATE,
+    zk::Permission::DELETE,
+    zk::Permission::READ,
+];
+
+/// The same, as one.
+pub(crate) fn folder() -> zk::Permission {
+    FOLDER
+        .into_iter()
+        .fold(zk::Permission::NONE, |all, one| all | one)
+}
+
 impl Options {
+    /// The options of an agent.
+    #[must_use]
+    pub fn of_agent(mut self) -> Self {
+        self.is_agent = true;
+        self
+    }
+
     /// Whether the servers are told who we are, so that what we create can be ours alone.
     pub fn is_named(&self) -> bool {
         self.auth.is_some()
@@ -45,9 +73,62 @@ impl Options {
         if !self.is_named() {
             return zk::Acls::anyone_all().to_vec();
         }
-        let mut acls = zk::Acls::creator_all().to_vec();
+        let mut acls = self.creator_all();
         acls.extend_from_slice(&zk::Acls::anyone_read());
         acls
+    }
+
+    /// All rights for whom we are. An agent is also one of the agents, which its registrations are not for: so it names
+    /// itself, but for a certificate, whose identity only the servers know.
+    fn creator_all(&self) -> Vec<zk::Acl> {
+        let has_certificate = self.tls.as_ref().is_some_and(Tls::has_identity);
+        if !self.is_agent || self.agents.is_none() || has_certificate {
+            return zk::Acls::creator_all().to_vec();
+        }
+        let digest = self.auth.as_ref().map(Auth::id);
+        let sasl = self.sasl.as_ref();
+        let sasl = sasl.map(|auth| zk::AuthId::new("sasl", auth.user()));
+        let ids = digest.into_iter().chain(sasl);
+        ids.map(|id| zk::Acl::new(zk::Permission::ALL, id))
+            .collect()
+    }
+
+    /// The ACL of a znode below which agents create. Nobody but us may change it.
+    pub(crate) fn open_acls(&self) -> Vec<zk::Acl> {
+        let mut acls = match self.acl.as_slice() {
+            [] if self.is_named() => self.creator_all(),
+            some => some.iter().map(Acl::to_client).collect(),
+        };
+        acls.extend(self.for_agents(folder()));
+        acls
+    }
+
+    /// The ACL of a znode that an agent creates for all agents to create below it.
+    pub(crate) fn agents_folder(&self) -> Vec<zk::Acl> {
+        self.for_agents(folder() | zk::Permission::WRITE)
+    }
+
+    /// The ACL of a znode that an agent keeps for itself. Without an identity, it is at least nobody's to close.
+    pub(crate) fn agents_own(&self) -> Vec<zk::Acl> {
+        if self.agents.is_none() && (self.is_named() || !self.acl.is_empty()) {
+            return self.acls();
+        }
+        self.for_agents(zk::Permission::READ | zk::Permission::WRITE)
+    }
+
+    fn for_agents(&self, rights: zk::Permission) -> Vec<zk::Acl> {
+        let Some(agents) = &self.agents else {
+            return vec![zk::Acl::new(rights, zk::AuthId::anyone())];
+        };
+        let mut acls = vec![zk::Acl::new(rights, agents.id())];
+        acls.extend_from_slice(&zk::Acls::anyone_read());
+        acls
+    }
+
+    /// Whom the servers are told of by the digest scheme.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = &Auth> {
+        let agents = self.agents.as_ref().filter(|_| self.is_agent);
+        self.auth.iter().chain(agents)
     }
 
     /// The session timeout to ask the servers for, so that the session ends in time.
@@ -105,6 +186,15 @@ impl Auth {
         zk::SaslOptions::digest_md5(self.user.clone(), self.password.clone()).into()
     }
 
+    /// Whom an ACL of the digest scheme names.
+    pub(crate) fn id(&self) -> zk::AuthId {
+        let hash = Sha1::digest(self.credentials());
+        zk::AuthId::new(
+            "digest",
+            &format!("{}:{}", self.user, STANDARD.encode(hash)),
+        )
+    }
+
     pub(crate) fn credentials(&self) -> Vec<u8> {
         format!("{}:{}", self.user, self.password).into_bytes()
     }
@@ -131,6 +221,8 @@ mod tests {
                 auth: None,
                 sasl: None,
                 acl: Vec::new(),
+                agents: None,
+                is_agent: false,
                 tls: None,
                 session_timeout,
             };
@@ -146,6 +238,9 @@ mod tests {
         assert_eq!(auth, Auth::digest("digest:ops:s3:cret").unwrap());
         assert_eq!(auth.credentials(), b"ops:s3:cret");
         assert_eq!(format!("{auth:?}"), "digest:ops:…");
+        // As ZooKeeper's own DigestAuthenticationProvider says.
+        let admin = Auth::digest("super:admin").unwrap();
+        assert_eq!(admin.id().id(), "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
         for text in ["", "ops", "ops:", ":s3cret", "digest:ops"] {
             assert_eq!(Auth::digest(text), Err(AuthError), "{text}");
         }

@@ -13,6 +13,7 @@ use zookeeper_client as zk;
 
 use crate::client_task::{self, Gone};
 use crate::diagnosis::diagnose;
+use crate::open::Agents;
 use crate::peer::peer;
 use crate::reconnect_jitter::paced;
 use crate::{Backoff, Connection, Options, State};
@@ -202,6 +203,8 @@ impl Supervisor {
                     client_number: self.clients,
                     deadline: client.session_timeout(),
                     acls: self.options.acls().into(),
+                    open: self.options.open_acls().into(),
+                    agents: Arc::new(Agents::of(&self.options)),
                 }));
             }
             zk::SessionState::Disconnected => {
@@ -273,7 +276,7 @@ async fn connect(
     let mut connector = zk::Client::connector()
         .with_session_timeout(options.asked_timeout())
         .with_fail_eagerly();
-    if let Some(auth) = &options.auth {
+    for auth in options.digests() {
         connector = connector.with_auth("digest", &auth.credentials());
     }
     if let Some(sasl) = &options.sasl {

@@ -122,6 +122,7 @@ impl Follower for Driver {
         connection: &Connection,
         retry: &mut Retry,
     ) -> Result<Infallible, Error> {
+        let connection = &connection.as_agent();
         self.states.mark_unchanged();
         let session = connection.session_id();
         self.core.connected(session);

@@ -165,7 +165,7 @@ impl Setup {
         };
         let selection = many.is_none().then(|| names.selection()).transpose()?;
         let (znode, cache) = (names.state().hosts(), names.cache(&user, path)?);
-        let options = names.zookeeper.options()?;
+        let options = names.zookeeper.options()?.of_agent();
         let target = match many {
             Some(files) => Target::Many(files),
             None => {

@@ -137,6 +137,7 @@ impl Follower for Teller {
     type End = ();
 
     async fn attempt(&mut self, connection: &Connection, retry: &mut Retry) -> Result<(), Error> {
+        let connection = &connection.as_agent();
         let Self {
             presence,
             sources,
@@ -334,6 +335,14 @@ impl Presence {
         }
     }
 
+    /// Usually the nameserver creates the znode of all agents.
+    async fn make_room(&self, connection: &Connection) -> Result<(), Error> {
+        if let Some(state) = self.agents.parent() {
+            connection.create_all(&state).await?;
+        }
+        connection.create_open(&self.agents).await
+    }
+
     /// Makes the znode ours, saying this; or returns the session of the other that has it.
     async fn take(
         &self,
@@ -345,7 +354,7 @@ impl Presence {
         let Some(stat) = connection.stat(path).await? else {
             let created = match connection.create(path, fact, Create::Ephemeral).await {
                 Err(Error::NoNode) => {
-                    connection.create_all(&self.agents).await?;
+                    self.make_room(connection).await?;
                     connection.create(path, fact, Create::Ephemeral).await
                 }
                 created => created,

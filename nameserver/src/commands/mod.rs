@@ -133,7 +133,8 @@ where
     F: Future<Output = anyhow::Result<T>>,
 {
     daemon::logging::to_stderr(LevelFilter::Error);
-    let options = args.options()?;
+    // Who is trusted with the password of agents may do what they do.
+    let options = args.options()?.of_agent();
     for warning in args.warnings() {
         daemon::warning(PROGRAM, &warning);
     }

@@ -6,6 +6,7 @@
 //! * [`driver`] does what the core says: it stands for election, and reads and writes, fenced.
 //! * [`notice`] and [`incarnation`] are what replicas tell each other.
 //! * [`agreement`]: whether what is published agrees with the tree, whoever leads.
+//! * [`mending`]: the leader keeps what others write below `STATE` open to them.
 //! * [`access`]: whether this identity may keep its state in ZooKeeper.
 
 pub mod access;
@@ -17,6 +18,7 @@ pub mod driver;
 pub mod hold;
 pub mod hold_znode;
 pub mod incarnation;
+pub mod mending;
 pub mod notice;
 pub mod paging;
 mod role;

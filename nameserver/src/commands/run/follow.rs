@@ -30,6 +30,7 @@ use crate::publish::agreement::{Agreement, Differs, Found};
 use crate::publish::draft::Draft;
 use crate::publish::driver::Publisher;
 use crate::publish::hold::Hold;
+use crate::publish::mending::Mending;
 use crate::publish::notice::Notice;
 
 /// Delays after the tree could not be followed. The longest one is short, since both daemons are to
@@ -66,6 +67,11 @@ pub struct Nameserver {
     /// The names of the tree that is followed, or was last.
     names: watch::Sender<Hosts>,
     differs: watch::Receiver<Option<Differs>>,
+    /// What looks after the state; none once it is at work.
+    mending: Option<Mending>,
+    leads: watch::Sender<bool>,
+    /// What of the state it cannot mend.
+    unmended: watch::Receiver<Option<String>>,
     /// What people ask over HTTP.
     questions: Questions,
 }
@@ -78,7 +84,10 @@ impl Nameserver {
         let publisher = Publisher::new(&scope, id.clone(), draft);
         let notice = publisher.notice();
         let (found, finding) = watch::channel(None);
-        let agreement = Agreement::new(&State::new(scope.state().clone()), finding);
+        let state = State::new(scope.state().clone());
+        let agreement = Agreement::new(&state, finding);
+        let (leads, leading) = watch::channel(false);
+        let mending = Mending::new(state, leading);
         Self {
             namespace: Namespace::new(scope.clone(), []),
             id,
@@ -97,6 +106,9 @@ impl Nameserver {
             notice: Some(notice),
             differs: agreement.differs(),
             agreement: Some(agreement),
+            unmended: mending.complaint(),
+            mending: Some(mending),
+            leads,
             found,
             names: watch::Sender::default(),
             questions: Questions::default(),
@@ -185,6 +197,10 @@ impl Nameserver {
         let differs = *self.differs.borrow();
         let own = self.complaint.clone().or(self.publisher.complaint());
         let complaint = own.or_else(|| differs.as_ref().and_then(Differs::complaint));
+        let complaint = complaint.or_else(|| self.unmended.borrow().clone());
+        let leads = follows && self.publisher.role() == Role::Leading;
+        self.leads
+            .send_if_modified(|led| std::mem::replace(led, leads) != leads);
         self.noticed.send_if_modified(|noticed| {
             let is_news = *noticed != complaint;
             noticed.clone_from(&complaint);
@@ -246,6 +262,11 @@ impl Nameserver {
             let session = session.clone();
             let make = move || agreement.clone().follow(session.clone());
             noticing.spawn(tasks.clone().keep("agreement with what is published", make));
+        }
+        if let Some(mending) = self.mending.take() {
+            let session = session.clone();
+            let make = move || mending.clone().follow(session.clone());
+            noticing.spawn(tasks.clone().keep("access to the state", make));
         }
         let asked = Arc::clone(&self.asked);
         let stop = {
@@ -337,6 +358,7 @@ impl Nameserver {
                 }
                 woken = self.publisher.wake(), if publishes => woken?,
                 Ok(()) = self.differs.changed() => {}
+                Ok(()) = self.unmended.changed() => {}
                 asked = self.questions.next() => self.answer(asked),
                 () = asked.notified() => {
                     tree.read_again(self);
