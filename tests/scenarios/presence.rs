@@ -205,7 +205,9 @@ fn the_leader_gives_many_agents_more_time_and_so_does_its_successor() {
     let znodes: Vec<String> = (0..120)
         .map(|number| format!("/nameserver/agents/a{number}"))
         .collect();
-    tree.put("/nameserver/agents", "");
+    wait_until("a place for agents", PATIENCE, || {
+        tree.stat("/nameserver/agents").is_some()
+    });
     tree.create_many(znodes.iter().map(|znode| (znode.as_str(), "{}")));
     let counts = || {
         let path = format!("{}/nameserver/agents", tree.chroot());

@@ -41,7 +41,7 @@ pub use http::{Answer, Http, HttpArgs, Observed, Page};
 pub use manual::Manual;
 pub use metrics::Metrics;
 pub use runtime::{main_task, runtime};
-pub use secret::{Secret, line_of_descriptor, readable_by_others};
+pub use secret::{Secret, line_of_descriptor, line_of_file, readable_by_others};
 pub use signals::{HeldSignals, Signal, Signals};
 pub use start::{DaemonArgs, Guard};
 pub use table::{Table, age};

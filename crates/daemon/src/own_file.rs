@@ -116,6 +116,27 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// As [`open_regular`], or a pipe without a name that this user or root made, as `/dev/fd/63` of a shell's `<(…)` leads to.
+/// One with a name may be anybody's to write into, or nobody's, and is refused.
+///
+/// # Errors
+/// It cannot be read, or is something else.
+pub(crate) fn open_secret(path: &Path) -> io::Result<File> {
+    let file = open(OpenOptions::new().read(true), path)?;
+    let metadata = file.metadata()?;
+    let is_nameless = metadata.file_type().is_fifo() && fs::canonicalize(path).is_err();
+    if is_nameless {
+        refuse_if(!is_trusted(&metadata), || {
+            format!("it is a pipe of user {}", metadata.uid())
+        })?;
+        return Ok(file);
+    }
+    refuse_if(!metadata.is_file() && !metadata.is_dir(), || {
+        NOT_REGULAR.to_owned()
+    })?;
+    Ok(file)
+}
+
 const NOT_REGULAR: &str = "it is no regular file";
 /// The bits of a mode by which others than the owner may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;

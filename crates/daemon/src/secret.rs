@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::RawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use crate::own_file::open_secret;
+
 /// Standard input, output and error stay open.
 const STANDARD: RawFd = 2;
+/// The most that a line with a secret may have.
+const MOST: u64 = 4_096;
 /// What was read of descriptors, which can be read once.
 static READ: Mutex<BTreeMap<RawFd, String>> = Mutex::new(BTreeMap::new());
 
@@ -60,6 +64,34 @@ pub fn line_of_descriptor(descriptor: RawFd) -> io::Result<String> {
     }
     let line = line.trim_end_matches(['\r', '\n']).to_owned();
     read.insert(descriptor, line.clone());
+    Ok(line)
+}
+
+/// The first line of a file with a secret, or of a pipe without a name, such as a shell's `<(…)`: that is read once, and
+/// the line remembered. Only the line's end is cut off: a password may end in a blank.
+///
+/// # Errors
+/// It cannot be read, is something else, or has no end of a line soon.
+pub fn line_of_file(path: &Path) -> io::Result<String> {
+    static PIPES: Mutex<BTreeMap<(u64, u64), String>> = Mutex::new(BTreeMap::new());
+    let file = open_secret(path)?;
+    let metadata = file.metadata()?;
+    let pipe = metadata.file_type().is_fifo();
+    let pipe = pipe.then(|| (metadata.dev(), metadata.ino()));
+    let mut read = PIPES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(line) = pipe.and_then(|pipe| read.get(&pipe)) {
+        return Ok(line.clone());
+    }
+    let mut line = String::new();
+    BufReader::new(file.take(MOST + 1)).read_line(&mut line)?;
+    if line.len() as u64 > MOST {
+        let text = format!("its first line is longer than {MOST} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    let line = line.trim_end_matches(['\r', '\n']).to_owned();
+    if let Some(pipe) = pipe {
+        read.insert(pipe, line.clone());
+    }
     Ok(line)
 }
 

@@ -3,13 +3,11 @@
 //! A crate of its own, so that the one that talks to ZooKeeper knows no flag, and the one that knows how
 //! daemons are started knows nothing of ZooKeeper.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use daemon::own_file::open_regular;
-use daemon::{Secret, line_of_descriptor, readable_by_others};
+use daemon::{Secret, line_of_descriptor, line_of_file, readable_by_others};
 use tokio::time::timeout;
 use zookeeper::{Acl, Auth, Connection, Options, Servers, Session, State, Tls, TlsError, TlsFiles};
 
@@ -38,7 +36,7 @@ pub struct ZooKeeperArgs {
     #[arg(long, value_name = "USER:PASSWORD", conflicts_with = "auth_file")]
     pub auth: Option<Secret>,
 
-    /// Authenticate with USER:PASSWORD from the first line of this file
+    /// Authenticate with USER:PASSWORD from the first line of this file, or of a pipe that a shell opens, <(COMMAND)
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
 
@@ -259,19 +257,15 @@ fn given(descriptor: i32, what: &str) -> anyhow::Result<String> {
     Ok(line)
 }
 
-/// Only the line's end is cut off: a password may end in a blank.
 fn first_line(path: &Path, what: &str) -> anyhow::Result<String> {
-    let file = open_regular(path)?;
-    if file.metadata()?.is_dir() {
+    if path.is_dir() {
         bail!("it is a directory; name a file whose first line is {what}");
     }
-    let mut line = String::new();
-    BufReader::new(file).read_line(&mut line)?;
-    let line = line.trim_end_matches(['\r', '\n']);
+    let line = line_of_file(path)?;
     if line.is_empty() {
         bail!("its first line is empty; write {what} there");
     }
-    Ok(line.to_owned())
+    Ok(line)
 }
 
 fn session_timeout(text: &str) -> Result<Duration, String> {
@@ -356,6 +350,27 @@ mod tests {
         assert!(pipe.contains("no regular file"), "{pipe}");
         let directory = refusal(&args(None, Some(folder.path())));
         assert!(directory.contains("it is a directory"), "{directory}");
+    }
+
+    /// A shell's `<(…)` is a pipe without a name, which is read once however often it is asked for; and no more of it than so much.
+    #[test]
+    fn an_auth_file_may_be_a_pipe_of_our_own() {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"ops:s3cret\nnot this\n").unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+        let args = self::args(None, Some(&path));
+        for _ in 0..2 {
+            let auth = args.options().unwrap().auth;
+            assert_eq!(auth, Some(Auth::digest("ops:s3cret").unwrap()));
+        }
+        let (endless, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&[b'x'; 10_000]).unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", endless.as_raw_fd()));
+        let refused = refusal(&self::args(None, Some(&path)));
+        assert!(refused.contains("longer than 4096 bytes"), "{refused}");
     }
 
     #[test]

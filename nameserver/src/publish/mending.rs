@@ -164,7 +164,7 @@ impl Follower for Mending {
                 }
                 continue;
             }
-            self.look(connection, looks % ALL == 0).await?;
+            self.look(connection, looks.is_multiple_of(ALL)).await?;
             looks = looks.wrapping_add(1);
             retry.succeeded();
             sleep(LOOK).await;
