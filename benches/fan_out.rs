@@ -247,6 +247,8 @@ fn session(tree: &Tree) -> Session {
         auth: None,
         sasl: None,
         acl: Vec::new(),
+        agents: None,
+        is_agent: false,
         tls: None,
         session_timeout: Duration::from_secs(30),
     })

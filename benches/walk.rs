@@ -58,6 +58,8 @@ fn main() {
             auth: None,
             sasl: None,
             acl: Vec::new(),
+            agents: None,
+            is_agent: false,
             tls: None,
             session_timeout: Duration::from_secs(6),
         });
