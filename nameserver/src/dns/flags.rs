@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::access::{Networks, parse_network};
 use super::forward::{Forwarder, parse_resolver};
 use super::server::Listening;
+use super::server::rate::ResponseRate;
 use super::server::service::{Recursion, Service};
 use super::statistics::Statistics;
 use super::{Settings, SharedZones};
@@ -58,6 +59,21 @@ pub struct DnsArgs {
     /// yours only.
     #[arg(long, value_name = "ADDR[/LEN]", value_parser = parse_network)]
     pub allow_recursion: Vec<IpNet>,
+
+    /// With --forward, leave private and loopback addresses out of what the resolver says, so that nobody's web page
+    /// reaches machines of yours by a name of its own (DNS rebinding)
+    ///
+    /// Not for a resolver that knows private names, as that of a container engine does.
+    #[arg(long)]
+    pub stop_rebinding: bool,
+
+    /// Send each network of strangers (/24, or /56 of IPv6) at most so many responses a second over UDP, where anybody can
+    /// forge who asks; 0 for as many as they ask for
+    ///
+    /// Of what is too much every second response says to come over TCP, and the rest is not sent. Loopback and private
+    /// networks, and those of --allow-recursion and --allow-transfer, are no strangers.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub response_rate: u32,
 }
 
 /// DNS as it is asked for, with its sockets, before there are threads.
@@ -67,6 +83,8 @@ pub struct Dns {
     settings: Settings,
     forward: Vec<SocketAddr>,
     recursive: Networks,
+    stops_rebinding: bool,
+    rate: Option<u32>,
     secondaries: Networks,
 }
 
@@ -108,6 +126,8 @@ impl DnsArgs {
                 [] => Networks::private(),
                 networks => networks.to_vec().into(),
             },
+            stops_rebinding: self.stop_rebinding,
+            rate: Some(self.response_rate).filter(|rate| *rate > 0),
             secondaries: self.allow_transfer.clone().into(),
         }))
     }
@@ -125,6 +145,9 @@ impl DnsArgs {
         }
         if !forwards && !self.allow_recursion.is_empty() {
             bail!("--allow-recursion says whose questions --forward passes on; add that");
+        }
+        if !forwards && self.stop_rebinding {
+            bail!("--stop-rebinding is about what --forward brings; add that");
         }
         let is_ours = |resolver: &&SocketAddr| self.dns.iter().any(|dns| reaches(resolver, dns));
         if let Some(resolver) = self.forward.iter().find(is_ours) {
@@ -162,15 +185,22 @@ impl Dns {
             statistics: Arc::default(),
             zones: zones.clone(),
         };
+        let known = vec![
+            Networks::private(),
+            self.recursive.clone(),
+            self.secondaries.clone(),
+        ];
+        let rate = self.rate.map(|most| ResponseRate::new(most, known));
         let recursion = match self.forward.as_slice() {
             [] => None,
             resolvers => Some(Recursion {
                 forwarder: Forwarder::new(resolvers).context("cannot use --forward")?,
                 allowed: self.recursive,
+                stops_rebinding: self.stops_rebinding,
             }),
         };
         let (shared, statistics) = (zones.clone(), Arc::clone(&told.statistics));
-        let service = Service::new(shared, recursion, self.secondaries, statistics);
+        let service = Service::new(shared, recursion, self.secondaries, statistics).limited(rate);
         self.listening.serve(&Arc::new(service), tasks)?;
         Ok((zones, told))
     }
@@ -206,6 +236,11 @@ impl Told {
                 "dns_forwarded",
                 "DNS queries that went to another resolver",
                 self.statistics.forwarded(),
+            )
+            .counter(
+                "dns_limited",
+                "DNS responses that strangers did not get in full, since their network had too many",
+                self.statistics.limited(),
             )
             .flag(
                 "dns_live",

@@ -26,6 +26,8 @@ const RETRIES: usize = 1;
 const LONGEST: Duration = Duration::from_millis(4_500);
 /// How many responses are kept.
 const CACHED: u64 = 4_096;
+/// A response of more bytes is not kept: so all that are kept have 8 MiB at most, as they are sent.
+const MOST_BYTES: usize = 2_048;
 /// How many questions wait for one resolver on one TCP connection.
 const IN_FLIGHT: usize = 256;
 /// The port of DNS.
@@ -114,10 +116,19 @@ impl Forwarder {
         let response = tokio::time::timeout(LONGEST, response).await;
         let result = response.unwrap_or(Err(NetError::Timeout));
         let result = result.map(|response| response.into_message());
-        self.cache
-            .insert(query.clone(), result.clone(), Instant::now());
+        if result.as_ref().map_or(true, is_kept) {
+            self.cache
+                .insert(query.clone(), result.clone(), Instant::now());
+        }
         result
     }
+}
+
+/// Whether a response may be kept, whoever chose how large it is.
+fn is_kept(response: &Message) -> bool {
+    response
+        .to_vec()
+        .is_ok_and(|bytes| bytes.len() <= MOST_BYTES)
 }
 
 impl Forwarded {
@@ -230,6 +241,23 @@ mod tests {
         for text in ["0.0.0.0", "::", "[::]:53", "10.0.0.53:0"] {
             assert_eq!(parsed(text), Err(ResolverError::Zero), "{text}");
         }
+    }
+
+    /// What a stranger's resolver says takes up no more than so much, in number and in bytes.
+    #[test]
+    fn a_large_response_is_not_kept() {
+        use hickory_proto::rr::RData;
+        use hickory_proto::rr::rdata::{A, TXT};
+
+        let name = Name::from_ascii("www.example.").unwrap();
+        let response = |data: RData| {
+            let mut message = Message::query();
+            message.add_answer(Record::from_rdata(name.clone(), 60, data));
+            message
+        };
+        assert!(is_kept(&response(RData::A(A::new(192, 0, 2, 7)))));
+        let long = vec!["x".repeat(250); 10];
+        assert!(!is_kept(&response(RData::TXT(TXT::new(long)))));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub enum Outcome {
 pub struct Statistics {
     queries: [[AtomicU64; RESULTS.len()]; TYPES.len()],
     forwarded: AtomicU64,
+    limited: AtomicU64,
     connections: AtomicU64,
     answered: Histogram,
 }
@@ -43,6 +44,7 @@ impl Default for Statistics {
         Self {
             queries: Default::default(),
             forwarded: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             answered: Histogram::new(Histogram::MICROS),
         }
@@ -63,6 +65,16 @@ impl Statistics {
     /// Counts a question that goes to another resolver. Its result counts too, once it is known.
     pub fn count_forwarded(&self) {
         self.forwarded.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a response that a stranger did not get, since there were too many. Its result counts too.
+    pub fn count_limited(&self) {
+        self.limited.fetch_add(1, Relaxed);
+    }
+
+    /// How many responses strangers did not get.
+    pub fn limited(&self) -> u64 {
+        self.limited.load(Relaxed)
     }
 
     /// Counts a TCP connection as long as it lasts.

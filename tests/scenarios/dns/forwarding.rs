@@ -58,6 +58,38 @@ fn only_names_of_others_are_forwarded_and_only_for_those_allowed() {
     assert_eq!(dns.dig("www.example").status(), "REFUSED");
 }
 
+/// A name of theirs tells nobody of ours, whatever its alias leads to; and of private addresses neither, where that is asked for.
+#[test]
+fn what_others_say_of_our_names_and_of_private_addresses_is_left_out() {
+    let tree = tree("dns-rebinding");
+    tree.create("/db", "");
+    tree.create("/db/primary", "10.0.0.5");
+    let resolver = Dnsmasq::start(&[
+        "--local=/example/",
+        "--local=/db/",
+        "--host-record=primary.db,192.0.2.99",
+        "--cname=trap.example,primary.db",
+        "--host-record=inside.example,10.0.0.9",
+        "--host-record=loop.example,127.0.0.1",
+        "--host-record=www.example,192.0.2.7",
+    ]);
+    let server = answering(&tree).flag("forward", resolver.address().to_string());
+    let (_server, dns) = run(&server, "db");
+    assert_eq!(dns.dig("trap.example").data(), ["primary.db."]);
+    assert_eq!(dns.dig("inside.example").data(), ["10.0.0.9"]);
+    let careful = server.switch("stop-rebinding");
+    let (_careful, dns) = run(&careful, "db");
+    for inside in ["inside.example", "loop.example"] {
+        let response = dns.dig(inside);
+        assert_eq!(
+            (response.status(), response.data().len()),
+            ("NOERROR", 0),
+            "{response:?}"
+        );
+    }
+    assert_eq!(dns.dig("www.example").data(), ["192.0.2.7"]);
+}
+
 #[test]
 fn a_resolver_that_is_silent_is_a_failure_within_seconds_and_ours_are_answered_meanwhile() {
     let tree = tree("dns-silent");

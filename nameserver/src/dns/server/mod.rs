@@ -1,6 +1,7 @@
 //! The sockets of `--dns`: one for UDP and one for TCP at each address.
 
 mod datagrams;
+pub mod rate;
 pub mod service;
 mod tcp;
 mod udp;

@@ -313,6 +313,27 @@ pub fn refuse(metadata: Metadata, out: &mut Vec<u8>) {
     emitted.expect("a header always fits");
 }
 
+/// Leaves of a response its question alone, marked as cut, so that whoever really asked comes over TCP.
+pub fn cut(response: &mut Vec<u8>) {
+    const HEADER: usize = 12;
+    const TRUNCATED: u8 = 2;
+    if response.len() < HEADER {
+        return response.clear();
+    }
+    let has_question = response[4..6] == [0, 1];
+    let mut end = HEADER;
+    if has_question {
+        // The first name of a message has nothing to point back to.
+        while let Some(&length) = response.get(end).filter(|length| **length > 0) {
+            end += 1 + usize::from(length);
+        }
+        end += 1 + 4;
+    }
+    response.truncate(end);
+    response[2] |= TRUNCATED;
+    response[6..HEADER].fill(0);
+}
+
 /// The serial in a SOA record.
 pub fn serial(record: &Record) -> Option<u32> {
     match &record.data {

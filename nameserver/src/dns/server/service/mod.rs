@@ -7,14 +7,15 @@ use std::time::Instant;
 
 use hickory_proto::ProtoError;
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::dns::access::Networks;
 use crate::dns::forward::Forwarder;
+use crate::dns::server::rate::{ResponseRate, Verdict};
 use crate::dns::statistics::{Outcome, Statistics};
 use crate::dns::wire::{self, Content, NoQuery, Query, Transport};
-use crate::dns::{Reply, SharedZones};
+use crate::dns::{Question, Reply, SharedZones};
 
 /// How many questions are with other resolvers at once; more fail.
 const LOOKUPS: usize = 256;
@@ -28,6 +29,8 @@ pub struct Recursion {
     pub forwarder: Forwarder,
     /// Whose questions go there.
     pub allowed: Networks,
+    /// No answer leads to a private address.
+    pub stops_rebinding: bool,
 }
 
 /// Answers messages, whichever socket they come from.
@@ -38,6 +41,8 @@ pub struct Service {
     /// Who may have whole zones.
     secondaries: Networks,
     statistics: Arc<Statistics>,
+    /// How many responses strangers get over UDP; none for as many as they ask for.
+    rate: Option<ResponseRate>,
     turn: AtomicUsize,
     lookups: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
@@ -61,6 +66,7 @@ pub enum Step {
 pub struct Lookup {
     query: Query,
     forwarder: Forwarder,
+    stops_rebinding: bool,
     begun: Instant,
     _permit: OwnedSemaphorePermit,
 }
@@ -96,10 +102,18 @@ impl Service {
             recursion,
             secondaries,
             statistics,
+            rate: None,
             turn: AtomicUsize::new(0),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             transfers: Arc::new(Semaphore::new(TRANSFERS)),
         }
+    }
+
+    /// Sends strangers no more responses over UDP than this.
+    #[must_use]
+    pub fn limited(mut self, rate: Option<ResponseRate>) -> Self {
+        self.rate = rate;
+        self
     }
 
     /// The counts of what it does.
@@ -117,6 +131,20 @@ impl Service {
     ) -> Step {
         let begun = Instant::now();
         let mut step = self.step(bytes, source, transport, out);
+        let rate = self.rate.as_ref().filter(|_| transport == Transport::Udp);
+        if let (Step::Respond, Some(rate)) = (&step, rate) {
+            match rate.judge(source, begun) {
+                Verdict::Send => {}
+                Verdict::Cut => {
+                    self.statistics.count_limited();
+                    wire::cut(out);
+                }
+                Verdict::Drop => {
+                    self.statistics.count_limited();
+                    step = Step::Ignore;
+                }
+            }
+        }
         match &mut step {
             Step::Respond => self.statistics.answered().observe(begun.elapsed()),
             Step::Forward(lookup) => lookup.begun = begun,
@@ -185,6 +213,7 @@ impl Service {
         Step::Forward(Box::new(Lookup {
             query,
             forwarder: recursion.forwarder.clone(),
+            stops_rebinding: recursion.stops_rebinding,
             begun: Instant::now(),
             _permit: permit,
         }))
@@ -194,7 +223,12 @@ impl Service {
     pub async fn look_up(&self, lookup: Lookup, out: &mut Vec<u8>) {
         let question = lookup.query.question();
         let forwarder = &lookup.forwarder;
-        let forwarded = forwarder.lookup(question.name, question.record_type).await;
+        let mut forwarded = forwarder.lookup(question.name, question.record_type).await;
+        let answers = &mut forwarded.answers;
+        answers.retain(|record| !self.is_ours(record, question.name));
+        if lookup.stops_rebinding {
+            answers.retain(|record| !leads_inside(record));
+        }
         let content = Content {
             code: forwarded.code,
             authoritative: false,
@@ -204,6 +238,15 @@ impl Service {
         };
         self.respond(&lookup.query, &content, out);
         self.statistics.answered().observe(lookup.begun.elapsed());
+    }
+
+    /// Whether another resolver tells of a name that only we may tell of, as a chain of aliases can lead to.
+    fn is_ours(&self, record: &Record, asked: &Name) -> bool {
+        let question = Question {
+            name: &record.name,
+            record_type: record.record_type(),
+        };
+        record.name != *asked && self.zones.read().answer(question, 0) != Reply::Outside
     }
 
     /// AXFR over UDP is malformed, as BIND has it, since nothing says what it would be. IXFR over
@@ -263,6 +306,16 @@ impl Service {
         query.respond(content, out);
         Step::Respond
     }
+}
+
+/// Whether a record gives an address that means something else to each who asks.
+fn leads_inside(record: &Record) -> bool {
+    let ip: IpAddr = match &record.data {
+        RData::A(ip) => ip.0.into(),
+        RData::AAAA(ip) => ip.0.into(),
+        _ => return false,
+    };
+    Networks::private().contains(ip) || ip.to_canonical().is_unspecified()
 }
 
 impl Transfer {

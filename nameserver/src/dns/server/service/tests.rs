@@ -52,6 +52,7 @@ fn service(instances: Option<u32>, forward: bool) -> Service {
         Recursion {
             forwarder: Forwarder::new(&[unused.unwrap()]).unwrap(),
             allowed: networks("10.0.0.0/8"),
+            stops_rebinding: false,
         }
     });
     let secondaries = networks("10.0.0.0/8");
@@ -254,4 +255,26 @@ fn a_secondary_that_is_current_gets_the_soa_alone() {
     assert!(matches!(step, Step::Transfer(_)), "{step:?}");
     let refused = udp(&service, FAR).response(&current).metadata;
     assert_eq!(refused.response_code, ResponseCode::Refused);
+}
+
+/// What is too much for a stranger is a question back over TCP, or nothing; nearby, and over TCP, there is no limit.
+#[test]
+fn strangers_get_so_many_responses_over_udp() {
+    let rate = ResponseRate::new(2, vec![Networks::private()]);
+    let service = service(Some(3), false).limited(Some(rate));
+    let query = ask("db.zk.", RecordType::A);
+    for _ in 0..2 {
+        assert_eq!(udp(&service, FAR).response(&query).answers.len(), 3);
+    }
+    let step = udp(&service, FAR).step(&query, &mut Vec::new());
+    assert!(matches!(step, Step::Ignore), "{step:?}");
+    let cut = udp(&service, FAR).response(&query);
+    assert!(cut.metadata.truncation && cut.answers.is_empty(), "{cut:?}");
+    assert_eq!(cut.queries, query.queries);
+    assert_eq!(service.statistics().limited(), 2);
+    for asker in [tcp(&service, FAR), udp(&service, NEAR)] {
+        for _ in 0..10 {
+            assert_eq!(asker.response(&query).answers.len(), 3);
+        }
+    }
 }
