@@ -126,7 +126,7 @@ fn agents_with_an_identity_are_alone_where_they_write() {
     let server = nameserver(&tree)
         .flag("auth-file", scratch.join("auth"))
         .flag("agent-auth", scratch.join("agents"));
-    let _server = server.run();
+    let mut running = server.run();
     tree.soon_maps("b1.broker", &["10.0.0.7"]);
     wait_until("all to be there", PATIENCE, || tree.stat(OPEN[1]).is_some());
     for path in OPEN {
@@ -141,7 +141,7 @@ fn agents_with_an_identity_are_alone_where_they_write() {
         );
     }
     let hosts = HostsFile::with(LOCALHOST);
-    let agent = binding(&tree, &hosts, "a1")
+    let mut agent = binding(&tree, &hosts, "a1")
         .flag("agent-auth", scratch.join("agents"))
         .flag("auth-file", scratch.join("own"))
         .flag("register", "web")
@@ -168,6 +168,12 @@ fn agents_with_an_identity_are_alone_where_they_write() {
     );
     assert!(!agent.log().contains("w0rd"), "{}", agent.log());
     let other = HostsFile::with(LOCALHOST);
-    let without = binding(&tree, &other, "a2").run();
+    let mut without = binding(&tree, &other, "a2").run();
     without.soon_says("cannot tell at /nameserver/agents/a2");
+    // What agents have left below STATE goes with it, for who has the password of agents too.
+    without.stop();
+    agent.stop();
+    running.stop();
+    server.call(&["purge", "--yes"]).expect_code(0);
+    assert_eq!(tree.stat("/nameserver").map(drop), None);
 }
