@@ -164,10 +164,11 @@ impl Follower for Mending {
                 }
                 continue;
             }
+            // Who takes over publishes first.
+            sleep(LOOK).await;
             self.look(connection, looks.is_multiple_of(ALL)).await?;
             looks = looks.wrapping_add(1);
             retry.succeeded();
-            sleep(LOOK).await;
         }
     }
 

@@ -174,6 +174,6 @@ fn agents_with_an_identity_are_alone_where_they_write() {
     without.stop();
     agent.stop();
     running.stop();
-    server.call(&["purge", "--yes"]).expect_code(0);
+    let _ = server.call(&["purge", "--yes"]).expect_code(0);
     assert_eq!(tree.stat("/nameserver").map(drop), None);
 }
