@@ -42,6 +42,37 @@ fn both(tree: &Tree, hosts: &HostsFile) -> (Running, Running) {
     (server, agent)
 }
 
+/// A limit is told before it is met, and once more only after it was far again.
+#[test]
+fn a_limit_that_is_nearly_met_is_told() {
+    let tree = tree("health-near");
+    tree.create("/web", "");
+    let znodes: Vec<String> = (0..13_200)
+        .map(|number| format!("/web/i{number:05}"))
+        .collect();
+    let addresses = |number: usize| format!("10.{}.{}.7", number >> 8, number & 255);
+    let data: Vec<String> = (0..znodes.len()).map(addresses).collect();
+    let all = znodes.iter().zip(&data);
+    tree.create_many(all.map(|(path, data)| (path.as_str(), data.as_str())));
+    let server = nameserver(&tree)
+        .flag("http", "127.0.0.1:0")
+        .flag("drop-hold", "0")
+        .run();
+    let near = "near a limit: 13200 of 16384 addresses of one name";
+    server.soon_says(near);
+    let (code, body) = crate::http::get(&server, "/healthz");
+    assert!(code == 200 && body.contains(near), "{code} {body}");
+    let (_, metrics) = crate::http::get(&server, "/metrics");
+    let used = "nameserver_limit_used_ratio{limit=\"addresses of one name\"} 0.80";
+    assert!(metrics.contains(used), "{metrics}");
+    for path in &znodes[..1_800] {
+        tree.delete(path);
+    }
+    server.soon_says("no longer near a limit");
+    assert!(!crate::http::get(&server, "/healthz").1.contains("limit"));
+    assert_eq!(server.log().matches("WARN] near a limit").count(), 1);
+}
+
 #[test]
 fn a_leader_whose_names_do_not_fit_is_not_healthy() {
     let tree = tree("health-large");

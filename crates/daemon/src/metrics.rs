@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::process::Process;
-use crate::{Health, Histogram};
+use crate::{Health, Histogram, Limits};
 
 /// The metrics of one moment.
 #[derive(Debug)]
@@ -23,6 +23,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// What part of each limit is used.
+    #[must_use]
+    pub fn limits(self, limits: &Limits) -> Self {
+        let used = limits.ratios().into_iter();
+        self.gauges(
+            "limit_used_ratio",
+            "What part of each limit is used; it is told in words from 0.8 on",
+            used.map(|(name, ratio)| ([("limit", name)], ratio)),
+        )
+    }
+
     /// None yet; the name of each one begins with `program` and an underscore.
     pub fn new(program: &str) -> Self {
         Self {

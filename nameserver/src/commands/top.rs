@@ -36,7 +36,7 @@ pub(super) fn top(args: &PlaceArgs) -> anyhow::Result<ExitCode> {
         let session = Session::start(options);
         args.zookeeper.connected(PROGRAM, &session).await?;
         let state = State::new(args.state.state.clone());
-        let live = Live::new(state, watch::channel(None).1);
+        let live = Live::new(state, watch::channel(None).1, &daemon::Limits::default());
         let mut news = live.news();
         let following = tokio::spawn(live.clone().follow(session.clone()));
         let mut keys = keys();

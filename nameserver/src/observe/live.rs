@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use contract::{Agent, Head, MAX_ENCODED_BYTES, MAX_INDEX_BYTES, State, ZnodePath, plain};
-use daemon::Histogram;
+use daemon::{Histogram, Limit, Limits as Bounds};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -40,6 +40,7 @@ pub struct Live {
     found: watch::Receiver<Found>,
     news: watch::Sender<()>,
     times: Times,
+    limit: Limit,
 }
 
 /// How soon agents had each generation.
@@ -154,8 +155,11 @@ pub struct Generation {
 
 impl Live {
     /// Nothing is known yet of `state`. What names had before is looked up in what is `found` in the tree.
-    pub fn new(state: State, found: watch::Receiver<Found>) -> Self {
+    pub fn new(state: State, found: watch::Receiver<Found>, limits: &Bounds) -> Self {
+        let most = MOST_AGENTS as u64;
+        let then = "any more are not told of";
         Self {
+            limit: limits.limit("agents", most, then),
             state,
             seen: Arc::default(),
             found,
@@ -337,7 +341,9 @@ impl Live {
             let tree = self.found.borrow().clone();
             self.seen().published(znode, tree.as_ref());
         } else {
-            self.seen().take_in(place, znode);
+            let mut seen = self.seen();
+            seen.take_in(place, znode);
+            self.limit.used(seen.agents.len() as u64);
         }
     }
 

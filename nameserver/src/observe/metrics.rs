@@ -12,7 +12,7 @@ use crate::publish::Role;
 /// All of it, `now`.
 pub(super) fn metrics(status: &Status, now: SystemTime) -> Metrics {
     let metrics = of_the_replica(Metrics::new("nameserver"), status, now);
-    let metrics = of_its_work(metrics, status);
+    let metrics = of_its_work(metrics, status).limits(&status.limits);
     let metrics = match &status.live {
         Some(live) => of_all(metrics, live, now),
         None => metrics,

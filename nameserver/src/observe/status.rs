@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use contract::{Counted, ZnodePath};
 use daemon::systemd::{self, StatusLine};
-use daemon::{Answer, Health, Histogram, Metrics, Observed, Page, Tasks, time};
+use daemon::{Answer, Health, Histogram, Limits, Metrics, Observed, Page, Tasks, time};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 use zookeeper::{State, Tls};
@@ -102,6 +102,8 @@ pub struct Status {
     pub reconnects: Reconnects,
     /// What works beside the tree.
     pub tasks: Tasks,
+    /// What it uses of its limits.
+    pub limits: Limits,
 }
 
 /// Asks how often the connection to ZooKeeper was made again.
@@ -226,7 +228,12 @@ impl Observed for Status {
         let ends = ends.iter().flat_map(|ends| ends.remarks(SystemTime::now()));
         Health {
             reasons,
-            remarks: held.into_iter().chain(twin).chain(ends).collect(),
+            remarks: held
+                .into_iter()
+                .chain(twin)
+                .chain(ends)
+                .chain(self.limits.remarks())
+                .collect(),
         }
     }
 
@@ -280,6 +287,7 @@ mod tests {
             propagation: Histogram::default(),
             reconnects: Reconnects::new(|| 0),
             tasks: Tasks::default(),
+            limits: Limits::default(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use contract::{
-    Address, Addresses, Diff, Digest, Hosts, Index, MAX_INDEX_BYTES, Moved, Name, PRESENCE, Page,
-    PageEntry, Snapshot, Sum, ZnodePath,
+    Address, Addresses, Diff, Digest, Hosts, Index, MAX_ADDRESSES_PER_NAME, MAX_INDEX_BYTES, Moved,
+    Name, PRESENCE, Page, PageEntry, Snapshot, Sum, ZnodePath,
 };
 
 use crate::namespace::scope::Scope;
@@ -43,6 +43,8 @@ pub struct Draft {
     sizes: Sizes,
     /// Rises with each change of the draft.
     revision: u64,
+    /// Names with more than half as many addresses as one may have.
+    crowded: BTreeMap<Name, usize>,
     /// What was published last, and the version of `STATE/hosts` with it, if this replica did it.
     own: Option<(Digest, i32)>,
 }
@@ -130,6 +132,7 @@ impl Draft {
             paging: Paging::new(Sizes::default()),
             sizes: Sizes::default(),
             revision: 0,
+            crowded: BTreeMap::new(),
             own: None,
         }
     }
@@ -156,6 +159,10 @@ impl Draft {
         self.is_missing = hosts.is_empty();
         if !self.is_compared && self.snapshot.hosts.is_empty() {
             hosts.keys().for_each(|name| self.hold.regain(name));
+            self.crowded.clear();
+            hosts
+                .iter()
+                .for_each(|(name, all)| self.crowds(name, all.len()));
             self.snapshot.hosts = hosts;
             return;
         }
@@ -213,8 +220,28 @@ impl Draft {
         moved.collect()
     }
 
+    /// How many bytes the published names take up, and about how many may be published; the leader knows.
+    pub fn capacity(&self) -> (u64, u64) {
+        let (bytes, most) = self.paging.capacity();
+        (bytes as u64, most as u64)
+    }
+
+    /// How many addresses the name has that has most, where that is more than half of what one may have; else 0.
+    pub fn most_addresses(&self) -> u64 {
+        self.crowded.values().max().map_or(0, |most| *most as u64)
+    }
+
+    fn crowds(&mut self, name: &Name, addresses: usize) {
+        if addresses > MAX_ADDRESSES_PER_NAME / 2 {
+            self.crowded.insert(name.clone(), addresses);
+        } else if !self.crowded.is_empty() {
+            self.crowded.remove(name);
+        }
+    }
+
     fn put(&mut self, name: Name, addresses: Option<Addresses>) {
         self.revision += 1;
+        self.crowds(&name, addresses.as_ref().map_or(0, |all| all.len()));
         let old = match addresses {
             Some(addresses) => self.snapshot.hosts.insert(name.clone(), addresses),
             None => self.snapshot.hosts.remove(&name),

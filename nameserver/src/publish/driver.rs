@@ -80,6 +80,16 @@ impl Publisher {
         self.candidate.http = http;
     }
 
+    /// How many bytes the names take up, and about how many may be published.
+    pub fn capacity(&self) -> (u64, u64) {
+        self.core.draft().capacity()
+    }
+
+    /// How many addresses the name has that has most, where that is more than half of what one may have; else 0.
+    pub fn most_addresses(&self) -> u64 {
+        self.core.draft().most_addresses()
+    }
+
     /// Where the snapshot is published.
     pub fn hosts(&self) -> ZnodePath {
         self.state.hosts()

@@ -13,10 +13,15 @@ mod tests;
 
 use std::collections::{BTreeSet, HashSet};
 
-use contract::{Addresses, Change, Digest, Hosts, Name, Page, PageEntry, Sum};
+use contract::{Addresses, Change, Digest, Hosts, MAX_INDEX_BYTES, Name, Page, PageEntry, Sum};
 
 use self::cut::{Cut, entry_bytes, name_bytes};
 use self::listed::Listed;
+
+/// About how long an entry of the index is, where there is none to look at.
+const ENTRY: usize = 40;
+/// About what an index tells beside its entries and the changes.
+const REST: usize = 512;
 
 /// What decides when names are in pages, and how large these are; in bytes of JSON.
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +139,16 @@ impl Paging {
             pages: None,
             ahead: Vec::new(),
         }
+    }
+
+    /// How many bytes the published names take up, and about how many fit the pages that an index can name: half of
+    /// it is for entries, which are about as long as those that there are.
+    pub fn capacity(&self) -> (usize, usize) {
+        let pages = self.pages.as_ref().map_or(&[][..], |pages| &pages.pages);
+        let entries: usize = pages.iter().map(|page| entry_bytes(&page.entry)).sum();
+        let entry = entries.checked_div(pages.len()).unwrap_or(ENTRY);
+        let most = (MAX_INDEX_BYTES - REST) / 2 / entry;
+        (self.bytes, most * self.sizes.largest)
     }
 
     /// As it was published: the names, and the index of their pages, if there is one.

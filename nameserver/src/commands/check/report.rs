@@ -19,9 +19,6 @@ const SHOWN: usize = 10;
 /// How many problems are shown: they are what one looks for.
 const PROBLEMS: usize = 50;
 
-/// A limit is told before it is met, from four fifths of it on.
-const NEAR: usize = MAX_ADDRESSES_PER_NAME * 4 / 5;
-
 /// What a tree gives, and what is wrong with it.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -260,7 +257,8 @@ fn crowded(hosts: &Hosts) -> BTreeMap<Name, usize> {
     let counts = hosts
         .iter()
         .map(|(name, addresses)| (name, addresses.len()));
-    let near = counts.filter(|(_, count)| *count >= NEAR);
+    let near = counts
+        .filter(|(_, count)| daemon::is_near(false, *count as u64, MAX_ADDRESSES_PER_NAME as u64));
     near.map(|(name, count)| (name.clone(), count)).collect()
 }
 
@@ -421,8 +419,9 @@ pub(super) mod tests {
             let hosts = [("web".parse::<Name>().unwrap(), addresses)];
             crowded(&hosts.into_iter().collect())
         };
-        assert!(of(NEAR - 1).is_empty());
-        assert_eq!(of(NEAR).into_values().collect::<Vec<_>>(), [NEAR]);
+        // Four fifths of 16,384.
+        assert!(of(13_107).is_empty());
+        assert_eq!(of(13_108).into_values().collect::<Vec<_>>(), [13_108]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use contract::{Head, Hosts, Name, State};
-use daemon::{Histogram, Signal, Signals, Tasks};
+use contract::{Head, Hosts, MAX_ADDRESSES_PER_NAME, Name, State};
+use daemon::{Histogram, Limit, Limits, Signal, Signals, Tasks};
 use indicatif::ProgressBar;
 use log::{error, info};
 use tokio::sync::{Notify, mpsc, watch};
@@ -74,6 +74,9 @@ pub struct Nameserver {
     unmended: watch::Receiver<Option<String>>,
     /// What people ask over HTTP.
     questions: Questions,
+    limits: Limits,
+    pages: Limit,
+    addresses: Limit,
 }
 
 impl Nameserver {
@@ -88,6 +91,17 @@ impl Nameserver {
         let agreement = Agreement::new(&state, finding);
         let (leads, leading) = watch::channel(false);
         let mending = Mending::new(state, leading);
+        let limits = Limits::default();
+        let pages = limits.limit(
+            "bytes of names",
+            publisher.capacity().1,
+            "what fits no pages is not published; see --root and --exclude",
+        );
+        let addresses = limits.limit(
+            "addresses of one name",
+            MAX_ADDRESSES_PER_NAME as u64,
+            "any more are left out; `nameserver check` says of which",
+        );
         Self {
             namespace: Namespace::new(scope.clone(), []),
             id,
@@ -112,6 +126,9 @@ impl Nameserver {
             found,
             names: watch::Sender::default(),
             questions: Questions::default(),
+            limits,
+            pages,
+            addresses,
         }
     }
 
@@ -178,8 +195,19 @@ impl Nameserver {
             .map_or_else(|| watch::channel(None).1, Notice::twin)
     }
 
+    /// What is used of the limits.
+    pub fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
     /// Tells those who ask.
     fn tell(&self, follows: bool) {
+        let (bytes, most) = self.publisher.capacity();
+        // The pages of one that stands by are those of when it led.
+        let leads = self.publisher.role() == Role::Leading;
+        self.pages
+            .used_of(if leads { bytes } else { 0 }, Some(most));
+        self.addresses.used(self.publisher.most_addresses());
         self.found.send_if_modified(|found| {
             let now = follows.then(|| self.publisher.found());
             let is_news = match (&*found, now) {

@@ -63,8 +63,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             propagation: nameserver.propagation(),
             reconnects: Reconnects::new(session.reconnects()),
             tasks: Tasks::default(),
+            limits: nameserver.limits(),
         };
-        let tasks = status.tasks.clone();
+        let (tasks, limits) = (status.tasks.clone(), status.limits.clone());
         if let Some(dns) = dns {
             let (zones, dns) = dns.start(&tasks)?;
             let shared = zones.clone();
@@ -76,7 +77,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         if let Some(http) = http {
             let state = contract::State::new(args.scope.state.clone());
-            let live = Live::new(state, nameserver.found());
+            let live = Live::new(state, nameserver.found(), &limits);
             let (following, of) = (live.clone(), session.clone());
             let make = move || following.clone().follow(of.clone());
             tokio::spawn(tasks.clone().keep("what is told over HTTP", make));

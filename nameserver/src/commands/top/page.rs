@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_page_of_any_size_says_how_it_is() {
         let state = State::new("/nameserver".parse().unwrap());
-        let live = Live::new(state, watch::channel(None).1);
+        let live = Live::new(state, watch::channel(None).1, &daemon::Limits::default());
         let told = || live.told(SystemTime::UNIX_EPOCH);
         let page = text(60, 20, told());
         for words in [

@@ -328,6 +328,36 @@ fn changed_at_random(names: usize) -> Publisher {
     publisher
 }
 
+/// A limit is told before it is met: names that do not fit were near what was said to fit, from four fifths of it on.
+#[test]
+fn what_does_not_fit_was_told_to_be_near() {
+    let sizes = Sizes {
+        page: 500,
+        largest: 1_000,
+        ..Sizes::default()
+    };
+    let (mut hosts, mut paging) = (Hosts::new(), Paging::new(sizes));
+    let names: Vec<_> = many(8_000).into_iter().collect();
+    let mut was_near = false;
+    for (number, names) in names.chunks(200).enumerate() {
+        let mut differences = Vec::new();
+        for (name, addresses) in names.iter().cloned() {
+            hosts.insert(name.clone(), addresses.unwrap());
+            differences.push(Difference { name, old: None });
+        }
+        let room = contract::MAX_INDEX_BYTES - super::REST;
+        let Ok(plan) = paging.plan(&hosts, &differences, number as u64 + 1, room) else {
+            assert!(was_near, "{:?}", paging.capacity());
+            return;
+        };
+        paging = plan.paging;
+        let (bytes, most) = paging.capacity();
+        was_near = bytes * 5 >= most * 4;
+        assert!(number > 3 || !was_near, "{bytes} of {most}");
+    }
+    panic!("all of it fits");
+}
+
 #[test]
 fn what_does_not_fit_says_how_much() {
     let sizes = Sizes {
