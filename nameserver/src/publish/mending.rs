@@ -86,13 +86,20 @@ impl Mending {
             folders.extend(instances);
             folders.truncate(MOST);
         }
-        self.faults
-            .retain(|path, _| path.parent() != Some(bindings.clone()) || folders.contains(path));
+        self.forget_all_but(&folders);
         for folder in folders {
             let kept = connection.keep_folder(&folder).await?;
             self.found(&folder, kept);
         }
         Ok(())
+    }
+
+    /// What agents created, and is there no longer, needs no mending.
+    fn forget_all_but(&mut self, folders: &[ZnodePath]) {
+        let bindings = self.state.bindings();
+        let is_agents = |path: &ZnodePath| path.is_within(&bindings) && *path != bindings;
+        self.faults
+            .retain(|path, _| !is_agents(path) || folders.contains(path));
     }
 
     fn found(&mut self, path: &ZnodePath, kept: Kept) {
@@ -174,5 +181,33 @@ impl Follower for Mending {
 
     fn complain(&mut self, error: &Error) {
         warn!("cannot look after {}: {error}", self.state.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody is told for ever of what cannot be mended, once it is not there any more, however deep it was.
+    #[test]
+    fn what_is_gone_is_not_complained_of() {
+        let state = State::new("/nameserver".parse().unwrap());
+        let mut mending = Mending::new(state.clone(), watch::channel(true).1);
+        let bindings = state.bindings();
+        let service = bindings.child("broker").unwrap();
+        let instance = service.child("10.0.0.7").unwrap();
+        let all = [&bindings, &service, &instance];
+        for path in all {
+            mending.found(path, Kept::Cannot(format!("{path} is closed")));
+        }
+        for (there, left) in [
+            (vec![service.clone(), instance.clone()], 3),
+            (vec![service], 2),
+            (vec![], 1),
+        ] {
+            mending.forget_all_but(&there);
+            assert_eq!(mending.faults.len(), left, "{there:?}");
+        }
+        assert!(mending.faults.contains_key(&bindings));
     }
 }
