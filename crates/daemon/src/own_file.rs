@@ -108,12 +108,7 @@ pub fn read_believed(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It cannot be read, or is something else.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let file = open(OpenOptions::new().read(true), path)?;
-    let metadata = file.metadata()?;
-    refuse_if(!metadata.is_file() && !metadata.is_dir(), || {
-        NOT_REGULAR.to_owned()
-    })?;
-    Ok(file)
+    regular(open(OpenOptions::new().read(true), path)?)
 }
 
 /// As [`open_regular`], or a pipe without a name that this user or root made, as `/dev/fd/63` of a shell's `<(…)` leads to.
@@ -125,12 +120,17 @@ pub(crate) fn open_secret(path: &Path) -> io::Result<File> {
     let file = open(OpenOptions::new().read(true), path)?;
     let metadata = file.metadata()?;
     let is_nameless = metadata.file_type().is_fifo() && fs::canonicalize(path).is_err();
-    if is_nameless {
-        refuse_if(!is_trusted(&metadata), || {
-            format!("it is a pipe of user {}", metadata.uid())
-        })?;
-        return Ok(file);
+    if !is_nameless {
+        return regular(file);
     }
+    refuse_if(!is_trusted(&metadata), || {
+        format!("it is a pipe of user {}", metadata.uid())
+    })?;
+    Ok(file)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    let metadata = file.metadata()?;
     refuse_if(!metadata.is_file() && !metadata.is_dir(), || {
         NOT_REGULAR.to_owned()
     })?;

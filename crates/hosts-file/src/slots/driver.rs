@@ -9,6 +9,7 @@ use super::file::FileStore;
 use super::known::{Known, Memory};
 use super::operations::Operation;
 use super::reading;
+use super::settling::{Settling, Writing};
 use super::store::{Stamp, Store};
 use super::sums::Sums;
 use super::table::{SlotCounts, Table};
@@ -19,13 +20,6 @@ use crate::{Error, Hosts, MAX_BYTES, Name, Owner};
 const ATTEMPTS: usize = 20;
 /// How many rounds a pass may take that nobody disturbs: one or two do, and without end it must not be.
 const ROUNDS: usize = 1000;
-/// How long a file may be empty before that is what somebody wants: engines truncate it, and then write.
-const EMPTY: Duration = Duration::from_millis(100);
-/// How long one that somebody has made shorter, and that lacks names of theirs, is left alone after each of their
-/// writes: they are probably writing it anew, piece by piece, over all that is appended meanwhile;
-const SHORT: Duration = Duration::from_millis(200);
-/// and how long at most.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// About as many names are written at a time, to hold few bytes.
 const LIMIT: usize = 2048;
 
@@ -42,10 +36,7 @@ pub(crate) struct Driver<S = FileStore> {
     pub(super) limit: usize,
     /// What the file looked like after our last write.
     seen: Option<Stamp>,
-    /// Since when it is empty.
-    empty_since: Option<Time>,
-    /// Since when it is shorter than we left it, what it looked like last, and since when it does.
-    short: Option<(Time, Stamp, Time)>,
+    settling: Settling,
     /// When to set the time of change once more, and to look at the whole file.
     touch_at: Option<Time>,
     /// When there is more to do though nothing changes.
@@ -102,8 +93,7 @@ impl<S: Store> Driver<S> {
             sums: Sums::default(),
             limit: LIMIT,
             seen: None,
-            empty_since: None,
-            short: None,
+            settling: Settling::default(),
             touch_at: None,
             wake_at: None,
             rewrites: 0,
@@ -121,25 +111,16 @@ impl<S: Store> Driver<S> {
                 .is_ok_and(|stamp| Some(stamp) == self.seen)
     }
 
-    /// How long to wait, where somebody seems to have just truncated the file to write it: what was appended
-    /// meanwhile, they would write over.
+    /// How long to wait, where somebody seems to be writing the file just now.
     pub(crate) fn unsettled(&mut self) -> Result<Option<Duration>, Error> {
-        let (stamp, now) = (self.store.stamp()?, self.store.now());
-        let left = |until: Time| Some(until.saturating_sub(now)).filter(|left| !left.is_zero());
-        if stamp.size == 0 {
-            let since = *self.empty_since.get_or_insert(now);
-            return Ok(left(since + EMPTY));
-        }
-        self.empty_since = None;
+        let stamp = self.store.stamp()?;
         let is_short = self.seen.is_some_and(|seen| stamp.size < seen.size);
-        if !is_short || !self.lacks_names_of_others()? {
-            self.short = None;
-            return Ok(None);
-        }
-        let (since, last, last_since) = self.short.unwrap_or((now, stamp, now));
-        let last_since = if last == stamp { last_since } else { now };
-        self.short = Some((since, stamp, last_since));
-        Ok(left((last_since + SHORT).min(since + PATIENCE)))
+        let writing = match stamp.size {
+            0 => Writing::Empty,
+            _ if is_short && self.lacks_names_of_others()? => Writing::Incomplete,
+            _ => Writing::Complete,
+        };
+        Ok(self.settling.wait(writing, stamp, self.store.now()))
     }
 
     /// True where names that lines of others said are said no longer.
@@ -425,8 +406,8 @@ fn appended(operations: &[Operation]) -> Option<(&[u8], u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::path::PathBuf;
-    use std::{fs, io};
 
     use tempfile::TempDir;
 
@@ -482,44 +463,17 @@ mod tests {
 
     /// What we append while somebody writes the file piece by piece, they write over.
     #[test]
-    fn who_writes_the_file_anew_is_waited_for_while_they_do() {
+    fn who_writes_the_file_anew_is_waited_for_until_all_of_theirs_is_there() {
         let (_directory, path, mut driver) = opened();
         let wanted = Hosts::from_iter([("db".parse().unwrap(), vec!["10.0.0.5".parse().unwrap()])]);
         driver.pass(&wanted, &Hosts::new()).unwrap();
         assert_eq!(driver.unsettled().unwrap(), None);
-        let wait = |driver: &mut Driver| {
-            let wait = driver.unsettled().unwrap().expect("it is being written");
-            assert!(wait <= SHORT);
-            driver.store.advance(wait - Duration::from_millis(1));
-        };
-        fs::write(&path, "# mine\n").unwrap();
-        for _ in 0..3 {
-            wait(&mut driver);
-            let mut file = File::options().append(true).open(&path).unwrap();
-            io::Write::write_all(&mut file, b"10.9.9.9 mine\n").unwrap();
+        for lacking in ["", "# mine\n", "10.9.9.9 mine\n"] {
+            fs::write(&path, lacking).unwrap();
+            assert!(driver.unsettled().unwrap().is_some(), "{lacking:?}");
         }
-        let whole = fs::read_to_string(&path).unwrap() + "127.0.0.1 localhost\n";
-        fs::write(&path, whole).unwrap();
-        assert_eq!(driver.unsettled().unwrap(), None, "all of theirs is there");
-        driver.pass(&wanted, &wanted).unwrap();
-        // One that lacks it for good is waited for once, and never for long.
-        fs::write(&path, "# short\n").unwrap();
-        wait(&mut driver);
-        driver.store.advance(Duration::from_millis(2));
+        fs::write(&path, "10.9.9.9 mine\n127.0.0.1 localhost\n").unwrap();
         assert_eq!(driver.unsettled().unwrap(), None);
-        driver.pass(&wanted, &wanted).unwrap();
-        fs::write(&path, "10.9.9.9 mine\n").unwrap();
-        driver.pass(&wanted, &wanted).unwrap();
-        fs::write(&path, "# short\n").unwrap();
-        for piece in 0..30 {
-            let Some(wait) = driver.unsettled().unwrap() else {
-                assert!(piece > 9, "{piece}");
-                return;
-            };
-            driver.store.advance(wait / 2);
-            fs::write(&path, format!("# {piece}\n")).unwrap();
-        }
-        panic!("they are waited for without end");
     }
 
     #[test]

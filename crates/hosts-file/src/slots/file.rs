@@ -53,12 +53,6 @@ impl FileStore {
         self.path == path && ours.is_some() && ours == std::fs::metadata(path).ok().map(identity)
     }
 
-    /// So much time passes.
-    #[cfg(test)]
-    pub(super) fn advance(&mut self, time: Duration) {
-        self.clock -= time;
-    }
-
     fn try_append(&self, bytes: &[u8]) -> io::Result<u64> {
         let mut file: &File = &self.file;
         reserve(file, file.metadata()?.len(), bytes.len())?;

@@ -32,6 +32,7 @@ mod operations;
 mod reading;
 mod reclaim;
 mod scan;
+mod settling;
 mod slot;
 mod store;
 mod sums;
@@ -59,6 +60,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Time on a monotonic clock with any origin.
 pub(crate) type Time = Duration;
 
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
