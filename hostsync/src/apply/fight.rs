@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 /// What may be put right for ever: ten times a second, and more for a while.
 const SHARE: Duration = Duration::from_millis(100);
 const BURST: Duration = Duration::from_secs(5);
+/// Half of that, and no calm for so long afterwards, is a fight too: whoever else fights may have given way first.
+const LENGTH: Duration = Duration::from_secs(5);
 /// In a fight it is put right so often.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A fight is over when nothing was to be put right for so long.
@@ -19,6 +21,8 @@ pub(crate) struct Fight {
     /// When all that was put right would be paid for, a share each.
     paid: Option<Instant>,
     last: Option<Instant>,
+    /// Since when half of a burst was to be put right, without a calm.
+    hot: Option<Instant>,
     /// It goes on.
     is_on: bool,
     said: Option<Instant>,
@@ -38,8 +42,13 @@ impl Fight {
     /// The file was put right.
     pub(crate) fn repaired(&mut self, now: Instant) -> Repair {
         let paid = self.paid.map_or(now, |paid| paid.max(now)) + SHARE;
+        let was_calm = self.last.is_none_or(|last| now >= last + CALM);
+        let ahead = paid.duration_since(now);
+        let hot = self.hot.filter(|_| !was_calm);
+        self.hot = hot.or_else(|| (ahead > BURST / 2).then_some(now));
         (self.paid, self.last) = (Some(paid), Some(now));
-        let begins = !self.is_on && paid.duration_since(now) > BURST;
+        let is_long = self.hot.is_some_and(|hot| now >= hot + LENGTH);
+        let begins = !self.is_on && (ahead > BURST || is_long);
         self.is_on |= begins;
         self.unsaid += 1;
         let is_due = self.said.is_none_or(|said| now >= said + LINE);
@@ -117,6 +126,25 @@ mod tests {
     }
 
     proptest! {
+        /// The one that gives way first leaves the other one's repairs below what is a fight by their number alone.
+        #[test]
+        fn of_two_that_fight_both_recognise_it(delays in prop::collection::vec(1..66_u64, 20..60)) {
+            let (start, mut fights) = (Instant::now(), [Fight::default(), Fight::default()]);
+            let mut delays = delays.iter().cycle();
+            // Each puts it right so long after the other did, unless it gives way.
+            let (mut whose, mut at) = (0, 0);
+            while at < 60_000 {
+                if let Some(until) = fights[whose].pause(start + ms(at)) {
+                    at = until.duration_since(start).as_millis() as u64;
+                }
+                fights[whose].repaired(start + ms(at));
+                whose = 1 - whose;
+                at += delays.next().expect("a cycle");
+            }
+            let on = fights.each_ref().map(|fight| fight.ends().is_some_and(|ends| ends > start + ms(at)));
+            prop_assert_eq!(on[0], on[1]);
+        }
+
         /// However fast somebody is, no more than a burst and then ten a second, and all of them are told of.
         #[test]
         fn no_more_than_a_share(pauses in prop::collection::vec(0..400_u64, 1..400)) {
